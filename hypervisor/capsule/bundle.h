@@ -1,0 +1,58 @@
+// The bundle: a FIT image (a device tree with the images as properties) that holds the kernels,
+// initial ramdisks and descriptions of all capsules. It may come from anywhere and be anything, so
+// nothing in it is believed unchecked; nothing is copied, so it must stay where it is while used.
+#pragma once
+
+#include "status.h"
+#include "types.h"
+
+#define BUNDLE_CAPSULES_MAX 64
+#define BUNDLE_VCORES_MAX 64
+#define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
+
+// A capsule's memory comes in large pages: 2 MiB on RV64, 4 MiB on RV32.
+#define BUNDLE_MEMORY_UNIT ((uint64_t)FRAME_SIZE * (FRAME_SIZE / sizeof(uintptr_t)))
+
+enum bundle_isolation { BUNDLE_ISOLATION_AUTO, BUNDLE_ISOLATION_GSTAGE, BUNDLE_ISOLATION_PMP };
+enum bundle_restart { BUNDLE_RESTART_NEVER, BUNDLE_RESTART_ON_CRASH, BUNDLE_RESTART_ALWAYS };
+
+// Printed as `CAPSULE: FIELD: TEXT`. Empty capsule: it is about the bundle as a whole.
+struct bundle_error {
+    char capsule[CAPSULE_NAME_SIZE];
+    const char *field; // the property or node, never null
+    const char *text;  // what is wrong and how to cure it
+};
+
+// An image in the bundle. At any alignment.
+struct bundle_image {
+    const void *data; // null if the capsule has none
+    size_t size;
+    const uint8_t *sha256; // null if the bundle gives none
+};
+
+struct bundle_capsule {
+    enum status status; // STATUS_OK, or what `error` is about: this capsule can't be started
+    struct bundle_error error;
+    char name[CAPSULE_NAME_SIZE];
+    struct bundle_image kernel;
+    struct bundle_image ramdisk; // optional
+    const char *bootargs;        // never null
+    uint64_t memory;             // bytes, a multiple of BUNDLE_MEMORY_UNIT
+    uint32_t vcores;             // 1..BUNDLE_VCORES_MAX
+    enum bundle_isolation isolation;
+    enum bundle_restart restart;
+    bool verified; // its images' hashes were found right
+};
+
+struct bundle {
+    struct bundle_capsule capsules[BUNDLE_CAPSULES_MAX]; // in the file's order
+    size_t count;
+};
+
+// Reads what the bundle says. STATUS_OK: it is a bundle, with at least one capsule, each of which has
+// its own status. Otherwise `why` says what is wrong. `blob` must be 8-byte aligned.
+must_check enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, struct bundle_error *why);
+
+// Checks the SHA-256 of a capsule's images, some tens of instructions per byte; an image that an
+// earlier capsule shares is not looked at again. On failure the capsule's status and error are set.
+must_check enum status bundle_verify(struct bundle *bundle, struct bundle_capsule *capsule);
