@@ -1,0 +1,73 @@
+// The machine's serial port, shared by all capsules and the hypervisor.
+//
+// Two views. Attached to one capsule, its bytes pass both ways untouched, but for the escape key, and
+// the hypervisor says only what must be said, on lines of its own. Interleaved, whole lines of all
+// sources are shown, each with its source's name; input goes to the first capsule. Escape sequences
+// and lone carriage returns are taken out there, so that no capsule can write over another's lines.
+//
+// One lock guards the port and the screen. Who prints puts its bytes into its stream and then tries
+// that lock. Who gets it moves bytes to the port; who doesn't, leaves them and a note to the holder,
+// who looks for the note after letting go. So nobody waits for the port, and nothing is left behind.
+// What the port has no room for is moved by its interrupt.
+#pragma once
+
+#include "stream.h"
+#include "types.h"
+
+#define CONSOLE_ESCAPE 0x1d // Ctrl-]
+
+// The hypervisor's own words are shown from the beginning, as soon as uart_init() has found a port;
+// until console_start() by waiting for it. This chooses the view: `attach` is the name of the capsule
+// to attach to once it is added, "" the first that is added, NULL none: interleaved. Until then, the
+// view is interleaved.
+void console_init(const char *attach, uint32_t timebase_hz);
+
+// From here on the port is moved by console_interrupt(), which the caller has routed here; without
+// interrupts by console_poll(), a hundred times a second.
+void console_start(bool interrupts);
+
+// A capsule keeps its stream while it restarts: remove it only when its memory goes. Its last words
+// are shown first if it is watched. No one may write to it any more.
+void console_add(struct stream *s);
+void console_remove(struct stream *s);
+
+// The port's interrupt. Any hart. Call console_next_event() afterwards until it says NULL.
+void console_interrupt(void);
+
+// Takes out a stream that has got input or room again, NULL if there is none: its UART model wants to
+// know. It is the caller's matter that the stream is not removed meanwhile.
+struct stream *console_next_event(void);
+
+// When console_poll() wants to be called, UINT64_MAX if not at all. Look at it after each exit that
+// wrote to a stream; any hart may call console_poll(), then console_next_event().
+uint64_t console_deadline(void);
+void console_poll(uint64_t now);
+
+// Waits until everything watched is out of the port's hands: before the machine is switched off.
+void console_flush(void);
+
+// Called by stream_write() when a watched stream has something new.
+void console_push(struct stream *s);
+
+// One line of the hypervisor for the person at the terminal, shown in either view: a capsule has
+// ended, and why. Never blocks; log.c.
+void console_announce(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// log.c: lines above this level are not made. LOG_INFO at first. Errors are shown in either view,
+// others in the interleaved view; what was not on the screen is shown when that is switched to.
+void log_level_set(unsigned level);
+
+// For the handler of the hypervisor's own faults: a line straight to the port, whatever the locks and
+// rings look like. Call panic() in the end. The first line shows what log lines were still unseen.
+void panic_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Stops the other harts and switches off with failure. Whoever owns the harts defines it.
+_Noreturn void panic_stop(void);
+
+// For log.c: puts one whole line into the hypervisor's own stream, or on the screen in any view.
+void console_say(const char *line, size_t length, bool urgent);
+
+// For log.c, in a panic: takes the port for good, with or without the lock, and shows what the
+// hypervisor had said before; then writes to it by polling.
+void console_seize(void);
+void console_raw(const char *text, size_t length);

@@ -1,0 +1,86 @@
+// What one capsule prints and reads: a ring of recent output on its way to the console, and a small
+// one of input on its way to the guest.
+//
+// Positions are counts of bytes since the beginning, modulo 2^32; the ring holds the last `size` of
+// them:
+//
+//      head - size         shown                 head
+//          | kept, was shown | kept, not yet shown |
+//
+// Writers, serialized by the stream's lock, move `head`. While the stream is watched (on the screen
+// now), whoever holds the console's lock moves `shown`, and a writer may not overwrite what was not
+// shown: it finds no room, and gets an event (console_next_event()) when there is again. While it
+// isn't watched, writers never wait: they move `shown` themselves over what they overwrite, and count
+// it. Watching begins and ends under both locks.
+//
+// Lock order: a capsule's device lock, then the stream's; the console's lock, then the stream's. A
+// stream's lock is never held while the console's is asked for.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "list.h"
+#include "lock.h"
+#include "types.h"
+
+#define STREAM_INPUT_SIZE 256u
+
+// Where a stream stands in the escape sequences and line ends that the interleaved view takes out.
+enum stream_filter { FILTER_TEXT, FILTER_ESCAPE, FILTER_SEQUENCE, FILTER_STRING };
+
+struct stream {
+    const char *name;
+    uint8_t *ring;
+    uint32_t size; // a power of two
+
+    struct lock lock;
+    _Atomic uint32_t head;
+    _Atomic uint32_t shown;
+    _Atomic uint32_t limit;   // there is room while head - shown < limit; above size while not watched
+    _Atomic bool starved;     // a writer found no room and waits for the event
+    _Atomic uint32_t dropped; // bytes of output lost since the screen last said so
+
+    uint8_t input[STREAM_INPUT_SIZE];
+    _Atomic uint32_t input_head; // moved under the console's lock
+    _Atomic uint32_t input_tail; // moved under this stream's
+
+    // The rest is the console's, under its lock.
+    struct list link;
+    struct stream *next_event;
+    bool event;
+    bool input_full;     // said so, until the guest reads
+    uint32_t scanned;    // no line end between `shown` and here
+    uint64_t partial_at; // when to show a line that has no end, if nothing more comes
+    bool partial;        // partial_at is set
+    bool flush;          // show what there is, line end or not
+    bool cut;            // another source ended this stream's line on the screen
+    bool carriage;       // a carriage return waits for what follows it
+    enum stream_filter filter;
+    uint32_t column; // of the open line, after its prefix
+};
+
+// The name must outlive the stream; the size is a power of two, 1 KiB or more, and the ring's memory
+// the caller's. Not on the console until console_add().
+void stream_init(struct stream *s, const char *name, uint8_t *ring, size_t ring_size);
+
+// Takes what there is room for and says how much that was. After less than `count`, an event follows.
+size_t stream_write(struct stream *s, const uint8_t *bytes, size_t count);
+
+bool stream_room_slow(struct stream *s);
+
+// True if the next byte will be taken. After false, an event follows.
+static inline bool stream_room(struct stream *s)
+{
+    uint32_t unshown =
+        atomic_load_explicit(&s->head, memory_order_relaxed) - atomic_load_explicit(&s->shown, memory_order_relaxed);
+    return likely(unshown < atomic_load_explicit(&s->limit, memory_order_relaxed)) || stream_room_slow(s);
+}
+
+// The next byte of input, -1 if there is none.
+int stream_read(struct stream *s);
+
+static inline bool stream_has_input(const struct stream *s)
+{
+    return atomic_load_explicit(&s->input_head, memory_order_acquire) !=
+           atomic_load_explicit(&s->input_tail, memory_order_relaxed);
+}
