@@ -1,0 +1,108 @@
+# Sourced by dio: runs the tests.
+#
+# Each runner prints its own words; at the very end stands the sum of all, for machines to read.
+
+passed=0
+failed=0
+skipped=0
+python=
+
+command_test() {
+    local results=$root/build/test
+    setup build run test
+    guests_set_up_all
+    rm -rf "$results"
+    mkdir -p "$results"
+    build all unit fuzz
+    python_find
+    cd "$root"
+    if [[ ${#arguments[@]} -eq 0 ]]; then
+        arguments=(unit system)
+    fi
+    for name in "${arguments[@]}"; do
+        tests_named "$name"
+    done
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    [[ $failed -eq 0 && $passed -gt 0 ]]
+}
+
+tests_named() {
+    case $1 in
+    unit)
+        unit_run ''
+        fuzz_run ''
+        pytest_run unit tests/unit
+        ;;
+    system) pytest_run system tests/system ;;
+    *)
+        unit_run "$1"
+        fuzz_run "$1"
+        pytest_run "$1" tests/unit tests/system -k "$1"
+        ;;
+    esac
+}
+
+# The first python3 that has the test packages: another may come first in the path.
+python_find() {
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import pytest, pexpect' 2>/dev/null && return
+    done
+    fail "no python3 that has pytest and pexpect"
+}
+
+unit_run() {
+    local test
+    for test in "$root"/tests/unit/test_*"$1"*.c; do
+        [[ ! -e $test ]] || unit_run_one "$(basename "$test" .c)"
+    done
+}
+
+# CMocka prints TAP; a program that dies, by a sanitizer or a signal, counts as one failure more.
+unit_run_one() {
+    local output=$root/build/test/$1.tap status=0 good bad not
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$root/build/unit/gcc/$1" >"$output" 2>&1 </dev/null || status=$?
+    good=$(grep -cE '^ok ' "$output" || true)
+    not=$(grep -ciE '^(not )?ok .*# skip' "$output" || true)
+    bad=$(grep -cE '^not ok ' "$output" || true)
+    [[ $status -eq 0 || $bad -gt 0 ]] || bad=1
+    count $((good - not)) "$bad" "$not"
+    printf '%-32s %d passed, %d failed\n' "$1" "$((good - not))" "$bad"
+    [[ $bad -eq 0 ]] || cat "$output"
+}
+
+# Not to find new bugs but to see that the targets work and that old finds stay fixed.
+fuzz_run() {
+    local test name output status
+    for test in "$root"/tests/fuzz/fuzz_*"$1"*.c; do
+        [[ -e $test ]] || continue
+        name=$(basename "$test" .c) status=0
+        output=$root/build/test/$name.log
+        mkdir -p "$root/build/fuzz/corpus/$name"
+        "$root/build/fuzz/$name" -runs=200000 -max_total_time=10 -timeout=20 -close_fd_mask=1 \
+            -artifact_prefix="$root/build/fuzz/$name-" "$root/build/fuzz/corpus/$name" \
+            $(ls -d "$root/tests/fuzz/corpus/$name" 2>/dev/null) >"$output" 2>&1 </dev/null || status=$?
+        count $((status == 0)) $((status != 0)) 0
+        printf '%-32s %s\n' "$name" "$(sed -n 's/^Done /passed: /p' "$output" | tail -n 1)"
+        [[ $status -eq 0 ]] || cat "$output"
+    done
+}
+
+# pytest_run KIND PATH... [-k NAME]. The runner's options reach the tests in DIOSIX_TEST_OPTIONS.
+pytest_run() {
+    local report=$root/build/test/$1.xml status=0 numbers
+    shift
+    ls tests/unit/test_*.py tests/system/test_*.py >/dev/null 2>&1 || return 0
+    DIOSIX_TEST_OPTIONS="${options_given[*]-}" "$python" -B -m pytest -p no:cacheprovider -q --junitxml="$report" \
+        "$@" </dev/null || status=$?
+    # 5: no test of that name here.
+    if [[ $status -le 1 || $status -eq 5 ]]; then
+        numbers=$("$python" "$root/tools/junit_sum.py" "$report")
+        count $numbers
+    else
+        count 0 1 0
+    fi
+}
+
+count() {
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
