@@ -33,14 +33,15 @@ enum frame_state {
 #define FRAMES_RUN_UNIT 0x200000 // granularity of contiguous runs
 #define FRAMES_OWNER_HYPERVISOR 0
 
-// Bytes of the table for this RAM. The ranges are apart, at most FRAMES_RANGES_MAX, in any order.
+// Bytes of the table for this RAM. The ranges are apart, at most FRAMES_RANGES_MAX, in any order. What is
+// beyond 512 GiB in all is not used.
 size_t frames_table_size(const struct range *ram, size_t count);
 
 // Starts with all RAM RESERVED. 'table' has frames_table_size() bytes, is aligned to 8 and is
 // zeroed here. Forgets whatever was before.
 void frames_init(void *table, const struct range *ram, size_t count);
 
-// From now on owner 0 gets single blocks from this range alone, and nobody else gets any of it, so
+// From now on owner 0 gets frames from this range alone, and nobody else gets any of it, so
 // that one PMP entry can close the hypervisor's memory to guests. To be called before anything of the
 // range is released, once or never: without it all RAM is for all.
 void frames_set_hypervisor_range(struct range zone);

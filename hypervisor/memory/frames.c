@@ -1,0 +1,530 @@
+#include "frames.h"
+
+#include <string.h>
+
+#include "bits.h"
+#include "lock.h"
+#include "log.h"
+
+#define UNIT_ORDER 9 // of FRAMES_RUN_UNIT
+#define UNIT_FRAMES (1u << UNIT_ORDER)
+#define ZEROING_STEP 64u // the table's size is a multiple of it
+
+// One entry of the table. Indices of the table are 27 bits: 512 GiB of RAM.
+struct frame {
+    uint32_t state : 4;
+    uint32_t next : 28; // FREE: the next head in the free list; HYPERVISOR, CAPSULE: the owner
+    uint32_t order : 5;
+    uint32_t prev : 27; // FREE: the previous head in the free list
+};
+
+#define NONE ((1u << 27) - 1)
+
+_Static_assert(sizeof(struct frame) == 8, "the table's cost per frame is promised");
+_Static_assert(FRAMES_RUN_UNIT == FRAME_SIZE << UNIT_ORDER, "the unit is a block");
+
+// A range of RAM. Its frames follow each other in the table; a frame's number is its index plus 'delta'.
+struct area {
+    uint32_t base; // index of the first
+    uint32_t count;
+    uint64_t delta;
+};
+
+struct pool {
+    uint32_t free_frames;
+    uint32_t heads[FRAMES_ORDER_MAX + 1]; // free lists
+};
+
+static struct {
+    struct lock lock; // guards all of this, and the table
+    struct frame *table;
+    uint32_t total;
+    size_t area_count;
+    struct area areas[FRAMES_RANGES_MAX];
+    uint32_t zone_base, zone_count; // the hypervisor's own range, as indices; empty if there is none
+    struct pool pools[2];           // the zone's blocks, and all others
+} frames;
+
+// The only legal changes of state, from one to another.
+static const bool legal[FRAME_STATES][FRAME_STATES] = {
+    [FRAME_RESERVED][FRAME_FREE] = true,   [FRAME_FREE][FRAME_HYPERVISOR] = true, [FRAME_FREE][FRAME_CAPSULE] = true,
+    [FRAME_HYPERVISOR][FRAME_FREE] = true, [FRAME_CAPSULE][FRAME_FREE] = true,
+};
+
+static uint64_t frame_number(const struct area *area, uint32_t index)
+{
+    return index + area->delta;
+}
+
+static struct hpa frame_address(const struct area *area, uint32_t index)
+{
+    return hpa(frame_number(area, index) << FRAME_SHIFT);
+}
+
+static bool area_has(const struct area *area, uint32_t index)
+{
+    return index - area->base < area->count;
+}
+
+static const struct area *area_find(uint64_t number)
+{
+    for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
+        if (number - area->delta - area->base < area->count)
+            return area;
+    }
+    return NULL;
+}
+
+// The area that the address is in, and its frame's index.
+static const struct area *area_locate(struct hpa address, uint32_t *index)
+{
+    uint64_t number = address.value >> FRAME_SHIFT;
+    const struct area *area = area_find(number);
+    if (area)
+        *index = (uint32_t)(number - area->delta);
+    return area;
+}
+
+static bool in_zone(uint32_t index)
+{
+    return index - frames.zone_base < frames.zone_count;
+}
+static struct pool *pool_of(uint32_t index)
+{
+    return &frames.pools[in_zone(index)];
+}
+
+static struct pool *pool_for(uint16_t owner)
+{
+    return &frames.pools[frames.zone_count && owner == FRAMES_OWNER_HYPERVISOR];
+}
+
+// The head of the block that covers a frame, NONE if it is RESERVED. The block that covers the frame is
+// the one at the first head met when going to ever larger alignments.
+static uint32_t block_find(const struct area *area, uint32_t index)
+{
+    for (unsigned order = 0; order <= FRAMES_ORDER_MAX; order++) {
+        uint32_t offset = (uint32_t)frame_number(area, index) & ((1u << order) - 1);
+        if (offset > index - area->base)
+            break;
+        const struct frame *head = &frames.table[index - offset];
+        if (head->state != FRAME_RESERVED)
+            return head->order >= order ? index - offset : NONE;
+    }
+    return NONE;
+}
+
+// The largest order of a block that begins at 'index' and ends by 'end'.
+static unsigned block_order(const struct area *area, uint32_t index, uint32_t end)
+{
+    uint32_t number = (uint32_t)frame_number(area, index);
+    unsigned order = 0;
+    while (order < FRAMES_ORDER_MAX && !(number & 1u << order) && end - index >= 2u << order)
+        order++;
+    return order;
+}
+
+// The one place where frames change their state: those of the block at 'head', which is in no free list.
+static void block_change(const struct area *area, uint32_t head, unsigned order, struct frame to)
+{
+    unsigned from = frames.table[head].state;
+    if (!legal[from][to.state])
+        panic("frame 0x%llx: illegal change of state %u to %u", (unsigned long long)frame_address(area, head).value,
+              from, (unsigned)to.state);
+    to.order = order;
+    frames.table[head] = to;
+}
+
+static void free_link(uint32_t head, unsigned order)
+{
+    struct pool *pool = pool_of(head);
+    uint32_t next = pool->heads[order];
+    frames.table[head] = (struct frame){.state = FRAME_FREE, .order = order, .next = next, .prev = NONE};
+    if (next != NONE)
+        frames.table[next].prev = head;
+    pool->heads[order] = head;
+    pool->free_frames += 1u << order;
+}
+
+// Leaves the entry itself as it is.
+static void free_unlink(uint32_t head)
+{
+    struct pool *pool = pool_of(head);
+    struct frame entry = frames.table[head];
+    if (entry.prev != NONE)
+        frames.table[entry.prev].next = entry.next;
+    else
+        pool->heads[entry.order] = entry.next;
+    if (entry.next != NONE)
+        frames.table[entry.next].prev = entry.prev;
+    pool->free_frames -= 1u << entry.order;
+}
+
+// Cuts a free block in two. The lower half is the first of its list then.
+static void free_split(uint32_t head)
+{
+    unsigned order = frames.table[head].order - 1;
+    free_unlink(head);
+    free_link(head + (1u << order), order);
+    free_link(head, order);
+}
+
+// The free block next to this one that would make one of the next order with it, NONE if there is none.
+static uint32_t free_buddy(const struct area *area, uint32_t head, unsigned order)
+{
+    bool is_upper = frame_number(area, head) >> order & 1;
+    uint32_t buddy = is_upper ? head - (1u << order) : head + (1u << order);
+    if (order == FRAMES_ORDER_MAX || !area_has(area, buddy) || in_zone(buddy) != in_zone(head))
+        return NONE;
+    struct frame entry = frames.table[buddy];
+    return entry.state == FRAME_FREE && entry.order == order ? buddy : NONE;
+}
+
+// Puts a block, whose entry says FREE already, into the free lists, merged with its free neighbours.
+static void free_insert(const struct area *area, uint32_t head, unsigned order)
+{
+    uint32_t buddy;
+    for (; (buddy = free_buddy(area, head, order)) != NONE; order++) {
+        free_unlink(buddy);
+        frames.table[head > buddy ? head : buddy] = (struct frame){0};
+        if (buddy < head)
+            head = buddy;
+    }
+    free_link(head, order);
+}
+
+static void block_make_free(const struct area *area, uint32_t head, unsigned order)
+{
+    block_change(area, head, order, (struct frame){.state = FRAME_FREE});
+    free_insert(area, head, order);
+}
+
+// Gives out a block that is in the free lists.
+static void block_give(const struct area *area, uint32_t head, uint16_t owner)
+{
+    free_unlink(head);
+    enum frame_state state = owner == FRAMES_OWNER_HYPERVISOR ? FRAME_HYPERVISOR : FRAME_CAPSULE;
+    block_change(area, head, frames.table[head].order, (struct frame){.state = state, .next = owner});
+}
+
+size_t frames_table_size(const struct range *ram, size_t count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += ram[i].size >> FRAME_SHIFT; // a frame that is cut by the range's ends isn't counted
+    return (size_t)align_up(total * sizeof(struct frame), ZEROING_STEP);
+}
+
+// The table is 1/512 of all RAM: unrolled, and not left to a memset() that may go by bytes.
+static void table_zero(uint64_t *word, size_t size)
+{
+    for (uint64_t *end = word + size / sizeof(*word); word != end; word += 8) {
+        word[0] = word[1] = word[2] = word[3] = 0;
+        word[4] = word[5] = word[6] = word[7] = 0;
+    }
+}
+
+static void area_add(struct range ram)
+{
+    uint64_t first = align_up(ram.start, FRAME_SIZE) >> FRAME_SHIFT;
+    uint64_t end = range_end(ram) >> FRAME_SHIFT;
+    if (end <= first)
+        return;
+    CHECK(frames.area_count < FRAMES_RANGES_MAX);
+    uint64_t count = end - first, most = NONE - frames.total; // what is beyond stays ABSENT
+    struct area *area = &frames.areas[frames.area_count++];
+    *area = (struct area){.base = frames.total, .delta = first - frames.total};
+    area->count = (uint32_t)(count < most ? count : most);
+    frames.total += area->count;
+}
+
+static void pool_clear(struct pool *pool)
+{
+    for (unsigned order = 0; order <= FRAMES_ORDER_MAX; order++)
+        pool->heads[order] = NONE;
+}
+
+void frames_init(void *table, const struct range *ram, size_t count)
+{
+    memset(&frames, 0, sizeof(frames));
+    frames.table = table;
+    pool_clear(&frames.pools[false]);
+    pool_clear(&frames.pools[true]);
+    for (size_t i = 0; i < count; i++)
+        area_add(ram[i]);
+    table_zero(table, frames_table_size(ram, count));
+}
+
+void frames_set_hypervisor_range(struct range zone)
+{
+    lock_acquire(&frames.lock);
+    CHECK(is_aligned(zone.start | zone.size, FRAME_SIZE) && zone.size);
+    uint32_t index = 0;
+    const struct area *area = area_locate(hpa(zone.start), &index);
+    CHECK(area && zone.size >> FRAME_SHIFT <= area->base + area->count - index);
+    frames.zone_base = index;
+    frames.zone_count = (uint32_t)(zone.size >> FRAME_SHIFT);
+    lock_release(&frames.lock);
+}
+
+// Where the frames from 'index' on leave the pool they are in, at most 'end'.
+static uint32_t pool_end(uint32_t index, uint32_t end)
+{
+    uint32_t zone_end = frames.zone_base + frames.zone_count;
+    if (index < frames.zone_base && frames.zone_base < end)
+        return frames.zone_base;
+    return index < zone_end && zone_end < end ? zone_end : end;
+}
+
+// Looking at every frame would cost more than all else here, so a frame that was released before is
+// found out only at a block's ends.
+static void area_release(const struct area *area, uint32_t index, uint32_t end)
+{
+    while (index < end) {
+        unsigned order = block_order(area, index, pool_end(index, end));
+        CHECK(block_find(area, index) == NONE && block_find(area, index + (1u << order) - 1) == NONE);
+        block_make_free(area, index, order);
+        index += 1u << order;
+    }
+}
+
+void frames_release(struct range range)
+{
+    lock_acquire(&frames.lock);
+    uint64_t first = align_up(range.start, FRAME_SIZE) >> FRAME_SHIFT;
+    uint64_t end = range_end(range) >> FRAME_SHIFT;
+    for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
+        uint64_t area_first = frame_number(area, area->base), area_end = area_first + area->count;
+        uint64_t from = first > area_first ? first : area_first;
+        uint64_t to = end < area_end ? end : area_end;
+        if (from < to)
+            area_release(area, (uint32_t)(from - area->delta), (uint32_t)(to - area->delta));
+    }
+    lock_release(&frames.lock);
+}
+
+static const struct area *area_of_index(uint32_t index)
+{
+    const struct area *area = frames.areas;
+    while (!area_has(area, index))
+        area++;
+    return area;
+}
+
+// Of a block that is larger than wanted, the upper end is taken: single blocks gather at the top of
+// memory, and the runs of capsules, lowest first, find the rest in one piece.
+static enum status pool_allocate(struct pool *pool, unsigned order, uint16_t owner, struct hpa *out)
+{
+    unsigned from = order;
+    while (from <= FRAMES_ORDER_MAX && pool->heads[from] == NONE)
+        from++;
+    if (from > FRAMES_ORDER_MAX)
+        return STATUS_NO_MEMORY;
+    uint32_t head = pool->heads[from];
+    while (from-- > order) {
+        free_split(head);
+        head += 1u << from;
+    }
+    const struct area *area = area_of_index(head);
+    block_give(area, head, owner);
+    *out = frame_address(area, head);
+    return STATUS_OK;
+}
+
+enum status frames_allocate(unsigned order, uint16_t owner, struct hpa *out)
+{
+    if (order > FRAMES_ORDER_MAX)
+        return STATUS_INVALID;
+    lock_acquire(&frames.lock);
+    enum status status = pool_allocate(pool_for(owner), order, owner, out);
+    lock_release(&frames.lock);
+    return status;
+}
+
+// What is wanted of a contiguous run.
+struct run {
+    uint64_t bytes, align;
+    const struct range *avoid;
+    size_t avoid_count;
+};
+
+// The free units of a pool from an index on, without a gap.
+static struct range extent_at(const struct area *area, const struct pool *pool, uint32_t index)
+{
+    uint32_t end = index;
+    while (area_has(area, end)) {
+        struct frame entry = frames.table[end];
+        if (entry.state != FRAME_FREE || entry.order < UNIT_ORDER || pool_of(end) != pool)
+            break;
+        end += 1u << entry.order;
+    }
+    return (struct range){frame_address(area, index).value, (uint64_t)(end - index) << FRAME_SHIFT};
+}
+
+// The first extent of free units that begins at or after an index; of size 0 if there is none. A unit
+// that is free as a whole begins with a head or lies in the extent already seen, so nothing is
+// searched for.
+static struct range extent_next(const struct area *area, const struct pool *pool, uint32_t index)
+{
+    struct range extent = {0};
+    index += -(uint32_t)frame_number(area, index) & (UNIT_FRAMES - 1);
+    for (; area_has(area, index) && !extent.size; index += UNIT_FRAMES)
+        extent = extent_at(area, pool, index);
+    return extent;
+}
+
+static uint32_t extent_end(const struct area *area, struct range extent)
+{
+    return (uint32_t)((range_end(extent) >> FRAME_SHIFT) - area->delta);
+}
+
+// The lowest place in an extent that is aligned and outside of all windows to avoid.
+static bool extent_fit(struct range extent, const struct run *run, uint64_t *out)
+{
+    uint64_t start = align_up(extent.start, run->align);
+    for (size_t i = 0; i < run->avoid_count;) {
+        if (range_overlaps(run->avoid[i], (struct range){start, run->bytes})) {
+            start = align_up(range_end(run->avoid[i]), run->align);
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+    *out = start;
+    return range_contains(extent, start, run->bytes);
+}
+
+// Gives out all of a range of free frames, cutting the blocks at its ends.
+static void area_give(const struct area *area, uint32_t index, uint32_t end, uint16_t owner)
+{
+    while (index < end) {
+        uint32_t head = block_find(area, index);
+        uint32_t size = 1u << frames.table[head].order;
+        if (head == index && size <= end - index) {
+            block_give(area, head, owner);
+            index += size;
+        } else {
+            free_split(head);
+        }
+    }
+}
+
+static enum status area_allocate_run(const struct area *area, const struct run *run, uint16_t owner, struct hpa *out)
+{
+    uint64_t start;
+    uint32_t index = area->base;
+    for (struct range extent; (extent = extent_next(area, pool_for(owner), index)).size;) {
+        if (extent_fit(extent, run, &start)) {
+            index = (uint32_t)((start >> FRAME_SHIFT) - area->delta);
+            area_give(area, index, index + (uint32_t)(run->bytes >> FRAME_SHIFT), owner);
+            *out = hpa(start);
+            return STATUS_OK;
+        }
+        index = extent_end(area, extent);
+    }
+    return STATUS_NO_MEMORY;
+}
+
+enum status frames_allocate_run(uint64_t bytes, uint64_t align, uint16_t owner, const struct range *avoid,
+                                size_t avoid_count, struct hpa *out)
+{
+    if (!bytes || !is_aligned(bytes, FRAMES_RUN_UNIT) || !is_power_of_two(align) || align < FRAMES_RUN_UNIT)
+        return STATUS_INVALID;
+    const struct run run = {bytes, align, avoid, avoid_count};
+    enum status status = STATUS_NO_MEMORY;
+    lock_acquire(&frames.lock);
+    for (size_t i = 0; status != STATUS_OK && i < frames.area_count; i++)
+        status = area_allocate_run(&frames.areas[i], &run, owner, out);
+    lock_release(&frames.lock);
+    return status;
+}
+
+// Cuts a block that is given out in two, of the same owner.
+static void block_split(uint32_t head)
+{
+    struct frame entry = frames.table[head];
+    entry.order = entry.order - 1;
+    frames.table[head] = frames.table[head + (1u << entry.order)] = entry;
+}
+
+static bool block_is_given(uint32_t head, uint16_t owner)
+{
+    if (head == NONE)
+        return false;
+    struct frame entry = frames.table[head];
+    return (entry.state == FRAME_HYPERVISOR || entry.state == FRAME_CAPSULE) && entry.next == owner;
+}
+
+static void area_free(const struct area *area, uint32_t index, uint32_t end, uint16_t owner)
+{
+    while (index < end) {
+        uint32_t head = block_find(area, index);
+        if (!block_is_given(head, owner))
+            panic("frame 0x%llx: freed by %u, not its owner", (unsigned long long)frame_address(area, index).value,
+                  owner);
+        unsigned order = frames.table[head].order;
+        if (head == index && 1u << order <= end - index) {
+            block_make_free(area, head, order);
+            index += 1u << order;
+        } else {
+            block_split(head);
+        }
+    }
+}
+
+void frames_free(struct hpa start, uint64_t bytes, uint16_t owner)
+{
+    lock_acquire(&frames.lock);
+    uint32_t index = 0;
+    const struct area *area = area_locate(start, &index);
+    CHECK(area && is_aligned(start.value | bytes, FRAME_SIZE));
+    CHECK(bytes >> FRAME_SHIFT <= area->base + area->count - index);
+    area_free(area, index, index + (uint32_t)(bytes >> FRAME_SHIFT), owner);
+    lock_release(&frames.lock);
+}
+
+uint64_t frames_total_bytes(void)
+{
+    return (uint64_t)frames.total << FRAME_SHIFT;
+}
+
+uint64_t frames_free_bytes(void)
+{
+    lock_acquire(&frames.lock);
+    uint64_t count = (uint64_t)frames.pools[false].free_frames + frames.pools[true].free_frames;
+    lock_release(&frames.lock);
+    return count << FRAME_SHIFT;
+}
+
+uint64_t frames_largest_free(void)
+{
+    uint64_t largest = 0;
+    lock_acquire(&frames.lock);
+    for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
+        struct range extent = {0};
+        for (uint32_t index = area->base; (extent = extent_next(area, &frames.pools[false], index)).size;) {
+            largest = extent.size > largest ? extent.size : largest;
+            index = extent_end(area, extent);
+        }
+    }
+    lock_release(&frames.lock);
+    return largest;
+}
+
+static struct frame entry_of(const struct area *area, uint32_t index)
+{
+    uint32_t head = block_find(area, index);
+    return head == NONE ? (struct frame){.state = FRAME_RESERVED} : frames.table[head];
+}
+
+enum frame_state frames_state(struct hpa address, uint16_t *owner)
+{
+    lock_acquire(&frames.lock);
+    uint32_t index = 0;
+    const struct area *area = area_locate(address, &index);
+    struct frame entry = area ? entry_of(area, index) : (struct frame){.state = FRAME_ABSENT};
+    lock_release(&frames.lock);
+    if (owner)
+        *owner = entry.state == FRAME_CAPSULE ? (uint16_t)entry.next : FRAMES_OWNER_HYPERVISOR;
+    return entry.state;
+}
