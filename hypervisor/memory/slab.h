@@ -9,15 +9,15 @@
 
 struct slab {
     const char *name;
-    uint32_t stride; // bytes from one object to the next
-    uint32_t size;   // bytes of an object that are zeroed
-    uint32_t max;
-    uint32_t order;   // of the blocks the pool grows by
-    struct lock lock; // guards what follows
+    uint32_t stride;  // bytes from one object to the next
+    uint32_t max;     // objects at most
+    uint32_t order;   // of the blocks of frames the pool grows by
+    struct lock lock; // guards what follows; held while frames are taken
     uint32_t used;
-    uint32_t carved; // objects ever cut out of frames, used or on the free list
+    uint32_t carved; // objects ever cut out of blocks: those in use and those on the free list
+    uint32_t blocks;
     struct slab_object *free;
-    unsigned char *fresh, *fresh_end; // the rest of the latest block
+    unsigned char *fresh, *fresh_end; // what is left of the latest block
 };
 
 // 'align' is a power of two up to FRAME_SIZE; the name is kept by reference. Takes no memory yet.
