@@ -1,0 +1,177 @@
+#include "host_tree.h"
+
+#include <string.h>
+
+struct property_name {
+    uint8_t length;
+    char text[23];
+};
+
+#define PROPERTY_NAME(constant, name) {sizeof(name) - 1, name},
+static const struct property_name property_names[] = {HOST_TREE_PROPERTIES(PROPERTY_NAME)};
+#undef PROPERTY_NAME
+
+static void property_collect(struct host_tree *tree, int property)
+{
+    const char *name;
+    int length;
+    const void *data = fdt_getprop_by_offset(tree->fdt, property, &name, &length);
+    if (!data)
+        return;
+    size_t name_length = strlen(name);
+    for (unsigned i = 0; i < HOST_TREE_PROPERTY_COUNT; i++) {
+        if (property_names[i].length != name_length || memcmp(property_names[i].text, name, name_length))
+            continue;
+        tree->values[i] = (struct host_tree_value){data, (uint32_t)length};
+        return;
+    }
+}
+
+static bool node_enabled(const struct host_tree *tree)
+{
+    return !host_tree_has(tree, HOST_TREE_STATUS) || host_tree_string_is(tree, HOST_TREE_STATUS, "okay") ||
+           host_tree_string_is(tree, HOST_TREE_STATUS, "ok");
+}
+
+static void level_set(struct host_tree *tree)
+{
+    static const struct host_tree_level above_root = {.enabled = true};
+    const struct host_tree_level *parent = tree->depth ? &tree->levels[tree->depth - 1] : &above_root;
+    tree->levels[tree->depth] = (struct host_tree_level){
+        .address_cells = host_tree_cell(tree, HOST_TREE_ADDRESS_CELLS, 2),
+        .size_cells = host_tree_cell(tree, HOST_TREE_SIZE_CELLS, 1),
+        .interrupt_parent = host_tree_cell(tree, HOST_TREE_INTERRUPT_PARENT, parent->interrupt_parent),
+        .enabled = parent->enabled && node_enabled(tree),
+        .ranges = host_tree_value(tree, HOST_TREE_RANGES),
+    };
+}
+
+void host_tree_start(struct host_tree *tree, const void *fdt)
+{
+    memset(tree, 0, sizeof(*tree));
+    tree->fdt = fdt;
+    tree->offset = -1;
+    tree->depth = -1;
+}
+
+static bool node_load(struct host_tree *tree)
+{
+    tree->name = fdt_get_name(tree->fdt, tree->offset, NULL);
+    if (!tree->name)
+        return false;
+    memset(tree->values, 0, sizeof(tree->values));
+    int property;
+    fdt_for_each_property_offset(property, tree->fdt, tree->offset) property_collect(tree, property);
+    level_set(tree);
+    return property == -FDT_ERR_NOTFOUND;
+}
+
+bool host_tree_next(struct host_tree *tree)
+{
+    do {
+        tree->offset = fdt_next_node(tree->fdt, tree->offset, &tree->depth);
+        if (tree->offset < 0 || tree->depth < 0)
+            return false;
+    } while (tree->depth >= HOST_TREE_DEPTH_MAX);
+    if (node_load(tree))
+        return true;
+    tree->offset = -FDT_ERR_BADSTRUCTURE;
+    return false;
+}
+
+uint32_t host_tree_cell(const struct host_tree *tree, enum host_tree_property property, uint32_t otherwise)
+{
+    struct host_tree_value value = tree->values[property];
+    return value.length >= sizeof(fdt32_t) ? fdt32_ld((const fdt32_t *)(const void *)value.data) : otherwise;
+}
+
+// False if there are more cells than fit, and they are not zero.
+static bool cells_read(const uint8_t *data, uint32_t cells, uint64_t *number)
+{
+    *number = 0;
+    for (; cells; cells--, data += sizeof(fdt32_t)) {
+        if (*number >> 32)
+            return false;
+        *number = *number << 32 | fdt32_ld((const fdt32_t *)(const void *)data);
+    }
+    return true;
+}
+
+bool host_tree_number(struct host_tree_value value, uint64_t *number)
+{
+    if (!value.data || (value.length != 4 && value.length != 8))
+        return false;
+    return cells_read(value.data, value.length / 4, number);
+}
+
+const char *host_tree_string(struct host_tree_value value)
+{
+    bool ends = value.data && memchr(value.data, 0, value.length);
+    return ends ? (const char *)value.data : NULL;
+}
+
+bool host_tree_string_is(const struct host_tree *tree, enum host_tree_property property, const char *text)
+{
+    const char *string = host_tree_string(tree->values[property]);
+    return string && !strcmp(string, text);
+}
+
+uint32_t host_tree_phandle(const struct host_tree *tree)
+{
+    return host_tree_cell(tree, HOST_TREE_PHANDLE, host_tree_cell(tree, HOST_TREE_PHANDLE_OLD, 0));
+}
+
+// The specification knows no more than 4 cells for an address (PCI has 3).
+static bool cells_sane(const struct host_tree_level *level)
+{
+    return level->address_cells <= 4 && level->size_cells <= 4;
+}
+
+bool host_tree_reg_raw(const struct host_tree *tree, unsigned index, struct range *range)
+{
+    if (!tree->depth || !cells_sane(&tree->levels[tree->depth - 1]))
+        return false;
+    const struct host_tree_level *bus = &tree->levels[tree->depth - 1];
+    struct host_tree_value reg = tree->values[HOST_TREE_REG];
+    uint32_t entry = 4 * (bus->address_cells + bus->size_cells);
+    if (!entry || reg.length / entry <= index)
+        return false;
+    const uint8_t *data = reg.data + index * entry;
+    return cells_read(data, bus->address_cells, &range->start) &&
+           cells_read(data + 4 * bus->address_cells, bus->size_cells, &range->size) &&
+           range->start + range->size >= range->start;
+}
+
+// One step up: an address below `bus` as the bus above it counts.
+static bool range_translate(const struct host_tree_level *bus, const struct host_tree_level *above, struct range *range)
+{
+    if (!bus->ranges.data || !cells_sane(bus) || !cells_sane(above))
+        return false;
+    if (!bus->ranges.length)
+        return true; // one to one
+    uint32_t entry = 4 * (bus->address_cells + above->address_cells + bus->size_cells);
+    for (uint32_t at = 0; entry && bus->ranges.length - at >= entry; at += entry) {
+        const uint8_t *data = bus->ranges.data + at;
+        struct range window;
+        uint64_t target;
+        if (!cells_read(data, bus->address_cells, &window.start) ||
+            !cells_read(data + 4 * bus->address_cells, above->address_cells, &target) ||
+            !cells_read(data + 4 * (bus->address_cells + above->address_cells), bus->size_cells, &window.size))
+            continue; // of another kind, or not for us
+        if (!range_contains(window, range->start, range->size))
+            continue;
+        range->start = target + (range->start - window.start);
+        return range->start + range->size >= range->start;
+    }
+    return false;
+}
+
+bool host_tree_reg(const struct host_tree *tree, unsigned index, struct range *range)
+{
+    if (!host_tree_reg_raw(tree, index, range))
+        return false;
+    for (int depth = tree->depth - 1; depth > 0; depth--)
+        if (!range_translate(&tree->levels[depth], &tree->levels[depth - 1], range))
+            return false;
+    return true;
+}

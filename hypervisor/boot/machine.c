@@ -1,0 +1,292 @@
+#include "machine.h"
+
+#include <string.h>
+
+#include "bits.h"
+#include "discovery.h"
+
+// ---- Errors and notes ----
+
+static void error_set(struct machine_error *error, const char *node, const char *text)
+{
+    size_t length = strlen(node);
+    size_t skip = length < MACHINE_NODE_SIZE ? 0 : length - (MACHINE_NODE_SIZE - 1);
+    memcpy(error->node, node + skip, length - skip + 1);
+    error->text = text;
+}
+
+enum status discovery_fail(struct discovery *d, const char *node, const char *text)
+{
+    error_set(d->why, node, text);
+    return STATUS_INVALID;
+}
+
+void discovery_note(struct discovery *d, const char *node, const char *text)
+{
+    if (d->machine->note_count < MACHINE_NOTES_MAX)
+        error_set(&d->machine->notes[d->machine->note_count++], node, text);
+}
+
+static const char *path_here(const struct discovery *d, char *path, int size)
+{
+    return fdt_get_path(d->tree.fdt, d->tree.offset, path, size) ? d->tree.name : path;
+}
+
+enum status discovery_fail_here(struct discovery *d, const char *text)
+{
+    char path[128];
+    return discovery_fail(d, path_here(d, path, sizeof(path)), text);
+}
+
+void discovery_note_here(struct discovery *d, const char *text)
+{
+    char path[128];
+    discovery_note(d, path_here(d, path, sizeof(path)), text);
+}
+
+// ---- Memory ----
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+// Adds to a sorted list, joining what touches. False if the list is full.
+static bool ranges_add(struct range *list, size_t *count, size_t max, struct range added)
+{
+    size_t first = 0;
+    while (first < *count && range_end(list[first]) < added.start)
+        first++;
+    size_t last = first;
+    for (; last < *count && list[last].start <= range_end(added); last++) {
+        uint64_t end = larger(range_end(added), range_end(list[last]));
+        added.start = smaller(added.start, list[last].start);
+        added.size = end - added.start;
+    }
+    if (first == last && *count == max)
+        return false;
+    memmove(&list[first + 1], &list[last], (*count - last) * sizeof(*list));
+    *count = *count - (last - first) + 1;
+    list[first] = added;
+    return true;
+}
+
+static bool reserved_add(struct machine *m, struct range range)
+{
+    uint64_t start = align_down(range.start, FRAME_SIZE);
+    uint64_t end = align_up(smaller(range_end(range), align_down(UINT64_MAX, FRAME_SIZE)), FRAME_SIZE);
+    struct range frames = {start, end - start};
+    return !range.size || ranges_add(m->reserved, &m->reserved_count, MACHINE_RESERVED_MAX, frames);
+}
+
+static enum status memory_visit(struct discovery *d)
+{
+    struct machine *m = d->machine;
+    struct range range;
+    unsigned index = 0;
+    for (; host_tree_reg_raw(&d->tree, index, &range); index++)
+        if (range.size && !ranges_add(m->ram, &m->ram_count, MACHINE_RAM_MAX, range))
+            discovery_note_here(d, "too many separate memory ranges: this one is not used");
+    return index ? STATUS_OK : discovery_fail_here(d, "memory node without a sound reg property");
+}
+
+// A node without reg asks for memory from wherever there is some; that is for systems that use it.
+static enum status reserved_visit(struct discovery *d)
+{
+    struct range range;
+    for (unsigned index = 0; host_tree_reg_raw(&d->tree, index, &range); index++)
+        if (!reserved_add(d->machine, range))
+            return discovery_fail_here(d, "more reserved memory ranges than Diosix can keep");
+    return STATUS_OK;
+}
+
+static enum status reserved_visit_header(struct discovery *d)
+{
+    int count = fdt_num_mem_rsv(d->tree.fdt);
+    if (count < 0)
+        return discovery_fail(d, "/", "the list of reserved memory in the tree's header does not end");
+    for (int i = 0; i < count; i++) {
+        struct range range;
+        if (fdt_get_mem_rsv(d->tree.fdt, i, &range.start, &range.size) || range_end(range) < range.start)
+            return discovery_fail(d, "/", "the list of reserved memory in the tree's header is broken");
+        if (!reserved_add(d->machine, range))
+            return discovery_fail(d, "/", "more reserved memory ranges than Diosix can keep");
+    }
+    return STATUS_OK;
+}
+
+static bool ram_contains(const struct machine *m, struct range range)
+{
+    for (size_t i = 0; i < m->ram_count; i++)
+        if (range_contains(m->ram[i], range.start, range.size))
+            return true;
+    return false;
+}
+
+// ---- /chosen and the root ----
+
+static const char *string_property(const struct discovery *d, int node, const char *name)
+{
+    int length;
+    const void *data = fdt_getprop(d->tree.fdt, node, name, &length);
+    return data ? host_tree_string((struct host_tree_value){data, (uint32_t)length}) : NULL;
+}
+
+static bool address_property(const struct discovery *d, int node, const char *name, uint64_t *address)
+{
+    int length;
+    const void *data = fdt_getprop(d->tree.fdt, node, name, &length);
+    return data && host_tree_number((struct host_tree_value){data, (uint32_t)length}, address);
+}
+
+static void chosen_visit(struct discovery *d)
+{
+    struct machine *m = d->machine;
+    const char *bootargs = string_property(d, d->tree.offset, "bootargs");
+    if (bootargs)
+        m->bootargs = bootargs;
+    uint64_t start, end;
+    if (!address_property(d, d->tree.offset, "linux,initrd-start", &start) ||
+        !address_property(d, d->tree.offset, "linux,initrd-end", &end))
+        return;
+    if (end > start)
+        m->bundle = (struct range){start, end - start};
+    else
+        discovery_note_here(d, "linux,initrd-end is not above linux,initrd-start: no bundle");
+}
+
+static void root_visit(struct discovery *d)
+{
+    const char *model = host_tree_string(d->tree.values[HOST_TREE_MODEL]);
+    const char *compatible = host_tree_string(d->tree.values[HOST_TREE_COMPATIBLE]);
+    d->machine->model = model ? model : compatible ? compatible : "unnamed machine";
+}
+
+// ---- The walk ----
+
+static bool named(const struct discovery *d, const char *name)
+{
+    return !strcmp(d->tree.name, name);
+}
+
+static enum status top_visit(struct discovery *d)
+{
+    d->section = named(d, "cpus") ? SECTION_CPUS : named(d, "reserved-memory") ? SECTION_RESERVED : SECTION_DEVICES;
+    if (host_tree_string_is(&d->tree, HOST_TREE_DEVICE_TYPE, "memory"))
+        return host_tree_level(&d->tree)->enabled ? memory_visit(d) : STATUS_OK;
+    if (d->section == SECTION_CPUS)
+        harts_visit_cpus(d);
+    else if (named(d, "chosen"))
+        chosen_visit(d);
+    else
+        devices_visit(d);
+    return STATUS_OK;
+}
+
+static enum status node_visit(struct discovery *d)
+{
+    if (d->tree.depth == 0)
+        root_visit(d);
+    else if (d->tree.depth == 1)
+        return top_visit(d);
+    else if (d->section == SECTION_CPUS)
+        harts_visit(d);
+    else if (d->section == SECTION_DEVICES)
+        devices_visit(d);
+    else if (d->tree.depth == 2 && host_tree_level(&d->tree)->enabled)
+        return reserved_visit(d);
+    return STATUS_OK;
+}
+
+static enum status walk(struct discovery *d)
+{
+    host_tree_start(&d->tree, d->tree.fdt);
+    while (host_tree_next(&d->tree)) {
+        enum status status = node_visit(d);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return d->tree.offset < 0
+               ? discovery_fail(d, d->tree.name ? d->tree.name : "/", "the device tree is broken after this node")
+               : STATUS_OK;
+}
+
+static enum status tree_check(struct discovery *d, const void *fdt)
+{
+    if (!fdt || (uintptr_t)fdt % 8)
+        return discovery_fail(d, "/", "no device tree at a multiple of 8: the loader must pass one in a1");
+    if (fdt_magic(fdt) != FDT_MAGIC)
+        return discovery_fail(d, "/", "what a1 points to is no device tree: wrong magic number");
+    if (fdt_check_header(fdt) || fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
+        return discovery_fail(d, "/", "the device tree's header is broken, or of a version before 16");
+    return STATUS_OK;
+}
+
+static enum status finish(struct discovery *d)
+{
+    struct machine *m = d->machine;
+    if (!m->ram_count)
+        return discovery_fail(d, "/", "no memory node (device_type = \"memory\") with memory in it");
+    devices_finish(d);
+    enum status status = harts_finish(d);
+    if (status != STATUS_OK)
+        return status;
+    if (m->bundle.size && !ram_contains(m, m->bundle)) {
+        discovery_note(d, "/chosen", "linux,initrd-start/end lie outside RAM: no bundle");
+        m->bundle.size = 0;
+    }
+    return STATUS_OK;
+}
+
+enum status machine_discover(const void *fdt, struct machine *machine, struct machine_error *why)
+{
+    struct discovery d = {.machine = machine, .why = why};
+    memset(machine, 0, sizeof(*machine));
+    machine->bootargs = "";
+    enum status status = tree_check(&d, fdt);
+    if (status != STATUS_OK)
+        return status;
+    d.tree.fdt = fdt;
+    devices_find_stdout(&d);
+    status = reserved_visit_header(&d);
+    if (status == STATUS_OK)
+        status = walk(&d);
+    return status == STATUS_OK ? finish(&d) : status;
+}
+
+// ---- What the caller asks afterwards ----
+
+enum status machine_check_image(const struct machine *machine, struct range image, struct machine_error *why)
+{
+    if (!ram_contains(machine, image)) {
+        error_set(why, "/memory", "the hypervisor's image does not lie in one range of RAM: load it into RAM");
+        return STATUS_INVALID;
+    }
+    for (size_t i = 0; i < machine->reserved_count; i++) {
+        if (!range_overlaps(machine->reserved[i], image))
+            continue;
+        error_set(why, "/reserved-memory", "the hypervisor's image lies in reserved memory: load it elsewhere");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+uint64_t machine_trim_ram(struct machine *machine, uint64_t limit)
+{
+    uint64_t trimmed = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < machine->ram_count; i++) {
+        struct range range = machine->ram[i];
+        uint64_t end = smaller(range_end(range), larger(limit, range.start));
+        trimmed += range_end(range) - end;
+        if (end > range.start)
+            machine->ram[kept++] = (struct range){range.start, end - range.start};
+    }
+    machine->ram_count = kept;
+    return trimmed;
+}
