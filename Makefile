@@ -35,6 +35,7 @@ FUZZ_CC ?= clang
 
 all: hypervisor tools
 
+include tools/host.mk
 include $(wildcard hypervisor/build.mk tools/build.mk guests/build.mk tests/unit/build.mk \
     tests/fuzz/build.mk tests/guests/build.mk bench/build.mk)
 
