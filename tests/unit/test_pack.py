@@ -1,0 +1,209 @@
+"""The packer: what a manifest may say, what it is told where it may not, and what comes out."""
+import gzip
+import pathlib
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+PACK = pathlib.Path(__file__).parents[2] / "build/tools/pack"
+
+GOOD = """\
+capsules:
+  - name: one
+    kernel: linux
+    initrd: initrd
+    cmdline: "console=ttyS0"
+    memory: 64M
+"""
+
+
+def linux_image(span=0x300000, body=b"\x13\0\0\0" * 4096):
+    """The head of a RISC-V Linux Image, and something below it."""
+    head = struct.pack("<IIQQQIIQQ4sI", 0x5A4D, 0, 0x200000, span, 0, 2, 0, 0, 0x5643534952, b"RSC\x05", 0)
+    return head + body
+
+
+def elf(machine=243, kind=2, width=2):
+    head = b"\x7fELF" + bytes([width, 1, 1]) + bytes(9) + struct.pack("<HHI", kind, machine, 1)
+    return head.ljust(128, b"\0")
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "linux").write_bytes(linux_image())
+    (tmp_path / "initrd").write_bytes(b"070701" + bytes(range(256)) * 10)
+    (tmp_path / "sub").mkdir()
+    return tmp_path
+
+
+def pack(place, text, *options, status=0):
+    (place / "m.yaml").write_text(text)
+    result = subprocess.run(
+        [PACK, *options, "m.yaml", "-o", "out.itb"], cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert result.returncode == status, result.stderr
+    assert (place / "out.itb").exists() == (status == 0)
+    return result.stderr
+
+
+def get(place, kind, node, name):
+    out = subprocess.run(["fdtget", "-t", kind, "out.itb", node, name], cwd=place, capture_output=True, text=True, check=True)
+    return out.stdout.strip()
+
+
+def test_good_manifest_gives_what_the_design_says(place):
+    assert pack(place, GOOD) == ""
+    one = "/configurations/one"
+    assert get(place, "s", "/configurations", "default") == "one"
+    assert get(place, "s", one, "kernel") == "kernel-1"
+    assert get(place, "s", one, "ramdisk") == "ramdisk-1"
+    assert get(place, "s", one, "bootargs") == "console=ttyS0"
+    assert get(place, "x", one, "memory") == "0 4000000"
+    assert get(place, "u", one, "vcores") == "1"
+    assert get(place, "s", one, "isolation") == "auto"
+    assert get(place, "s", one, "restart") == "never"
+
+
+def test_dumpimage_lists_it(place):
+    pack(place, GOOD)
+    out = subprocess.run(["dumpimage", "-l", "out.itb"], cwd=place, capture_output=True, text=True, check=True).stdout
+    assert "Configuration 0 (one)" in out and "Hash algo:    sha256" in out and "RISC-V" in out
+    subprocess.run(["dumpimage", "-T", "flat_dt", "-p", "0", "-o", "k", "out.itb"], cwd=place, check=True)
+    assert (place / "k").read_bytes() == linux_image()
+
+
+def test_images_are_shared_aligned_and_reproducible(place):
+    shutil.copy(place / "linux", place / "sub/copy")
+    text = GOOD + GOOD.split("\n", 1)[1].replace("one", "two").replace("linux", "sub/copy")
+    pack(place, text)
+    blob = (place / "out.itb").read_bytes()
+    assert blob.count(linux_image()) == 1 and blob.find(linux_image()) % 4096 == 0
+    assert get(place, "s", "/configurations/two", "kernel") == "kernel-1"
+    pack(place, text)
+    assert (place / "out.itb").read_bytes() == blob
+
+
+def test_gzip_kernel_is_unpacked(place):
+    (place / "linux").write_bytes(gzip.compress(linux_image()))
+    pack(place, GOOD)
+    assert linux_image() in (place / "out.itb").read_bytes()
+
+
+def test_paths_are_relative_to_the_manifest(place):
+    (place / "sub/m.yaml").write_text(GOOD.replace("linux", "../linux").replace("initrd: initrd", "initrd: ../initrd"))
+    subprocess.run([PACK, "sub/m.yaml", "-o", "out.itb"], cwd=place, check=True)
+
+
+@pytest.mark.parametrize("kernel", [elf(), elf(kind=3), b"\x6f\0\0\0" * 100])
+def test_elf_and_raw_kernels_are_taken(place, kernel):
+    (place / "linux").write_bytes(kernel)
+    pack(place, GOOD)
+
+
+def test_elf_of_32_bits(place):
+    (place / "linux").write_bytes(elf(width=1))
+    pack(place, GOOD, "--arch", "rv32")
+    (place / "out.itb").unlink()
+    assert "m.yaml:3: " in pack(place, GOOD, status=1)
+
+
+BAD_KERNELS = {
+    "empty": (b"", "is empty"),
+    "text": (b"hello\n" * 100, "is text, no kernel"),
+    "short": (b"\x6f\0", "too short"),
+    "x86 ELF": (elf(machine=62), "another machine"),
+    "object file": (elf(kind=1), "link it"),
+    "x86 kernel": (bytes(0x202) + b"HdrS" + bytes(100), "for x86"),
+    "arm64 kernel": (bytes(56) + b"ARM\x64" + bytes(100), "64-bit ARM"),
+    "xz": (b"\xfd7zXZ\0" + bytes(100), "xz -d"),
+    "bundle": (b"\xd0\x0d\xfe\xed" + bytes(100), "no kernel"),
+    "damaged gzip": (gzip.compress(linux_image())[:40], "damaged"),
+    "gzip text": (gzip.compress(b"hello\n" * 100), "is text"),
+    "broken header": (linux_image(span=1 << 40)[:16] + b"\xff" * 8 + linux_image()[24:], "broken header"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_KERNELS)
+def test_what_is_no_kernel_is_refused(place, kind):
+    data, reason = BAD_KERNELS[kind]
+    (place / "linux").write_bytes(data)
+    error = pack(place, GOOD, status=1)
+    assert error.startswith("m.yaml:") and reason in error and error.count("\n") == 1
+
+
+# What is written instead of what, and the line and words of the error.
+BAD_MANIFESTS = {
+    "unknown key": ("    memory: 64M", "    memory: 64M\n    colour: red", 7, "unknown key 'colour'"),
+    "unknown top key": ("capsules:", "version: 1\ncapsules:", 1, "unknown key 'version'"),
+    "key twice": ("    memory: 64M", "    memory: 64M\n    memory: 64M", 7, "twice"),
+    "capsules twice": ("    memory: 64M", "    memory: 64M\ncapsules: []", 7, "twice"),
+    "name taken": ("    memory: 64M", "    memory: 64M\n  - {name: one, kernel: linux, memory: 64M}", 7, "line 2"),
+    "no name": ("name: one\n    ", "", 2, "no 'name'"),
+    "no kernel": ("    kernel: linux\n", "", 2, "no 'kernel'"),
+    "no memory": ("    memory: 64M\n", "", 2, "no 'memory'"),
+    "bad name": ("name: one", "name: One", 2, "a-z"),
+    "long name": ("name: one", "name: " + "a" * 32, 2, "1 to 31"),
+    "empty name": ("name: one", "name: ''", 2, "1 to 31"),
+    "name is a list": ("name: one", "name: [one]", 2, "single value"),
+    "zero memory": ("64M", "0", 6, "needs some"),
+    "negative memory": ("64M", "-64M", 6, "size like"),
+    "no size": ("64M", "lots", 6, "size like"),
+    "bad unit": ("64M", "64MB", 6, "size like"),
+    "too much memory": ("64M", "99999999G", 6, "too much"),
+    "overflowing memory": ("64M", "18446744073709551616", 6, "size like"),
+    "overflowing unit": ("64M", "99999999999999999G", 6, "too much"),
+    "odd memory": ("64M", "65M", 6, "multiple of 2M"),
+    "too little memory": ("64M", "8M", 6, "too little"),
+    "zero vcores": ("    memory: 64M", "    memory: 64M\n    vcores: 0", 7, "1 to 64"),
+    "many vcores": ("    memory: 64M", "    memory: 64M\n    vcores: 65", 7, "1 to 64"),
+    "bad vcores": ("    memory: 64M", "    memory: 64M\n    vcores: two", 7, "1 to 64"),
+    "bad isolation": ("    memory: 64M", "    memory: 64M\n    isolation: pm", 7, "auto, gstage, pmp"),
+    "bad restart": ("    memory: 64M", "    memory: 64M\n    restart: 'on-crash, always'", 7, "never, on-crash, always"),
+    "missing kernel": ("kernel: linux", "kernel: nowhere", 3, "nowhere: can't be read: No such file"),
+    "kernel is a folder": ("kernel: linux", "kernel: sub", 3, "is no file"),
+    "missing initrd": ("initrd: initrd", "initrd: nowhere", 4, "nowhere: can't be read: No such file"),
+    "long cmdline": ("console=ttyS0", "x" * 2048, 5, "at most 2047"),
+    "no YAML": ("    memory: 64M", "    memory: [64M", 7, "is no YAML"),
+    "tab": ("    memory: 64M", "\tmemory: 64M", 6, "is no YAML"),
+    "no list": (GOOD, "capsules: 3\n", 1, "must be a list"),
+    "empty list": (GOOD, "capsules: []\n", 1, "must be a list"),
+    "no capsules": (GOOD, "{}\n", 1, "no 'capsules'"),
+    "not a mapping": (GOOD, "- 3\n", 1, "capsules:"),
+    "empty file": (GOOD, "", 1, "capsules:"),
+    "capsule is a word": (GOOD, "capsules:\n  - one\n", 2, "a capsule is expected"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_MANIFESTS)
+def test_bad_manifest_is_told_line_and_reason(place, kind):
+    old, new, line, reason = BAD_MANIFESTS[kind]
+    assert old in GOOD
+    error = pack(place, GOOD.replace(old, new, 1), status=1)
+    assert error.startswith(f"m.yaml:{line}: ") and reason in error
+
+
+def test_all_errors_are_told_at_once(place):
+    error = pack(place, GOOD.replace("64M", "0").replace("name: one", "name: A"), status=1)
+    assert error.count("\n") == 2
+
+
+def test_memory_of_rv32(place):
+    pack(place, GOOD, "--arch", "rv32")
+    (place / "out.itb").unlink()
+    assert "multiple of 4M" in pack(place, GOOD.replace("64M", "66M"), "--arch", "rv32", status=1)
+    assert "at most 2G" in pack(place, GOOD.replace("64M", "3G"), "--arch", "rv32", status=1)
+
+
+def test_too_many_capsules(place):
+    text = "capsules:\n" + "".join(f"  - {{name: c{i}, kernel: linux, memory: 64M}}\n" for i in range(65))
+    assert "m.yaml:66: more than 64" in pack(place, text, status=1)
+
+
+def test_no_manifest_and_no_place_to_write(place):
+    result = subprocess.run([PACK, "nowhere.yaml", "-o", "out.itb"], cwd=place, capture_output=True, text=True)
+    assert result.returncode == 1 and "nowhere.yaml: can't be read" in result.stderr
+    (place / "m.yaml").write_text(GOOD)
+    result = subprocess.run([PACK, "m.yaml", "-o", "none/out.itb"], cwd=place, capture_output=True, text=True)
+    assert result.returncode == 1 and "can't be written" in result.stderr

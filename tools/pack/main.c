@@ -1,0 +1,112 @@
+// Makes a bundle from a manifest: pack [--arch rv64|rv32] MANIFEST -o BUNDLE
+//
+// Exit status: 0, or 1 if something in the manifest is wrong, or 2 if the command line is. A bundle
+// is written whole or not at all.
+
+#include "fit.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// What a capsule's guest tree and the alignment of tree and initrd take beside the images.
+#define CAPSULE_OVERHEAD ((uint64_t)8 << 20)
+#define MIB ((uint64_t)1 << 20)
+
+struct arguments {
+    const struct width *width;
+    const char *manifest;
+    const char *output;
+};
+
+_Noreturn static void usage(void)
+{
+    fputs("usage: pack [--arch rv64|rv32] MANIFEST -o BUNDLE\n", stderr);
+    exit(2);
+}
+
+static struct arguments arguments_parse(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"arch", required_argument, NULL, 'a'}, {"output", required_argument, NULL, 'o'}, {0}};
+    struct arguments arguments = {.width = width_find("rv64")};
+    int option;
+    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+        if (option == 'a')
+            arguments.width = width_find(optarg);
+        else if (option == 'o')
+            arguments.output = optarg;
+        else
+            usage();
+    }
+    if (!arguments.width || !arguments.output || optind != argc - 1)
+        usage();
+    arguments.manifest = argv[optind];
+    return arguments;
+}
+
+// The machine would refuse it too, but here the line is known.
+static void memory_check(const struct fit_capsule *capsule)
+{
+    uint64_t initrd = capsule->initrd ? capsule->initrd->size : 0;
+    uint64_t needed = capsule->kernel->span + initrd + CAPSULE_OVERHEAD;
+    const struct number *memory = &capsule->manifest->memory;
+    if (memory->value && memory->value < needed)
+        report_error(memory->place, "memory of %lluM is too little for this kernel and initrd: give it %lluM or more",
+                     (unsigned long long)(memory->value / MIB), (unsigned long long)(needed / MIB + 1));
+}
+
+static void capsule_load(const struct manifest_capsule *manifest, const struct width *width, struct image_set *set,
+                         struct fit_capsule *capsule)
+{
+    capsule->manifest = manifest;
+    if (manifest->kernel.value)
+        capsule->kernel = image_get(set, IMAGE_KERNEL, &manifest->kernel, width);
+    if (manifest->initrd.value)
+        capsule->initrd = image_get(set, IMAGE_RAMDISK, &manifest->initrd, width);
+    if (capsule->kernel)
+        memory_check(capsule);
+}
+
+// To a temporary name beside it first.
+static void bundle_write(const char *path, const void *data, size_t size)
+{
+    struct place place = {path, 0};
+    char *temporary;
+    if (asprintf(&temporary, "%s.%ld.new", path, (long)getpid()) < 0)
+        report_fatal(place, "out of memory");
+    FILE *file = fopen(temporary, "wb");
+    if (!file)
+        report_fatal(place, "can't be written: %s", strerror(errno));
+    bool done = fwrite(data, 1, size, file) == size;
+    if (fclose(file) || !done || rename(temporary, path)) {
+        int error = errno;
+        unlink(temporary);
+        report_fatal(place, "can't be written: %s", strerror(error));
+    }
+    free(temporary);
+}
+
+int main(int argc, char **argv)
+{
+    static struct manifest manifest;
+    static struct image_set images;
+    static struct fit_capsule capsules[MANIFEST_CAPSULES_MAX];
+    struct arguments arguments = arguments_parse(argc, argv);
+
+    manifest_read(arguments.manifest, arguments.width, &manifest);
+    for (size_t i = 0; i < manifest.count; i++)
+        capsule_load(&manifest.capsules[i], arguments.width, &images, &capsules[i]);
+    if (report_count())
+        return 1;
+
+    size_t size;
+    struct fit fit = {&images, capsules, manifest.count};
+    void *bundle = fit_build(&fit, &size);
+    bundle_write(arguments.output, bundle, size);
+    free(bundle);
+    return 0;
+}

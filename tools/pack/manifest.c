@@ -1,0 +1,329 @@
+#include "manifest.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define length_of(array) (sizeof(array) / sizeof((array)[0]))
+
+// RV32 reaches 4 GiB without translation, and RAM starts at 2 GiB.
+static const struct width widths[] = {
+    {"rv64", 2 * MIB, 1024 * GIB, 2, 2 * MIB},
+    {"rv32", 4 * MIB, 2 * GIB, 1, 4 * MIB},
+};
+
+const struct width *width_find(const char *name)
+{
+    for (size_t i = 0; i < length_of(widths); i++)
+        if (strcmp(widths[i].name, name) == 0)
+            return &widths[i];
+    return NULL;
+}
+
+struct reader {
+    const char *path;
+    const struct width *width;
+    yaml_document_t document;
+};
+
+typedef void key_read(struct reader *reader, const yaml_node_t *node, void *value);
+
+// A key of a capsule, where its value goes, and who reads it.
+struct key {
+    const char *name;
+    size_t offset;
+    key_read *read;
+    bool is_required;
+};
+
+static struct place place_of(const struct reader *reader, const yaml_node_t *node)
+{
+    return (struct place){reader->path, node->start_mark.line + 1};
+}
+
+static yaml_node_t *node_at(struct reader *reader, int index)
+{
+    return yaml_document_get_node(&reader->document, index);
+}
+
+static const char *scalar(const yaml_node_t *node)
+{
+    return (const char *)node->data.scalar.value;
+}
+
+// A scalar's text; null, and an error, for a list, a mapping, or text with a zero byte in it.
+static const char *text_at(struct reader *reader, const yaml_node_t *node)
+{
+    if (node->type == YAML_SCALAR_NODE && strlen(scalar(node)) == node->data.scalar.length)
+        return scalar(node);
+    report_error(place_of(reader, node), "a single value is expected here");
+    return NULL;
+}
+
+static void text_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text *text = value;
+    const char *from = text_at(reader, node);
+    text->place = place_of(reader, node);
+    text->value = from ? strdup(from) : NULL;
+}
+
+static void name_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text *name = value;
+    text_read(reader, node, value);
+    if (!name->value)
+        return;
+    size_t length = strlen(name->value);
+    if (length < 1 || length > MANIFEST_NAME_MAX ||
+        strspn(name->value, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
+        report_error(name->place, "name '%s': must be 1 to %d of the characters a-z, 0-9 and -", name->value,
+                     MANIFEST_NAME_MAX);
+}
+
+static void cmdline_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text *cmdline = value;
+    text_read(reader, node, value);
+    if (cmdline->value && strlen(cmdline->value) > MANIFEST_CMDLINE_MAX)
+        report_error(cmdline->place, "cmdline has %zu bytes: at most %d are possible", strlen(cmdline->value),
+                     MANIFEST_CMDLINE_MAX);
+}
+
+// Relative paths are relative to the manifest.
+static void path_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text *path = value;
+    text_read(reader, node, value);
+    if (!path->value)
+        return;
+    if (!*path->value) {
+        report_error(path->place, "an empty path: name a file, or leave the key out");
+        path->value = NULL;
+    } else if (*path->value != '/') {
+        char *manifest = strdup(reader->path), *full = NULL;
+        if (!manifest || asprintf(&full, "%s/%s", dirname(manifest), path->value) < 0)
+            report_fatal(path->place, "out of memory");
+        path->value = full;
+    }
+}
+
+// One of a few words: `list` holds them, with a comma and a space between.
+static void word_read(struct reader *reader, const yaml_node_t *node, struct text *word, const char *list)
+{
+    text_read(reader, node, word);
+    if (!word->value)
+        return;
+    size_t length = strlen(word->value);
+    for (const char *at = list; *at; at += strcspn(at, ","), at += strspn(at, ", "))
+        if (strcspn(at, ",") == length && strncmp(at, word->value, length) == 0)
+            return;
+    report_error(word->place, "'%s' is none of: %s", word->value, list);
+}
+
+static void isolation_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    word_read(reader, node, value, "auto, gstage, pmp");
+}
+
+static void restart_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    word_read(reader, node, value, "never, on-crash, always");
+}
+
+// Decimal digits only; what follows them goes to `rest`. False if there are none or too many.
+static bool digits_parse(const char *text, uint64_t *value, const char **rest)
+{
+    size_t length = strspn(text, "0123456789");
+    if (length == 0 || length > 18)
+        return false;
+    *value = strtoull(text, NULL, 10);
+    *rest = text + length;
+    return true;
+}
+
+static void vcores_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *vcores = value;
+    const char *text = text_at(reader, node), *rest = "";
+    vcores->place = place_of(reader, node);
+    if (text && (!digits_parse(text, &vcores->value, &rest) || *rest || vcores->value < 1 ||
+                 vcores->value > MANIFEST_VCORES_MAX))
+        report_error(vcores->place, "vcores '%s': must be a number from 1 to %d", text, MANIFEST_VCORES_MAX);
+}
+
+// Bytes from `256M`; false if it is no size. Can't overflow what digits_parse admits but by the shift.
+static bool size_parse(const char *text, uint64_t *bytes)
+{
+    static const char units[] = "KMG";
+    const char *rest, *unit;
+    if (!digits_parse(text, bytes, &rest))
+        return false;
+    if (!*rest)
+        return true;
+    unit = strchr(units, *rest);
+    if (!unit || rest[1])
+        return false;
+    unsigned shift = 10 * (unsigned)(unit - units + 1);
+    if (*bytes > UINT64_MAX >> shift)
+        *bytes = UINT64_MAX;
+    else
+        *bytes <<= shift;
+    return true;
+}
+
+static void memory_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *memory = value;
+    const struct width *width = reader->width;
+    const char *text = text_at(reader, node);
+    memory->place = place_of(reader, node);
+    if (!text)
+        return;
+    if (!size_parse(text, &memory->value))
+        report_error(memory->place, "memory '%s': must be a size like 256M or 1G", text);
+    else if (memory->value == 0)
+        report_error(memory->place, "memory '%s': a capsule needs some, 64M for a small Linux", text);
+    else if (memory->value > width->memory_max)
+        report_error(memory->place, "memory '%s': too much, at most %lluG are possible on %s", text,
+                     (unsigned long long)(width->memory_max / GIB), width->name);
+    else if (memory->value % width->memory_unit)
+        report_error(memory->place, "memory '%s': must be a multiple of %lluM on %s", text,
+                     (unsigned long long)(width->memory_unit / MIB), width->name);
+}
+
+static const struct key keys[] = {
+    {"name", offsetof(struct manifest_capsule, name), name_read, true},
+    {"kernel", offsetof(struct manifest_capsule, kernel), path_read, true},
+    {"initrd", offsetof(struct manifest_capsule, initrd), path_read, false},
+    {"cmdline", offsetof(struct manifest_capsule, cmdline), cmdline_read, false},
+    {"memory", offsetof(struct manifest_capsule, memory), memory_read, true},
+    {"vcores", offsetof(struct manifest_capsule, vcores), vcores_read, false},
+    {"isolation", offsetof(struct manifest_capsule, isolation), isolation_read, false},
+    {"restart", offsetof(struct manifest_capsule, restart), restart_read, false},
+};
+
+static size_t key_find(const char *name)
+{
+    size_t i = 0;
+    while (i < length_of(keys) && strcmp(keys[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static void pair_read(struct reader *reader, const yaml_node_pair_t *pair, struct manifest_capsule *capsule,
+                      unsigned *seen)
+{
+    const yaml_node_t *key = node_at(reader, pair->key);
+    const char *name = text_at(reader, key);
+    if (!name)
+        return;
+    size_t index = key_find(name);
+    if (index == length_of(keys))
+        report_error(place_of(reader, key),
+                     "unknown key '%s': a capsule has name, kernel, initrd, cmdline, memory, vcores, "
+                     "isolation and restart",
+                     name);
+    else if (*seen & (1u << index))
+        report_error(place_of(reader, key), "'%s' is given twice for this capsule: keep one", name);
+    else {
+        *seen |= 1u << index;
+        keys[index].read(reader, node_at(reader, pair->value), (char *)capsule + keys[index].offset);
+    }
+}
+
+static void capsule_read(struct reader *reader, const yaml_node_t *node, struct manifest_capsule *capsule)
+{
+    unsigned seen = 0;
+    capsule->place = place_of(reader, node);
+    capsule->vcores.value = 1;
+    if (node->type != YAML_MAPPING_NODE) {
+        report_error(capsule->place, "a capsule is expected here: `name: ...`, `kernel: ...`, `memory: ...`");
+        return;
+    }
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
+        pair_read(reader, pair, capsule, &seen);
+    for (size_t i = 0; i < length_of(keys); i++)
+        if (keys[i].is_required && !(seen & (1u << i)))
+            report_error(capsule->place, "this capsule has no '%s': add it", keys[i].name);
+}
+
+static void names_check(const struct manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct text *one = &manifest->capsules[i].name, *other = &manifest->capsules[j].name;
+            if (one->value && other->value && strcmp(one->value, other->value) == 0) {
+                report_error(one->place, "name '%s' is taken by the capsule in line %zu: choose another", one->value,
+                             other->place.line);
+                break;
+            }
+        }
+}
+
+static void capsules_read(struct reader *reader, const yaml_node_t *list, struct manifest *manifest)
+{
+    if (list->type != YAML_SEQUENCE_NODE || list->data.sequence.items.start == list->data.sequence.items.top) {
+        report_error(place_of(reader, list), "'capsules' must be a list of at least one capsule: `- name: ...`");
+        return;
+    }
+    for (const yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+        const yaml_node_t *node = node_at(reader, *item);
+        if (manifest->count == MANIFEST_CAPSULES_MAX) {
+            report_error(place_of(reader, node), "more than %d capsules: leave some out", MANIFEST_CAPSULES_MAX);
+            break;
+        }
+        capsule_read(reader, node, &manifest->capsules[manifest->count++]);
+    }
+    names_check(manifest);
+}
+
+static void top_read(struct reader *reader, struct manifest *manifest)
+{
+    const yaml_node_t *top = yaml_document_get_root_node(&reader->document);
+    bool found = false;
+    if (!top || top->type != YAML_MAPPING_NODE)
+        report_fatal((struct place){reader->path, 1}, "a manifest starts with `capsules:` and lists them below");
+    for (const yaml_node_pair_t *pair = top->data.mapping.pairs.start; pair < top->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = node_at(reader, pair->key);
+        const char *name = text_at(reader, key);
+        if (!name)
+            continue;
+        if (strcmp(name, "capsules") != 0)
+            report_error(place_of(reader, key), "unknown key '%s': there is only 'capsules' here", name);
+        else if (found)
+            report_error(place_of(reader, key), "'capsules' is given twice: make it one list");
+        else
+            capsules_read(reader, node_at(reader, pair->value), manifest);
+        found |= strcmp(name, "capsules") == 0;
+    }
+    if (!found)
+        report_error(place_of(reader, top), "there is no 'capsules' here: a manifest lists them below that key");
+}
+
+void manifest_read(const char *path, const struct width *width, struct manifest *manifest)
+{
+    struct reader reader = {.path = path, .width = width};
+    struct place file = {path, 0};
+    yaml_parser_t parser;
+    FILE *input = fopen(path, "rb");
+    if (!input)
+        report_fatal(file, "can't be read: %s", strerror(errno));
+    if (!yaml_parser_initialize(&parser))
+        report_fatal(file, "out of memory");
+    yaml_parser_set_input_file(&parser, input);
+    if (!yaml_parser_load(&parser, &reader.document)) {
+        size_t line = parser.problem_mark.line ? parser.problem_mark.line : parser.context_mark.line;
+        report_fatal((struct place){path, line + 1}, "is no YAML: %s%s%s", parser.context ? parser.context : "",
+                     parser.context ? ", " : "", parser.problem ? parser.problem : "unreadable");
+    }
+    top_read(&reader, manifest);
+    yaml_document_delete(&reader.document);
+    yaml_parser_delete(&parser);
+    fclose(input);
+}

@@ -1,0 +1,55 @@
+// The manifest: what a person writes, in YAML. Every value remembers its line, so that whatever turns
+// out wrong later can be shown where it was written.
+#pragma once
+
+#include "report.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MANIFEST_CAPSULES_MAX 64
+#define MANIFEST_VCORES_MAX 64
+#define MANIFEST_NAME_MAX 31
+#define MANIFEST_CMDLINE_MAX 2047
+
+// The machine's register width decides what a capsule's memory comes in and how much there can be.
+struct width {
+    const char *name;
+    uint64_t memory_unit;
+    uint64_t memory_max;
+    uint8_t elf_class;
+    uint64_t raw_offset; // where a raw image goes, from the start of the capsule's RAM
+};
+
+// rv64 or rv32; null for another word.
+const struct width *width_find(const char *name);
+
+struct text {
+    char *value; // null: not given
+    struct place place;
+};
+
+struct number {
+    uint64_t value;
+    struct place place;
+};
+
+struct manifest_capsule {
+    struct place place;
+    struct text name;
+    struct text kernel; // path, from where the program runs
+    struct text initrd; // likewise
+    struct text cmdline;
+    struct number memory;
+    struct number vcores;
+    struct text isolation;
+    struct text restart;
+};
+
+struct manifest {
+    struct manifest_capsule capsules[MANIFEST_CAPSULES_MAX];
+    size_t count;
+};
+
+// Reads and checks; errors are reported, and what could be read is there.
+void manifest_read(const char *path, const struct width *width, struct manifest *manifest);
