@@ -188,7 +188,8 @@ END
 # Debian's own packages for riscv64 and its sources, whatever this system is.
 apt_guest_set_up() {
     local dir=$cache/apt/guest mirror keyring=$host_keyrings/debian-archive-keyring.gpg
-    [[ ! -e $dir/done ]] || return 0
+    # A day later the lists may name what is no longer there.
+    [[ -z $(find "$dir/done" -mtime -1 2>/dev/null) ]] || return 0
     command -v apt-get >/dev/null || fail "apt-get is needed to get guest packages, this is no Debian or Ubuntu"
     [[ -e $keyring ]] || packages_install guest
     mirror=$(debian_mirror)
