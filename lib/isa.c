@@ -165,47 +165,46 @@ void isa_guest_filter(const struct isa *host, struct isa *guest)
         isa_remove(guest, ISA_SVADE);
 }
 
-// A text under construction; `failed` once it did not fit.
+// A text under construction. What does not fit is counted, not written.
 struct writer {
     char *text;
     size_t size;
     size_t used;
-    bool failed;
 };
 
 static void writer_put(struct writer *w, const char *text, size_t length)
 {
-    if (w->failed || w->size - w->used < length) {
-        w->failed = true;
-        return;
+    for (; length; length--, text++, w->used++)
+        if (w->used < w->size)
+            w->text[w->used] = *text;
+}
+
+// The names of all there are, a separator before or a zero behind each.
+static void names_put(const struct isa *isa, struct writer *w, bool as_list)
+{
+    for (unsigned i = 0; i < ISA_COUNT; i++) {
+        if (!isa_has(isa, (enum isa_extension)i))
+            continue;
+        if (!as_list && extensions[i].length > 1)
+            writer_put(w, "_", 1);
+        writer_put(w, extensions[i].name, extensions[i].length);
+        if (as_list)
+            writer_put(w, "", 1);
     }
-    memcpy(w->text + w->used, text, length);
-    w->used += length;
 }
 
 size_t isa_print_string(const struct isa *isa, char *text, size_t size)
 {
-    struct writer w = {.text = text, .size = size};
+    struct writer w = {text, size, 0};
     writer_put(&w, isa->xlen == 32 ? "rv32" : "rv64", 4);
-    for (unsigned i = 0; i < ISA_COUNT; i++) {
-        if (!isa_has(isa, (enum isa_extension)i))
-            continue;
-        if (extensions[i].length > 1)
-            writer_put(&w, "_", 1);
-        writer_put(&w, extensions[i].name, extensions[i].length);
-    }
+    names_put(isa, &w, false);
     writer_put(&w, "", 1);
-    return w.failed ? 0 : w.used;
+    return w.used;
 }
 
 size_t isa_print_list(const struct isa *isa, char *text, size_t size)
 {
-    struct writer w = {.text = text, .size = size};
-    for (unsigned i = 0; i < ISA_COUNT; i++) {
-        if (!isa_has(isa, (enum isa_extension)i))
-            continue;
-        writer_put(&w, extensions[i].name, extensions[i].length);
-        writer_put(&w, "", 1);
-    }
-    return w.failed ? 0 : w.used;
+    struct writer w = {text, size, 0};
+    names_put(isa, &w, true);
+    return w.used;
 }

@@ -143,9 +143,6 @@ enum isa_rule {
 enum isa_extension { ISA_TABLE(ISA_CONSTANT) ISA_COUNT };
 #undef ISA_CONSTANT
 
-// The longest text isa_print_string() and isa_print_list() give, terminating zeros included.
-#define ISA_TEXT_SIZE 1024
-
 struct isa {
     uint8_t xlen; // 32, 64; 0 while nothing is known
     uint32_t bits[(ISA_COUNT + 31) / 32];
@@ -182,7 +179,7 @@ enum isa_rule isa_rule(enum isa_extension extension);
 // included: the caller removes them where it does not set the bits.
 void isa_guest_filter(const struct isa *host, struct isa *guest);
 
-// Write `riscv,isa` and `riscv,isa-extensions` in canonical order; answer the length in bytes with
-// the terminating zeros, 0 if `size` is too small. ISA_TEXT_SIZE always is enough.
+// Write `riscv,isa` and `riscv,isa-extensions` in canonical order, at most `size` bytes of it; answer
+// its whole length in bytes, terminating zeros included. `text` may be null if `size` is 0.
 size_t isa_print_string(const struct isa *isa, char *text, size_t size);
 size_t isa_print_list(const struct isa *isa, char *text, size_t size);
