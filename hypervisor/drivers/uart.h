@@ -21,7 +21,7 @@ struct uart_config {
 // Interrupts stay off until uart_interrupts_on(). Until this is called output goes nowhere.
 void uart_init(const struct uart_config *config);
 
-// How many bytes uart_tx() takes after one true answer of uart_tx_ready(): the depth of the FIFO.
+// How many bytes uart_tx() surely takes after uart_tx_ready() has said yes; 0 if there is no port.
 unsigned uart_tx_depth(void);
 bool uart_tx_ready(void);
 void uart_tx(uint8_t byte);
@@ -32,3 +32,6 @@ int uart_rx(void);
 // Receive interrupts on, for good; the transmit interrupt as asked.
 void uart_interrupts_on(void);
 void uart_tx_interrupt(bool on);
+
+// Takes back the request for attention. Before looking what the port wants.
+void uart_interrupt_clear(void);
