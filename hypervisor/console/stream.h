@@ -37,7 +37,7 @@ struct stream {
     _Atomic uint32_t head;
     _Atomic uint32_t shown;
     _Atomic uint32_t limit;   // there is room while head - shown < limit; above size while not watched
-    _Atomic bool starved;     // a writer found no room and waits for the event
+    _Atomic uint32_t starved; // 1: a writer found no room and waits for the event
     _Atomic uint32_t dropped; // bytes of output lost since the screen last said so
 
     uint8_t input[STREAM_INPUT_SIZE];
@@ -48,11 +48,12 @@ struct stream {
     struct list link;
     struct stream *next_event;
     bool event;
-    bool input_full;     // said so, until the guest reads
+    bool input_full; // bytes are being lost, and that was said
+    uint32_t input_lost;
     uint32_t scanned;    // no line end between `shown` and here
     uint64_t partial_at; // when to show a line that has no end, if nothing more comes
     bool partial;        // partial_at is set
-    bool flush;          // show what there is, line end or not
+    bool flush;          // show what there is once, line end or not
     bool cut;            // another source ended this stream's line on the screen
     bool carriage;       // a carriage return waits for what follows it
     enum stream_filter filter;
@@ -62,6 +63,11 @@ struct stream {
 // The name must outlive the stream; the size is a power of two, 1 KiB or more, and the ring's memory
 // the caller's. Not on the console until console_add().
 void stream_init(struct stream *s, const char *name, uint8_t *ring, size_t ring_size);
+
+static inline bool stream_watched(const struct stream *s)
+{
+    return atomic_load_explicit(&s->limit, memory_order_relaxed) == s->size;
+}
 
 // Takes what there is room for and says how much that was. After less than `count`, an event follows.
 size_t stream_write(struct stream *s, const uint8_t *bytes, size_t count);
@@ -84,3 +90,16 @@ static inline bool stream_has_input(const struct stream *s)
     return atomic_load_explicit(&s->input_head, memory_order_acquire) !=
            atomic_load_explicit(&s->input_tail, memory_order_relaxed);
 }
+
+// The rest is for the console alone. stream_put() is stream_write() without the console's part, under
+// the stream's lock.
+size_t stream_put(struct stream *s, const uint8_t *bytes, size_t count);
+
+// Under the console's lock: begins or ends watching.
+void stream_watch(struct stream *s, bool watched);
+
+// Under the console's lock: makes the line that was begun but not ended count as not shown.
+void stream_rewind(struct stream *s);
+
+// Under the console's lock: false if the ring is full.
+must_check bool stream_feed(struct stream *s, uint8_t byte);

@@ -1,0 +1,309 @@
+#include "console.h"
+
+#include <string.h>
+
+#include "clint.h"
+#include "keys.h"
+#include "log.h"
+#include "pump.h"
+#include "uart.h"
+#include "view.h"
+
+#define DIO_RING 4096u
+#define URGENT_RING 1024u
+#define INPUT_MAX 64u       // bytes taken from the port at once
+#define PARTIAL_HZ 20u      // a line without end waits 50 ms
+#define POLL_HZ 100u        // how often a port without interrupt is looked at
+#define PATIENCE (1u << 20) // rounds without progress before a port counts as dead
+
+static uint8_t dio_ring[DIO_RING], urgent_ring[URGENT_RING];
+
+struct stream console_dio = {
+    .name = "dio",
+    .ring = dio_ring,
+    .size = DIO_RING,
+    .limit = DIO_RING,
+    .link = {&console.streams, &console.streams},
+};
+
+struct stream console_urgent = {
+    .name = "dio",
+    .ring = urgent_ring,
+    .size = URGENT_RING,
+    .limit = URGENT_RING,
+};
+
+struct console console = {
+    .streams = {&console_dio.link, &console_dio.link},
+    .turn = &console.streams,
+};
+
+void console_init(const char *attach, uint32_t timebase_hz)
+{
+    console_acquire();
+    console.hold = timebase_hz / PARTIAL_HZ;
+    console.poll_period = timebase_hz / POLL_HZ;
+    console.waiting = attach;
+    if (attach)
+        strncpy(console.wanted, attach, sizeof(console.wanted) - 1);
+    console_release();
+}
+
+void console_start(bool interrupts)
+{
+    console_acquire();
+    pump_all();
+    console.drain = interrupts ? DRAIN_INTERRUPT : DRAIN_POLL;
+    if (interrupts) {
+        uart_interrupts_on();
+    } else {
+        console.deadline = clint_now();
+        console.timed = true;
+    }
+    pump_interrupt_update(true);
+    console_release();
+}
+
+void console_add(struct stream *s)
+{
+    console_acquire();
+    list_add_tail(&console.streams, &s->link);
+    if (console.waiting && (!*console.wanted || !strcmp(console.wanted, s->name))) {
+        console.waiting = false;
+        view_set(s);
+    } else {
+        stream_watch(s, !console.attached);
+    }
+    pump_all();
+    pump_interrupt_update(true);
+    console_release();
+}
+
+// Shows a stream's last words, for as long as the port goes on taking them.
+static void drain(struct stream *s)
+{
+    uint32_t last = s->shown;
+    unsigned patience = PATIENCE;
+
+    for (bool more = true; more && patience;) {
+        console_acquire();
+        s->flush = true;
+        pump_all();
+        more = stream_watched(s) && (s->shown != s->head || console.current == s || screen.length);
+        patience = s->shown == last ? patience - 1 : PATIENCE;
+        last = s->shown;
+        pump_interrupt_update(true);
+        console_release();
+    }
+}
+
+static void event_cancel(struct stream *s)
+{
+    struct stream *before = NULL, *e = console.events;
+    if (!s->event)
+        return;
+    for (; e != s; e = e->next_event)
+        before = e;
+    if (before)
+        before->next_event = s->next_event;
+    else
+        atomic_store_explicit(&console.events, s->next_event, memory_order_relaxed);
+    if (console.events_last == s)
+        console.events_last = before;
+    s->event = false;
+}
+
+// Nothing of the console's refers to s any more.
+static void forget(struct stream *s)
+{
+    if (console.turn == &s->link)
+        console.turn = s->link.next;
+    if (console.current == s)
+        console.current = NULL;
+    if (console.fast == s)
+        console.fast = NULL;
+    if (console.full == s)
+        console.full = NULL;
+    if (screen.line == s)
+        screen.line = NULL;
+    event_cancel(s);
+    list_remove(&s->link);
+}
+
+void console_remove(struct stream *s)
+{
+    drain(s);
+    console_acquire();
+    if (console.attached == s) {
+        struct stream *next = view_next(s);
+        view_set(next == s ? NULL : next);
+        strncpy(console.gone, s->name, sizeof(console.gone) - 1);
+        console.notices |= NOTICE_GONE;
+    }
+    stream_watch(s, false);
+    forget(s);
+    pump_all();
+    pump_interrupt_update(true);
+    console_release();
+}
+
+static void input_take(void)
+{
+    int byte;
+    for (unsigned i = 0; i < INPUT_MAX && (byte = uart_rx()) >= 0; i++)
+        keys_take((uint8_t)byte);
+}
+
+void console_interrupt(void)
+{
+    console_acquire();
+    uart_interrupt_clear();
+    input_take();
+    pump_all();
+    pump_interrupt_update(false);
+    console_release();
+}
+
+struct stream *console_next_event(void)
+{
+    if (likely(!atomic_load_explicit(&console.events, memory_order_relaxed)))
+        return NULL;
+    console_acquire();
+    struct stream *s = console.events;
+    if (s)
+        event_cancel(s);
+    pump_interrupt_update(true);
+    console_release();
+    return s;
+}
+
+// The deadline is 64 bits wide and so not read without the lock.
+uint64_t console_deadline(void)
+{
+    if (likely(!console.timed))
+        return UINT64_MAX;
+    console_acquire();
+    uint64_t deadline = console.timed ? console.deadline : UINT64_MAX;
+    console_release();
+    return deadline;
+}
+
+// Lines that have waited long enough are shown; the first of the others gives the new deadline.
+static void deadlines_pass(uint64_t now)
+{
+    console.timed = console.drain == DRAIN_POLL;
+    console.deadline = console.timed ? now + console.poll_period : UINT64_MAX;
+    for (struct list *link = console.streams.next; link != &console.streams; link = link->next) {
+        struct stream *s = container_of(link, struct stream, link);
+        if (!s->partial)
+            continue;
+        if (s->partial_at <= now) {
+            s->flush = true;
+        } else if (!console.timed || s->partial_at < console.deadline) {
+            console.timed = true;
+            console.deadline = s->partial_at;
+        }
+    }
+}
+
+void console_poll(uint64_t now)
+{
+    console_acquire();
+    if (console.timed && console.deadline <= now) {
+        if (console.drain == DRAIN_POLL)
+            input_take();
+        deadlines_pass(now);
+        pump_all();
+        pump_interrupt_update(true);
+    }
+    console_release();
+}
+
+void console_flush(void)
+{
+    console_acquire();
+    enum console_drain drain = console.drain;
+    console.drain = DRAIN_WAIT;
+    for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
+        container_of(link, struct stream, link)->flush = true;
+    pump_all();
+    for (unsigned patience = PATIENCE; patience && uart_tx_depth() && !uart_tx_ready(); patience--) {
+    }
+    console.drain = drain;
+    pump_interrupt_update(true);
+    console_release();
+}
+
+// The hypervisor's own words -----------------------------------------------------------------------
+
+// For a lock that its holder may never let go because it has crashed.
+static bool lock_with_patience(struct lock *l)
+{
+    for (unsigned patience = PATIENCE; patience; patience--)
+        if (lock_try(l))
+            return true;
+    return false;
+}
+
+// The whole line or nothing: half of it would be taken for all.
+static void put_line(struct stream *s, const char *line, size_t length)
+{
+    if (stream_watched(s) && s->size - (s->head - s->shown) < length)
+        atomic_fetch_add_explicit(&s->dropped, (uint32_t)length, memory_order_relaxed);
+    else
+        stream_put(s, (const uint8_t *)line, length);
+}
+
+void console_say(const char *line, size_t length, bool urgent)
+{
+    struct stream *s = urgent && !stream_watched(&console_dio) ? &console_urgent : &console_dio;
+
+    if (!lock_with_patience(&s->lock)) {
+        console_raw(line, length);
+        return;
+    }
+    put_line(s, line, length);
+    bool watched = stream_watched(s);
+    lock_release(&s->lock);
+    if (watched)
+        console_push(s);
+}
+
+static void raw_byte(uint8_t byte)
+{
+    unsigned patience = uart_tx_depth() ? PATIENCE : 0;
+    while (patience && !uart_tx_ready())
+        patience--;
+    if (patience)
+        uart_tx(byte);
+}
+
+void console_raw(const char *text, size_t length)
+{
+    console.budget = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n')
+            raw_byte('\r');
+        raw_byte((uint8_t)text[i]);
+    }
+}
+
+// What was said and not shown yet tells how it came to this.
+static void raw_rest(struct stream *s)
+{
+    uint32_t head = s->head, unshown = head - s->shown;
+    if (unshown > s->size)
+        unshown = s->size;
+    for (uint32_t at = head - unshown; at != head; at++)
+        console_raw((const char *)&s->ring[at & (s->size - 1)], 1);
+    s->shown = head;
+}
+
+void console_seize(void)
+{
+    bool locked = lock_with_patience(&console.lock);
+    (void)locked; // with or without: nobody else is worth waiting for now, and we never let go
+    console_raw("\n", 1);
+    raw_rest(&console_dio);
+    raw_rest(&console_urgent);
+}

@@ -1,0 +1,67 @@
+// The console's insides, shared by its own files: pump.c moves bytes, screen.c lays out lines, view.c
+// chooses what is watched, keys.c reads the keyboard, notice.c words what the console says by itself,
+// console.c and log.c are the doors.
+#pragma once
+
+#include "screen.h"
+#include "stream.h"
+#include "types.h"
+
+enum console_drain {
+    DRAIN_WAIT,      // start and end of the machine: wait for the port
+    DRAIN_INTERRUPT, // the port's interrupt goes on where there was no room
+    DRAIN_POLL,      // the same without an interrupt
+};
+
+// What the console has to say by itself, before anything else.
+enum {
+    NOTICE_GONE = 1 << 0,  // console.gone has been removed
+    NOTICE_VIEW = 1 << 1,  // where one is now
+    NOTICE_INPUT = 1 << 2, // console.full takes no input
+    NOTICE_HELP = 1 << 3,
+};
+
+struct console {
+    struct lock lock;
+    _Atomic uint32_t note; // 1: somebody who did not get the lock has left something to show
+
+    struct list streams;     // the hypervisor's own first, then in the order they were added
+    struct stream *attached; // NULL: interleaved
+    struct stream *fast;     // attached, and nothing is to be shown but its new bytes
+    struct stream *current;  // a line on its way to the screen that must be finished first
+    uint32_t current_end;
+    struct list *turn; // where the search for the next line begins
+
+    enum console_drain drain;
+    bool scan;         // any stream may have something to show
+    bool blocked;      // the port has no room, or we have done enough for this time
+    bool tx_interrupt; // as told to the port
+    unsigned budget;   // bytes that the port surely takes
+    unsigned loads;    // times that the budget may still be renewed under this hold of the lock
+
+    unsigned notices;
+    char gone[CAPSULE_NAME_SIZE];
+    struct stream *full;
+
+    struct stream *_Atomic events; // first in, first out
+    struct stream *events_last;
+
+    char wanted[CAPSULE_NAME_SIZE]; // attach to this one once it is added
+    bool waiting;                   // for it
+    bool escaped;                   // the escape key was the last key
+
+    uint64_t hold;        // ticks that a line without end waits
+    uint64_t poll_period; // ticks between polls where there is no interrupt
+    uint64_t deadline;    // of the first such line, or of the next poll
+    _Atomic bool timed;   // there is a deadline
+};
+
+extern struct console console;
+
+// The hypervisor's own streams: what it says in the interleaved view, and in either.
+extern struct stream console_dio, console_urgent;
+
+static inline struct stream *console_stream(struct list *link)
+{
+    return container_of(link, struct stream, link);
+}

@@ -1,0 +1,335 @@
+// Moving bytes: from streams to the port, line by line or as they come. The life of a byte that a
+// guest prints in the attached view is stream_write(), console_push(), send(), uart_tx().
+#include "pump.h"
+
+#include "clint.h"
+#include "console.h"
+#include "notice.h"
+#include "uart.h"
+
+#define PIECE_MAX 512u        // longer lines are shown in pieces
+#define LOADS_MAX 16u         // FIFO loads that one exit moves for others; the interrupt does the rest
+#define ROUNDS_MAX 8u         // notes looked at before the interrupt is left to it
+#define WAIT_TRIES (1u << 20) // for a port that is not ready, seconds at the slowest
+
+static uint32_t stream_unshown(const struct stream *s)
+{
+    return atomic_load_explicit(&s->head, memory_order_acquire) - atomic_load_explicit(&s->shown, memory_order_relaxed);
+}
+
+// The port ----------------------------------------------------------------------------------------
+
+static bool port_ready(void)
+{
+    unsigned tries = console.drain == DRAIN_WAIT ? WAIT_TRIES : 1;
+    if (!uart_tx_depth())
+        return false;
+    while (tries--)
+        if (uart_tx_ready())
+            return true;
+    return false;
+}
+
+// False, and blocked, if nothing more can be sent now.
+static bool port_load(void)
+{
+    if (!console.loads || !port_ready()) {
+        console.blocked = true;
+        return false;
+    }
+    if (console.drain != DRAIN_WAIT)
+        console.loads--;
+    console.budget = uart_tx_depth();
+    return true;
+}
+
+static inline bool port_room(void)
+{
+    return likely(console.budget) || port_load();
+}
+
+static inline void port_send(uint8_t byte)
+{
+    console.budget--;
+    uart_tx(byte);
+}
+
+// With events waiting, the interrupt calls a hart that will take them.
+void pump_interrupt_update(bool for_events)
+{
+    bool on = console.drain == DRAIN_INTERRUPT && (console.blocked || (for_events && console.events));
+    if (on == console.tx_interrupt)
+        return;
+    console.tx_interrupt = on;
+    uart_tx_interrupt(on);
+}
+
+// Events ------------------------------------------------------------------------------------------
+
+void pump_event(struct stream *s)
+{
+    if (s->event)
+        return;
+    s->event = true;
+    s->next_event = NULL;
+    if (console.events)
+        console.events_last->next_event = s;
+    else
+        atomic_store_explicit(&console.events, s, memory_order_relaxed);
+    console.events_last = s;
+}
+
+// A quarter of the ring is worth waking a writer; what is not watched always has room.
+static void __attribute__((noinline)) starved_wake(struct stream *s)
+{
+    uint32_t unshown = stream_unshown(s);
+    if (stream_watched(s) && s->size - unshown < s->size / 4)
+        return;
+    atomic_store_explicit(&s->starved, 0, memory_order_relaxed);
+    pump_event(s);
+}
+
+// The fence pairs with stream_room_slow()'s.
+void pump_starved(struct stream *s)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (unlikely(atomic_load_explicit(&s->starved, memory_order_relaxed)))
+        starved_wake(s);
+}
+
+static inline void shown_set(struct stream *s, uint32_t shown)
+{
+    atomic_store_explicit(&s->shown, shown, memory_order_release);
+    pump_starved(s);
+}
+
+// Showing -----------------------------------------------------------------------------------------
+
+// Bytes of the attached capsule, as they are.
+static inline void send(struct stream *s)
+{
+    uint32_t head = atomic_load_explicit(&s->head, memory_order_acquire);
+    uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed), mask = s->size - 1;
+
+    while (shown != head && port_room()) {
+        uint8_t byte = s->ring[shown++ & mask];
+        port_send(byte);
+        screen.midline = byte != '\n';
+    }
+    shown_set(s, shown);
+}
+
+// True if the screen's own text is all out.
+static bool out_send(void)
+{
+    while (screen.sent < screen.length) {
+        if (!port_room())
+            return false;
+        port_send(screen.out[screen.sent++]);
+    }
+    screen.length = screen.sent = 0;
+    return true;
+}
+
+static void deadline_set(uint64_t when)
+{
+    if (console.timed && console.deadline <= when)
+        return;
+    console.deadline = when;
+    console.timed = true;
+}
+
+// Searches on for the end of the stream's line; true if there is one, or the line is too long.
+static bool line_scan(struct stream *s)
+{
+    uint32_t head = atomic_load_explicit(&s->head, memory_order_acquire);
+    uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed), mask = s->size - 1;
+
+    while (s->scanned != head && s->scanned - shown < PIECE_MAX)
+        if (s->ring[s->scanned++ & mask] == '\n')
+            return true;
+    return s->scanned - shown >= PIECE_MAX;
+}
+
+// How far the stream may be shown now: to the end of its line, or a part of it if that is what the
+// person waits for.
+static uint32_t line_end(struct stream *s)
+{
+    uint32_t before = s->scanned;
+    if (line_scan(s) || s->flush || screen.line == s) {
+        s->partial = s->flush = false;
+        return s->scanned;
+    }
+    if (s->scanned != before) {
+        s->partial = true;
+        s->partial_at = clint_now() + console.hold;
+        deadline_set(s->partial_at);
+    }
+    return s->shown;
+}
+
+// To the screen with what `current` still has to show of its line.
+static void line_move(void)
+{
+    struct stream *s = console.current;
+    uint32_t shown = s->shown;
+    while (shown != console.current_end && screen_has_room())
+        screen_byte(s, s->ring[shown++ & (s->size - 1)]);
+    shown_set(s, shown);
+    if (shown == console.current_end)
+        console.current = NULL;
+}
+
+static bool line_begin(struct stream *s)
+{
+    if (unlikely(s->starved))
+        starved_wake(s);
+    console.current_end = line_end(s);
+    if (console.current_end == s->shown)
+        return false;
+    console.current = s;
+    return true;
+}
+
+// A line of whoever's turn it is.
+static bool line_find(void)
+{
+    struct list *first = console.turn, *link = first;
+    do {
+        struct list *next = link->next;
+        if (link != &console.streams && line_begin(console_stream(link))) {
+            console.turn = next;
+            return true;
+        }
+        link = next;
+    } while (link != first);
+    return false;
+}
+
+// Puts the next thing to show into screen.out, or sends it; false if there is nothing more.
+static bool compose(struct stream *hint)
+{
+    if (!console.current && console.notices) {
+        notice_compose();
+        return true;
+    }
+    if (!console.current && !line_begin(&console_urgent)) {
+        if (console.attached) {
+            send(console.attached);
+            return false;
+        }
+        if (!(console.scan ? line_find() : hint && line_begin(hint)))
+            return false;
+    }
+    line_move();
+    return true;
+}
+
+static void pump(struct stream *hint)
+{
+    console.blocked = false;
+    console.fast = NULL;
+    console.loads = LOADS_MAX;
+    while (out_send() && compose(hint)) {
+    }
+    console.scan = console.blocked;
+    if (!console.blocked)
+        console.fast = console.attached;
+}
+
+// The lock ----------------------------------------------------------------------------------------
+
+static inline bool note_take(void)
+{
+    if (likely(!atomic_load_explicit(&console.note, memory_order_relaxed)))
+        return false;
+    atomic_exchange_explicit(&console.note, 0, memory_order_acquire);
+    return true;
+}
+
+// Either we get the lock, or its holder finds the note after letting go.
+static inline bool acquire_or_leave_note(void)
+{
+    if (likely(lock_try(&console.lock)))
+        return true;
+    atomic_store_explicit(&console.note, 1, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    return lock_try(&console.lock);
+}
+
+static inline bool release_unless_noted(void)
+{
+    lock_release(&console.lock);
+    atomic_thread_fence(memory_order_seq_cst);
+    return likely(!atomic_load_explicit(&console.note, memory_order_relaxed)) || !lock_try(&console.lock);
+}
+
+// Shows what others left a note about, in turns that end: if they go on without end, the interrupt
+// does it.
+static void release_noted(void)
+{
+    unsigned rounds = 0;
+    do {
+        pump_all();
+        if (++rounds == ROUNDS_MAX) {
+            console.blocked = console.scan = true;
+            console.fast = NULL;
+            pump_interrupt_update(true);
+            lock_release(&console.lock);
+            return;
+        }
+        pump_interrupt_update(true);
+    } while (!release_unless_noted());
+}
+
+void console_acquire(void)
+{
+    lock_acquire(&console.lock);
+}
+
+void console_release(void)
+{
+    if (unlikely(!release_unless_noted()))
+        release_noted();
+}
+
+void pump_all(void)
+{
+    note_take();
+    console.scan = true;
+    pump(NULL);
+}
+
+// What a push does when it is not just a byte of the attached capsule.
+static void __attribute__((noinline)) push_slow(struct stream *s)
+{
+    if (note_take())
+        console.scan = true;
+    pump(s);
+    pump_interrupt_update(true);
+}
+
+// The port is full, or the writer's ring has room again.
+static void __attribute__((noinline)) push_blocked(void)
+{
+    if (console.blocked) {
+        console.fast = NULL;
+        console.scan = true;
+    }
+    pump_interrupt_update(true);
+}
+
+void console_push(struct stream *s)
+{
+    if (unlikely(!acquire_or_leave_note()))
+        return;
+    if (likely(console.fast == s && !atomic_load_explicit(&console.note, memory_order_relaxed))) {
+        console.loads = LOADS_MAX;
+        send(s);
+        if (unlikely(console.blocked || s->event))
+            push_blocked();
+    } else {
+        push_slow(s);
+    }
+    console_release();
+}
