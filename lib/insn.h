@@ -9,13 +9,13 @@
 #include "types.h"
 
 struct insn_access {
-    bool is_store;
-    uint8_t bytes;  // 1, 2, 4, 8; 16 for quad floats
-    bool is_signed; // a load that sign-extends
-    uint8_t reg;    // loaded or stored: x register, or f register if is_float
-    uint8_t length; // bytes of the guest's instruction, 2 or 4
+    _Alignas(8) bool is_store; // aligned so that it is copied as one or two words
+    uint8_t bytes;             // 1, 2, 4, 8; 16 for quad floats
+    bool is_signed;            // a load that sign-extends
+    uint8_t reg;               // loaded or stored: x register, or f register if is_float
+    uint8_t length;            // bytes of the guest's instruction, 2 or 4
     bool is_float;
-    uint8_t min_xlen; // RV64-only instructions say 64
+    uint8_t min_xlen; // 64 for what RV32 lacks
 };
 
 // Decodes an instruction as it stands in memory; a 16-bit one in the low half.
