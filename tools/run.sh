@@ -7,7 +7,7 @@ command_run() {
     [[ -f $manifest ]] || fail "$manifest: no such manifest"
     setup build run
     guests_set_up "$manifest"
-    build --quiet hypervisor tools
+    build hypervisor tools
     bundle=$(bundle_of "$manifest") || exit 1
     [[ ! -t 0 ]] || saved=$(stty -g)
     machine_start "$bundle" || status=$?
@@ -32,8 +32,9 @@ bundle_is() {
 
 # QEMU's own keys and signals stay off, so that all keys, Ctrl-C too, go to the machine.
 machine_start() {
-    local first machine
+    local first extra word machine
     first=$(fdtget "$1" /configurations default 2>/dev/null || true)
+    extra=$(xargs -r printf '%s\n' <<<"$option_qemu_args" 2>/dev/null) || fail "--qemu-args: a quote without its pair"
     machine=(
         "qemu-system-riscv${option_arch#rv}" -machine "$option_machine" -smp "$option_harts" -m "$option_memory"
         -display none -monitor none -chardev stdio,id=console,signal=off,mux=off -serial chardev:console
@@ -42,6 +43,20 @@ machine_start() {
     )
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")
-    eval "machine+=($option_qemu_args)"
-    "${machine[@]}"
+    [[ -z $extra ]] || while IFS= read -r word; do machine+=("$word"); done <<<"$extra"
+    child_run "${machine[@]}"
+}
+
+# Beside the shell, not in its place: the machine ends when the shell is told to, and the terminal is
+# put right even if QEMU dies.
+child_run() {
+    local child status=0 told=0
+    "$@" <&0 &
+    child=$!
+    trap 'told=143; kill "$child" 2>/dev/null || true' TERM HUP INT
+    wait "$child" || status=$?
+    while kill -0 "$child" 2>/dev/null; do
+        wait "$child" || status=$?
+    done
+    return $((told ? told : status))
 }

@@ -65,6 +65,8 @@ packages_install() (
         apt-get -c "$cache/apt/host/apt.conf" install -y -q "${chosen[@]}" </dev/null >&2 ||
         fail "the packages could not be installed: see apt's words above"
     as_root apt-get -c "$cache/apt/host/apt.conf" clean || true
+    lines=$(packages_missing "$@")
+    [[ -z $lines ]] || fail "the distribution's ${lines%% *} does not suffice: see tools/packages"
 )
 
 package_choose() {
@@ -270,7 +272,7 @@ guests_set_up_all() {
         guest_get "$(guest_kernel_package)" "the guests' kernel" './boot/vmlinu*' "$dir/linux"
         guest_get busybox-static "the guests' shell and tools" './*bin/busybox' "$dir/busybox"
     )
-    build --quiet guests
+    build guests
 }
 
 # linux-image-riscv64 is empty and depends on the kernel of the day.

@@ -8,20 +8,22 @@ skipped=0
 python=
 
 command_test() {
-    local results=$root/build/test
+    local results=$root/build/test name
     setup build run test
     guests_set_up_all
     rm -rf "$results"
     mkdir -p "$results"
-    build all unit fuzz
     python_find
     cd "$root"
-    if [[ ${#arguments[@]} -eq 0 ]]; then
-        arguments=(unit system)
+    [[ ${#arguments[@]} -gt 0 ]] || arguments=(unit system)
+    if build all unit fuzz payloads; then
+        for name in "${arguments[@]}"; do
+            tests_named "$name"
+        done
+    else
+        say "what is to be tested does not build"
+        count 0 1 0
     fi
-    for name in "${arguments[@]}"; do
-        tests_named "$name"
-    done
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
     [[ $failed -eq 0 && $passed -gt 0 ]]
 }
@@ -87,17 +89,19 @@ fuzz_run() {
     done
 }
 
-# pytest_run KIND PATH... [-k NAME]. The runner's options reach the tests in DIOSIX_TEST_OPTIONS.
+# pytest_run KIND FOLDER... [-k NAME]. The options given reach the tests in DIOSIX_TEST_OPTIONS.
 pytest_run() {
-    local report=$root/build/test/$1.xml status=0 numbers
+    local report=$root/build/test/$1.xml status=0 words=() word
     shift
-    ls tests/unit/test_*.py tests/system/test_*.py >/dev/null 2>&1 || return 0
+    for word; do
+        [[ $word != tests/* || -n $(compgen -G "$word/test_*.py") ]] && words+=("$word")
+    done
+    [[ ${words[0]-} == tests/* ]] || return 0
     DIOSIX_TEST_OPTIONS="${options_given[*]-}" "$python" -B -m pytest -p no:cacheprovider -q --junitxml="$report" \
-        "$@" </dev/null || status=$?
+        "${words[@]}" </dev/null || status=$?
     # 5: no test of that name here.
     if [[ $status -le 1 || $status -eq 5 ]]; then
-        numbers=$("$python" "$root/tools/junit_sum.py" "$report")
-        count $numbers
+        count $("$python" "$root/tools/junit_sum.py" "$report")
     else
         count 0 1 0
     fi

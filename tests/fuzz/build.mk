@@ -14,7 +14,7 @@ $(FUZZ_DIR)/obj/tests/fuzz/$(1).o: HOST_EXTRA := $(filter-out -Wl%,$(filter -%,$
 fuzz: $(FUZZ_DIR)/$(1)
 endef
 
-$(eval $(call host_rules,$(FUZZ_DIR),$(FUZZ_CC),$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link $$(HOST_EXTRA)))
+$(eval $(call host_rules,$(FUZZ_DIR),$(FUZZ_CC),$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Wno-missing-prototypes $$(HOST_EXTRA)))
 $(foreach target,$(FUZZ_TARGETS),$(eval $(call fuzz_rules,$(target))))
 
 -include $(shell find $(FUZZ_DIR) -name '*.d' 2>/dev/null)

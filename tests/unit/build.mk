@@ -20,7 +20,8 @@ $(UNIT_DIR)/obj/tests/unit/$(1).o: HOST_EXTRA := $(filter-out -Wl%,$(filter -%,$
 unit: $(UNIT_DIR)/$(1)
 endef
 
-$(eval $(call host_rules,$(UNIT_DIR),$(UNIT_CC),$(UNIT_SANITIZE) $$(HOST_EXTRA)))
+# What --wrap and libFuzzer call by name has no prototype.
+$(eval $(call host_rules,$(UNIT_DIR),$(UNIT_CC),$(UNIT_SANITIZE) -Wno-missing-prototypes $$(HOST_EXTRA)))
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_rules,$(test))))
 
 -include $(shell find $(UNIT_DIR) -name '*.d' 2>/dev/null)
