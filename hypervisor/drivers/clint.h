@@ -3,7 +3,7 @@
 // hot paths take an address and index nothing.
 #pragma once
 
-#include "mmio.h"
+#include "io.h"
 #include "types.h"
 
 // Offsets in a CLINT; an ACLINT's devices count from their own bases, which `reg` gives.

@@ -1,7 +1,7 @@
 // RISC-V Platform-Level Interrupt Controller specification 1.0.0, section 3: memory map.
 #include "plic.h"
 
-#include "mmio.h"
+#include "io.h"
 
 #define ENABLE_BASE 0x2000u
 #define ENABLE_SIZE 0x80u

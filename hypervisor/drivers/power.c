@@ -1,7 +1,7 @@
 #include "power.h"
 
 #include "log.h"
-#include "mmio.h"
+#include "io.h"
 
 // SiFive's test finisher, as QEMU has it: the code in the upper half becomes QEMU's exit status.
 #define FINISHER_FAIL 0x3333u

@@ -2,7 +2,7 @@
 // chapter 13.
 #include "uart.h"
 
-#include "mmio.h"
+#include "io.h"
 
 #define REG_DATA 0u // RBR, THR; divisor's low half while LCR.DLAB
 #define REG_IER 1u  // divisor's high half while LCR.DLAB
