@@ -1,10 +1,9 @@
 // A virtual 16550A as a guest's 8250 driver expects it: 8 byte-wide registers, FIFOs of 16.
 //
 // Transmission takes no time: a byte goes to the port at once. When the port has no room, bytes wait
-// in the transmit FIFO and LSR says so (THRE, TEMT clear), so nothing is lost by a driver that looks.
-// Received bytes stay in the port until the guest reads them. Only what can be seen by a
-// driver is modelled: speed and format are remembered and have no effect; no parity or framing
-// errors, no breaks.
+// in the transmit FIFO and LSR says so (THRE and TEMT clear), so a driver that looks loses nothing.
+// Received bytes stay in the port until the guest reads them. Speed and format are remembered and have
+// no effect; there are no parity or framing errors and no breaks.
 //
 // No lock here and no knowledge of capsules: the caller holds the capsule's device lock, and passes
 // the interrupt line on after each call.
@@ -33,12 +32,12 @@ struct vuart {
     void *owner;
     uint8_t lsr;       // always as the guest would read it
     bool irq;          // the interrupt line, always up to date
-    bool detour;       // a write to register 0 is not simply a byte to the port
-    bool thre_pending; // the transmitter became empty and nobody has been told
-    bool rx_hidden;    // the receive FIFO was reset: see vuart.c
+    bool detour;       // a write to register 0 is more than a byte for the port
+    bool thre_pending; // the transmitter became empty, and no one has been told
+    bool rx_hidden;    // see receiver_reset()
     uint8_t ier, fcr, lcr, mcr, msr, scr, dll, dlm;
     struct vuart_fifo tx;       // waits for room in the port
-    struct vuart_fifo loopback; // what was sent to itself, not yet read
+    struct vuart_fifo loopback; // was sent to itself, is to be read
 };
 
 // Power-on state. The port table and the owner must outlive the UART.
