@@ -24,26 +24,24 @@ MMIO_ACCESSORS(32)
 // A counter that runs meanwhile is read until its upper half stands still.
 static inline uint64_t mmio_read64(uintptr_t address)
 {
-#if __riscv_xlen == 64
-    return *(const volatile uint64_t *)address;
-#else
+    if (sizeof(address) == sizeof(uint64_t))
+        return *(const volatile uint64_t *)address;
     for (;;) {
         uint32_t high = mmio_read32(address + 4);
         uint32_t low = mmio_read32(address);
         if (high == mmio_read32(address + 4))
             return (uint64_t)high << 32 | low;
     }
-#endif
 }
 
 // A compare register is never below both its old and its new value on the way.
 static inline void mmio_write64(uintptr_t address, uint64_t value)
 {
-#if __riscv_xlen == 64
-    *(volatile uint64_t *)address = value;
-#else
+    if (sizeof(address) == sizeof(uint64_t)) {
+        *(volatile uint64_t *)address = value;
+        return;
+    }
     mmio_write32(address, UINT32_MAX);
     mmio_write32(address + 4, (uint32_t)(value >> 32));
     mmio_write32(address, (uint32_t)value);
-#endif
 }

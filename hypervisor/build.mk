@@ -1,0 +1,100 @@
+# The hypervisor, for both widths: build/rv64/diosix.elf and build/rv32/diosix.elf.
+#
+# Compiled with the bare-metal compiler and its picolibc, linked with the Linux linker, because the
+# bare-metal one can't make position-independent images.
+
+HV_CC := riscv64-unknown-elf-gcc
+HV_OBJCOPY := riscv64-unknown-elf-objcopy
+HV_SIZE := riscv64-unknown-elf-size
+HV_LD := riscv64-linux-gnu-ld
+HV_LIBC := /usr/lib/picolibc/riscv64-unknown-elf
+
+HV_ARCH_rv64 := -march=rv64imac_zicsr_zifencei -mabi=lp64
+HV_ARCH_rv32 := -march=rv32imac_zicsr_zifencei -mabi=ilp32
+HV_MULTI_rv64 := rv64imac/lp64
+HV_MULTI_rv32 := rv32imac/ilp32
+HV_EMULATION_rv64 := elf64lriscv
+HV_EMULATION_rv32 := elf32lriscv
+
+HV_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -fno-common \
+    -ffunction-sections -fdata-sections -fno-stack-protector -fno-asynchronous-unwind-tables \
+    -fno-tree-loop-distribute-patterns -mno-relax -isystem $(HV_LIBC)/include -MMD -MP
+# Boot-time code and libraries are small rather than fast.
+HV_SMALL := -Os
+
+# Each folder sees only what it may call (docs/architecture.md). From the bottom up:
+HV_SEES_lib := lib
+HV_SEES_riscv := hypervisor/riscv $(HV_SEES_lib)
+HV_SEES_memory := hypervisor/memory $(HV_SEES_riscv)
+HV_SEES_isolation := hypervisor/isolation hypervisor/isolation/gstage hypervisor/isolation/pmp $(HV_SEES_memory)
+HV_SEES_sched := hypervisor/sched $(HV_SEES_isolation)
+HV_SEES_drivers := hypervisor/drivers $(HV_SEES_memory)
+HV_SEES_console := hypervisor/console $(HV_SEES_drivers)
+HV_SEES_guest := hypervisor/guest hypervisor/console hypervisor/drivers $(HV_SEES_sched)
+HV_SEES_capsule := hypervisor/capsule $(HV_SEES_guest)
+HV_SEES_boot := hypervisor/boot $(HV_SEES_capsule)
+
+HV_LAYERS := lib riscv memory isolation sched drivers console guest capsule boot
+HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
+HV_SMALL_DIRS := hypervisor/boot/ hypervisor/capsule/
+
+hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))
+hv_includes = $(patsubst %,-I%,$(HV_SEES_$(call hv_layer,$(1)))) \
+    $(if $(filter capsule boot,$(call hv_layer,$(1))),-isystem $(LIBFDT_DIR) -isystem $(BEARSSL_DIR)/inc)
+
+HV_SOURCES := $(filter-out $(HV_OFFSETS),$(wildcard lib/*.c hypervisor/*/*.c hypervisor/isolation/*/*.c)) \
+    $(wildcard hypervisor/*/*.S)
+HV_LIBFDT := fdt.c fdt_ro.c fdt_wip.c fdt_sw.c fdt_addresses.c fdt_check.c
+HV_BEARSSL := src/hash/sha2small.c src/codec/dec32be.c src/codec/enc32be.c
+
+define hv_width
+HV_OBJECTS_$(1) := $(patsubst %,$(BUILD)/$(1)/%.o,$(HV_SOURCES)) $(HV_LIBFDT:%.c=$(BUILD)/$(1)/libfdt/%.o) \
+    $(HV_BEARSSL:%.c=$(BUILD)/$(1)/bearssl/%.o)
+HV_HEADERS_$(1) := $(foreach f,$(HV_OFFSETS),$(BUILD)/$(1)/include/$(notdir $(f:.c=.h)))
+
+hypervisor: $(BUILD)/$(1)/diosix.elf $(BUILD)/$(1)/diosix.bin
+
+$(BUILD)/$(1)/diosix.elf: $$(HV_OBJECTS_$(1)) hypervisor/hypervisor.ld
+	$(call say,LD,$$@)
+	$(Q)$(HV_LD) -m $(HV_EMULATION_$(1)) -pie --no-dynamic-linker -z norelro --gc-sections \
+	    -z max-page-size=4096 --no-warn-rwx-segments --orphan-handling=place \
+	    $(HV_LDFLAGS) -T hypervisor/hypervisor.ld -o $$@ $$(HV_OBJECTS_$(1)) \
+	    --start-group $(HV_LIBC)/lib/$(if $(wildcard $(HV_LIBC)/lib/release),release/)$(HV_MULTI_$(1))/libc.a \
+	    $$(shell $(HV_CC) $(subst _zicsr_zifencei,,$(HV_ARCH_$(1))) -print-libgcc-file-name) --end-group
+
+$(BUILD)/$(1)/diosix.bin: $(BUILD)/$(1)/diosix.elf
+	$(Q)$(HV_OBJCOPY) -O binary $$< $$@
+
+$(BUILD)/$(1)/%.c.o: %.c $$(HV_HEADERS_$(1))
+	@mkdir -p $$(@D)
+	$(call say,CC,$$@)
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) $$(if $$(filter $$(addsuffix %,$$(HV_SMALL_DIRS)),$$<),$(HV_SMALL)) \
+	    $$(call hv_includes,$$<) -c -o $$@ $$<
+
+$(BUILD)/$(1)/%.S.o: %.S $$(HV_HEADERS_$(1))
+	@mkdir -p $$(@D)
+	$(call say,AS,$$@)
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -I$(BUILD)/$(1)/include $$(call hv_includes,$$<) -c -o $$@ $$<
+
+$(BUILD)/$(1)/libfdt/%.o: $(LIBFDT_DIR)/%.c
+	@mkdir -p $$(@D)
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $(HV_SMALL) -DFDT_ASSUME_MASK=0 -I$(LIBFDT_DIR) -c -o $$@ $$<
+
+$(BUILD)/$(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c
+	@mkdir -p $$(@D)
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $(HV_SMALL) -I$(BEARSSL_DIR)/inc -I$(BEARSSL_DIR)/src -c -o $$@ $$<
+
+-include $$(HV_OBJECTS_$(1):.o=.d)
+endef
+
+# Offsets of C structs, as assembly sees them.
+define hv_offsets
+$(BUILD)/$(1)/include/$(notdir $(2:.c=.h)): $(2)
+	@mkdir -p $$(@D)
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) $$(call hv_includes,$(2)) -MF $$@.d -MT $$@ -S -o - $(2) | \
+	    sed -n 's/^#define/#define/p' > $$@
+-include $(BUILD)/$(1)/include/$(notdir $(2:.c=.h)).d
+endef
+
+$(foreach w,rv64 rv32,$(eval $(call hv_width,$(w))))
+$(foreach w,rv64 rv32,$(foreach f,$(HV_OFFSETS),$(eval $(call hv_offsets,$(w),$(f)))))

@@ -1,0 +1,131 @@
+// What a hart does: run what the scheduler gives it, until the machine ends.
+#include "capsule.h"
+#include "csr.h"
+#include "log.h"
+
+static enum put put_of(enum exit exit)
+{
+    switch (exit) {
+    case EXIT_WAIT:
+        return PUT_WAITING;
+    case EXIT_STOP:
+    case EXIT_END:
+        return PUT_PARKED;
+    default:
+        return PUT_READY;
+    }
+}
+
+static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
+{
+    // Read before the world is put away; a fresh deadline needs the guest's enable bit.
+    uint64_t deadline = TIME_NEVER;
+    if (exit == EXIT_WAIT)
+        deadline = isolation_features.sstc ? world_timer_deadline() : v->timer;
+
+    sched_tighten(h);
+    world_leave(h, &v->world);
+    h->current = NULL;
+    sched_put(h, &v->entity, put_of(exit), deadline, exit == EXIT_WAIT ? vcore_is_pending : NULL);
+    if (put_of(exit) != PUT_PARKED)
+        return;
+    atomic_store(&v->hsm, HSM_STOPPED);
+    capsule_vcore_parked(v->capsule);
+}
+
+static void vcore_wake(struct vcore *v)
+{
+    uint32_t state = atomic_load_explicit(&v->hsm, memory_order_relaxed);
+
+    if (likely(state == HSM_STARTED))
+        return;
+    if (state == HSM_SUSPENDED && v->resume_fresh)
+        vcore_boot_state(v, v->start_pc, v->start_opaque);
+    if (state == HSM_SUSPENDED || state == HSM_START_PENDING)
+        atomic_store(&v->hsm, HSM_STARTED);
+}
+
+// True if the vcore is now loaded; false if its capsule is ending, and it is parked.
+static bool vcore_enter(struct hart *h, struct vcore *v)
+{
+    if (unlikely(atomic_load(&v->capsule->ending))) {
+        sched_put(h, &v->entity, PUT_PARKED, TIME_NEVER, NULL);
+        atomic_store(&v->hsm, HSM_STOPPED);
+        capsule_vcore_parked(v->capsule);
+        return false;
+    }
+    vcore_wake(v);
+    v->context.hart = h;
+    h->current = &v->context;
+    world_enter(h, &v->world);
+    if (!isolation_features.sstc && v->timer <= hart_time()) {
+        v->timer = TIME_NEVER;
+        world_raise(1UL << INTERRUPT_S_TIMER);
+    }
+    vcore_sync(v);
+    world_trap_wait(!sched_relax(h));
+    hart_arm(h);
+    return true;
+}
+
+static void life_run(struct hart *h, struct capsule *c)
+{
+    uint64_t deadline;
+    enum put put = capsule_life_step(c, &deadline);
+    bool gone = capsule_life_is_gone(c);
+
+    sched_put(h, &c->life, put, deadline, capsule_life_is_due);
+    if (gone)
+        capsule_life_bury(c);
+}
+
+static void idle(struct hart *h)
+{
+    if (!sched_idle_enter(h))
+        return;
+    hart_arm(h);
+    hart_wait();
+    sched_idle_leave(h);
+}
+
+static struct context *run_next(struct hart *h)
+{
+    for (;;) {
+        // Between guests and in the idle loop nobody else takes the hart's interrupts.
+        unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
+        if (pending)
+            hart_interrupts(h, pending);
+        struct entity *e = sched_pick(h);
+        if (!e)
+            idle(h);
+        else if (e->kind == ENTITY_LIFE)
+            life_run(h, container_of(e, struct capsule, life));
+        else if (vcore_enter(h, container_of(e, struct vcore, entity)))
+            return h->current;
+    }
+}
+
+// A suspended vcore that need not wait after all.
+static bool goes_on(struct vcore *v, enum exit exit)
+{
+    if (exit != EXIT_WAIT || v->resume_fresh || !world_interrupt_ready())
+        return false;
+    atomic_store(&v->hsm, HSM_STARTED);
+    return true;
+}
+
+struct context *hart_exit(struct context *c, unsigned long fast)
+{
+    struct vcore *v = vcore_of(c);
+    enum exit exit = (enum exit)fast;
+
+    if (exit == EXIT_SLOW)
+        exit = guest_exit(v);
+    if (exit == EXIT_RESUME || goes_on(v, exit))
+        return c;
+    struct hart *h = c->hart;
+    vcore_leave(h, v, exit);
+    return run_next(h);
+}
+
+_Noreturn void hart_run(void) { guest_resume(run_next(this_hart())); }

@@ -1,0 +1,15 @@
+// A guest's accesses to device registers: QEMU's virt machine, as far as capsules have it.
+#pragma once
+
+#include "vcore.h"
+
+#define UART_BASE 0x10000000u
+#define UART_IRQ 10u
+#define PLIC_BASE 0x0c000000u
+#define FINISHER_BASE 0x00100000u
+#define VIRTIO_BASE 0x10001000u // slots, 0x1000 apart; none is populated yet
+#define VIRTIO_SLOTS 8u
+
+// Handles a load, store or fetch fault of the vcore. On a device, does the access and moves the pc on;
+// else the guest gets the fault. Answers how the exit ends.
+enum exit mmio_fault(struct vcore *v, unsigned long cause);

@@ -1,0 +1,154 @@
+// Exits: what brought a hart from its guest to us, and what to do about it.
+#include "console.h"
+#include "emulate.h"
+#include "io.h"
+#include "devices.h"
+#include "plic.h"
+#include "sbi.h"
+#include "vcore.h"
+
+void hart_arm(struct hart *h)
+{
+    uint64_t when = sched_deadline(h), console = console_deadline();
+
+    if (console < when)
+        when = console;
+    if (!isolation_features.sstc && h->current && vcore_of(h->current)->timer < when)
+        when = vcore_of(h->current)->timer;
+    if (when != h->armed) {
+        h->armed = when;
+        mmio_write64(h->mtimecmp, when);
+    }
+}
+
+// Streams that got input or room: their UARTs want to know.
+static void console_events_pass_on(void)
+{
+    struct stream *s;
+    while ((s = console_next_event()) != NULL)
+        capsule_uart_event(container_of(s, struct capsule, stream));
+}
+
+static enum exit switch_if_due(struct hart *h, uint64_t now)
+{
+    if (h->current == NULL)
+        return EXIT_RESUME;
+    if (sched_should_switch(h, now))
+        return EXIT_RESCHEDULE;
+    // A WFI costs no exit while nobody wants a hart.
+    world_trap_wait(!sched_relax(h));
+    return EXIT_RESUME;
+}
+
+static enum exit timer_interrupt(struct hart *h)
+{
+    struct vcore *v = h->current ? vcore_of(h->current) : NULL;
+    enum exit exit = EXIT_RESUME;
+    uint64_t now = hart_time();
+
+    if (!isolation_features.sstc && v && v->timer <= now) {
+        v->timer = TIME_NEVER;
+        world_raise(1UL << INTERRUPT_S_TIMER);
+    }
+    if (unlikely(console_deadline() <= now)) {
+        console_poll(now);
+        console_events_pass_on();
+    }
+    if (sched_deadline(h) <= now) {
+        sched_expire(h, now);
+        exit = switch_if_due(h, now);
+    }
+    hart_arm(h);
+    return exit;
+}
+
+static enum exit external_interrupt(struct hart *h)
+{
+    uint32_t irq = plic_claim(h->plic_context);
+
+    if (irq) {
+        console_interrupt(); // the one source we enable
+        plic_complete(h->plic_context, irq);
+        console_events_pass_on();
+        hart_arm(h);
+    }
+    return EXIT_RESUME;
+}
+
+static enum exit software_interrupt(struct hart *h)
+{
+    mmio_write32(h->msip, 0);
+    unsigned long requests = atomic_exchange(&h->requests, 0);
+
+    if (atomic_load(&h->fence_from))
+        hart_fences_serve(h);
+    if (unlikely(requests & REQUEST_STOP))
+        hart_park();
+    if (h->current && (requests & REQUEST_SYNC))
+        vcore_sync(vcore_of(h->current));
+    if (!(requests & REQUEST_RESCHEDULE))
+        return EXIT_RESUME;
+    if (h->current && atomic_load(&vcore_of(h->current)->capsule->ending))
+        return EXIT_END;
+    enum exit exit = switch_if_due(h, hart_time());
+    hart_arm(h);
+    return exit;
+}
+
+enum exit hart_interrupts(struct hart *h, unsigned long pending)
+{
+    enum exit exit = EXIT_RESUME, one;
+
+    if (pending & (1UL << INTERRUPT_M_EXTERNAL))
+        exit = external_interrupt(h);
+    if (pending & (1UL << INTERRUPT_M_SOFT))
+        if ((one = software_interrupt(h)) != EXIT_RESUME)
+            exit = one;
+    if (pending & (1UL << INTERRUPT_M_TIMER))
+        if ((one = timer_interrupt(h)) != EXIT_RESUME && exit != EXIT_END)
+            exit = one;
+    return exit;
+}
+
+unsigned long exit_fast(struct context *c, unsigned long cause)
+{
+    if (cause == CAUSE_ECALL_VS || cause == CAUSE_ECALL_S)
+        return sbi_call(vcore_of(c));
+    if (cause & CAUSE_INTERRUPT)
+        return hart_interrupts(c->hart, 1UL << (cause & (XLEN - 1)));
+    return EXIT_SLOW;
+}
+
+static enum exit fault_for_good(struct vcore *v, unsigned long cause)
+{
+    struct capsule *c = v->capsule;
+
+    c->ending_detail[0] = cause;
+    c->ending_detail[1] = csr_read(CSR_MTVAL);
+    c->ending_detail[2] = v->context.pc;
+    capsule_end(c, ENDING_FAULT);
+    return EXIT_END;
+}
+
+enum exit guest_exit(struct vcore *v)
+{
+    unsigned long cause = csr_read(CSR_MCAUSE);
+
+    switch (cause) {
+    case CAUSE_LOAD_GUEST_PAGE:
+    case CAUSE_STORE_GUEST_PAGE:
+    case CAUSE_FETCH_GUEST_PAGE:
+    case CAUSE_LOAD_ACCESS:
+    case CAUSE_STORE_ACCESS:
+    case CAUSE_FETCH_ACCESS:
+        return mmio_fault(v, cause);
+    case CAUSE_ILLEGAL:
+    case CAUSE_VIRTUAL_INSTRUCTION:
+        return emulate_instruction(v);
+    case CAUSE_LOAD_MISALIGNED:
+    case CAUSE_STORE_MISALIGNED:
+        return emulate_misaligned(v, cause);
+    default:
+        return fault_for_good(v, cause);
+    }
+}

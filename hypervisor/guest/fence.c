@@ -1,0 +1,53 @@
+// Remote fences: done, when the call returns, on every hart that could hold what they are to drop.
+//
+// Each target vcore is marked stale first, so that wherever it enters next, it starts clean. If it is
+// running now, its hart is asked as well: the request lies in the asking hart's structure, a bit in
+// the other's word points there. While we wait we serve what others ask of us, or two harts that
+// fence each other would never end.
+#include "vcore.h"
+
+void hart_fences_serve(struct hart *h)
+{
+    unsigned long from = atomic_exchange(&h->fence_from, 0);
+
+    for (; from; from &= from - 1) {
+        struct hart *asking = harts[__builtin_ctzl(from)];
+        // Cleared before the fence: who marks it stale again will ask again.
+        if (h->current)
+            atomic_store(&vcore_of(h->current)->world.stale, 0);
+        struct fence_request request = asking->fence;
+        world_fence(&request);
+        atomic_fetch_sub(&asking->fence_acks, 1);
+    }
+}
+
+static void ask(struct hart *h, struct hart *other)
+{
+    atomic_fetch_add(&h->fence_acks, 1);
+    atomic_fetch_or(&other->fence_from, 1UL << h->index);
+    hart_request(other, 0);
+}
+
+void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request *request)
+{
+    struct hart *h = this_hart();
+    unsigned long asked = 0;
+
+    if (mask >> from->index & 1)
+        world_fence(request);
+    mask &= ~(1ULL << from->index);
+    if (!mask)
+        return;
+    h->fence = *request;
+    for (; mask; mask &= mask - 1) {
+        struct vcore *v = from->capsule->vcores[__builtin_ctzll(mask)];
+        atomic_store(&v->world.stale, 1);
+        struct hart *other = atomic_load(&v->entity.running);
+        if (other && other != h && !(asked >> other->index & 1)) {
+            asked |= 1UL << other->index;
+            ask(h, other);
+        }
+    }
+    while (atomic_load(&h->fence_acks))
+        hart_fences_serve(h);
+}

@@ -1,0 +1,69 @@
+#include "sbi.h"
+
+#include "csr.h"
+
+static bool is_offered(unsigned long extension)
+{
+    switch (extension) {
+    case SBI_EXT_BASE:
+    case SBI_EXT_TIME:
+    case SBI_EXT_IPI:
+    case SBI_EXT_RFENCE:
+    case SBI_EXT_HSM:
+    case SBI_EXT_SRST:
+    case SBI_EXT_DBCN:
+        return true;
+    default:
+        return extension <= SBI_EXT_LEGACY_LAST;
+    }
+}
+
+// "Base Extension"
+static enum exit sbi_base(struct vcore *v, unsigned long function)
+{
+    switch (function) {
+    case 0:
+        return sbi_return(v, SBI_SUCCESS, SBI_VERSION);
+    case 1:
+        return sbi_return(v, SBI_SUCCESS, SBI_IMPLEMENTATION_ID);
+    case 2:
+        return sbi_return(v, SBI_SUCCESS, SBI_IMPLEMENTATION_VERSION);
+    case 3:
+        return sbi_return(v, SBI_SUCCESS, is_offered(ARGUMENT(v, 0)));
+    case 4:
+        return sbi_return(v, SBI_SUCCESS, csr_read(CSR_MVENDORID));
+    case 5:
+        return sbi_return(v, SBI_SUCCESS, csr_read(CSR_MARCHID));
+    case 6:
+        return sbi_return(v, SBI_SUCCESS, csr_read(CSR_MIMPID));
+    default:
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    }
+}
+
+enum exit sbi_call(struct vcore *v)
+{
+    unsigned long extension = ARGUMENT(v, 7), function = ARGUMENT(v, 6);
+
+    csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);
+    switch (extension) {
+    case SBI_EXT_TIME:
+        return sbi_time(v, function);
+    case SBI_EXT_IPI:
+        return sbi_ipi(v, function);
+    case SBI_EXT_RFENCE:
+        return sbi_rfence(v, function);
+    case SBI_EXT_BASE:
+        return sbi_base(v, function);
+    case SBI_EXT_HSM:
+        return sbi_hsm(v, function);
+    case SBI_EXT_SRST:
+        return sbi_srst(v, function);
+    case SBI_EXT_DBCN:
+        return sbi_dbcn(v, function);
+    default:
+        if (extension <= SBI_EXT_LEGACY_LAST)
+            return sbi_legacy(v, extension);
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    }
+}

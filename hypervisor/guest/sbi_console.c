@@ -1,0 +1,68 @@
+// DBCN: the debug console.
+#include "bits.h"
+#include "console.h"
+#include "sbi.h"
+
+// A call moves at most this much, so that no guest keeps a hart for long; callers go on with the rest.
+#define CALL_BYTES_MAX 1024u
+
+// The physical address of a call: two registers, the high one first used on RV32.
+static struct gpa address_of(const struct vcore *v)
+{
+#if XLEN == 64
+    return gpa(ARGUMENT(v, 2) ? UINT64_MAX : ARGUMENT(v, 1));
+#else
+    return gpa((uint64_t)ARGUMENT(v, 2) << 32 | ARGUMENT(v, 1));
+#endif
+}
+
+// [a, a + size) must be the capsule's RAM, all of it, though it may lie in several pieces.
+static bool is_ram(const struct space *s, struct gpa a, uint64_t size)
+{
+    uint64_t offset = a.value - space_base(s).value;
+    return offset <= s->size && size <= s->size - offset;
+}
+
+static enum exit transfer(struct vcore *v, bool write)
+{
+    unsigned long wanted = ARGUMENT(v, 0), done = 0;
+    struct gpa a = address_of(v);
+    struct capsule *c = v->capsule;
+    struct hpa host;
+
+    if (!is_ram(&c->space, a, wanted))
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+    if (wanted > CALL_BYTES_MAX)
+        wanted = CALL_BYTES_MAX;
+    uint64_t run = space_run(&c->space, a, &host);
+    if (wanted > run)
+        wanted = (unsigned long)run;
+    uint8_t *bytes = hpa_pointer(host);
+    if (write) {
+        done = stream_write(&c->stream, bytes, wanted);
+        capsule_output_made();
+    } else {
+        for (int byte; done < wanted && (byte = stream_read(&c->stream)) >= 0; done++)
+            bytes[done] = (uint8_t)byte;
+    }
+    return sbi_return(v, SBI_SUCCESS, done);
+}
+
+enum exit sbi_dbcn(struct vcore *v, unsigned long function)
+{
+    uint8_t byte = (uint8_t)ARGUMENT(v, 0);
+
+    switch (function) {
+    case 0:
+        return transfer(v, true);
+    case 1:
+        return transfer(v, false);
+    case 2:
+        if (!stream_write(&v->capsule->stream, &byte, 1))
+            return sbi_again();
+        capsule_output_made();
+        return sbi_return(v, SBI_SUCCESS, 0);
+    default:
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    }
+}

@@ -1,0 +1,98 @@
+// HSM and SRST: starting, stopping, suspending vcores; ending and resetting the capsule.
+#include "sbi.h"
+
+static bool is_vcore(const struct vcore *v, unsigned long hart) { return hart < v->capsule->vcore_count; }
+
+static enum exit hart_start(struct vcore *v, unsigned long hart, unsigned long pc, unsigned long opaque)
+{
+    uint32_t stopped = HSM_STOPPED;
+
+    if (!is_vcore(v, hart))
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+    struct vcore *target = v->capsule->vcores[hart];
+    if (!vcore_can_start_at(v, pc))
+        return sbi_return(v, SBI_ERR_INVALID_ADDRESS, 0);
+    if (!atomic_compare_exchange_strong(&target->hsm, &stopped, HSM_START_PENDING))
+        return sbi_return(v, stopped == HSM_STOP_PENDING ? SBI_ERR_FAILED : SBI_ERR_ALREADY_AVAILABLE, 0);
+    vcore_boot_state(target, pc, opaque);
+    atomic_fetch_add(&v->capsule->active, 1);
+    sched_start(&target->entity);
+    return sbi_return(v, SBI_SUCCESS, 0);
+}
+
+#define SUSPEND_RETENTIVE 0x00000000u
+#define SUSPEND_NON_RETENTIVE 0x80000000u
+#define SUSPEND_PLATFORM 0x10000000u // and, with the top bit, non-retentive ones: none here
+
+static enum exit hart_suspend(struct vcore *v, uint32_t type, unsigned long pc, unsigned long opaque)
+{
+    bool non_retentive = type == SUSPEND_NON_RETENTIVE;
+
+    if (type != SUSPEND_RETENTIVE && !non_retentive)
+        return sbi_return(v, (type & 0x7fffffffu) >= SUSPEND_PLATFORM ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM,
+                          0);
+    if (non_retentive && !vcore_can_start_at(v, pc))
+        return sbi_return(v, SBI_ERR_INVALID_ADDRESS, 0);
+    sbi_return(v, SBI_SUCCESS, 0);
+    v->resume_fresh = non_retentive;
+    v->start_pc = pc;
+    v->start_opaque = opaque;
+    atomic_store(&v->hsm, HSM_SUSPENDED);
+    return EXIT_WAIT;
+}
+
+enum exit sbi_hsm(struct vcore *v, unsigned long function)
+{
+    unsigned long hart = ARGUMENT(v, 0);
+
+    switch (function) {
+    case 0:
+        return hart_start(v, hart, ARGUMENT(v, 1), ARGUMENT(v, 2));
+    case 1:
+        atomic_store(&v->hsm, HSM_STOP_PENDING);
+        return EXIT_STOP;
+    case 2:
+        if (!is_vcore(v, hart))
+            return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+        return sbi_return(v, SBI_SUCCESS, atomic_load(&v->capsule->vcores[hart]->hsm));
+    case 3:
+        return hart_suspend(v, (uint32_t)ARGUMENT(v, 0), ARGUMENT(v, 1), ARGUMENT(v, 2));
+    default:
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    }
+}
+
+#define RESET_SHUTDOWN 0u
+#define RESET_COLD 1u
+#define RESET_WARM 2u
+#define RESET_PLATFORM_FIRST 0xf0000000u
+#define REASON_NONE 0u
+#define REASON_FAILURE 1u
+#define REASON_SPECIFIC_FIRST 0xe0000000u // SBI implementation's and platform's own
+
+enum exit sbi_shutdown(struct vcore *v)
+{
+    capsule_end(v->capsule, ENDING_SHUTDOWN);
+    return EXIT_END;
+}
+
+enum exit sbi_srst(struct vcore *v, unsigned long function)
+{
+    uint32_t type = (uint32_t)ARGUMENT(v, 0), reason = (uint32_t)ARGUMENT(v, 1);
+
+    if (function != 0)
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    if (reason > REASON_FAILURE && reason < REASON_SPECIFIC_FIRST)
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+    if (type >= RESET_PLATFORM_FIRST)
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    if (type > RESET_WARM)
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+    if (type == RESET_SHUTDOWN) {
+        v->capsule->ending_detail[0] = 0;
+        capsule_end(v->capsule, reason == REASON_FAILURE ? ENDING_FAILURE : ENDING_SHUTDOWN);
+    } else {
+        capsule_end(v->capsule, ENDING_REBOOT);
+    }
+    return EXIT_END;
+}

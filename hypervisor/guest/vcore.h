@@ -1,0 +1,131 @@
+// A capsule and its vcores, as the code that handles their exits sees them.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "isolation.h"
+#include "lock.h"
+#include "sched.h"
+#include "stream.h"
+#include "types.h"
+#include "vplic.h"
+#include "vuart.h"
+
+// States of a vcore (SBI specification, "Hart State Management Extension").
+enum hsm_state {
+    HSM_STARTED = 0,
+    HSM_STOPPED = 1,
+    HSM_START_PENDING = 2,
+    HSM_STOP_PENDING = 3,
+    HSM_SUSPENDED = 4,
+    HSM_SUSPEND_PENDING = 5,
+    HSM_RESUME_PENDING = 6,
+};
+
+// Why a capsule ended; the order of severity does not matter, the first reason stays.
+enum ending {
+    ENDING_NONE,
+    ENDING_SHUTDOWN, // the guest switched itself off, in order
+    ENDING_FAILURE,  // ... saying that it failed
+    ENDING_REBOOT,   // the guest asked for a reset
+    ENDING_STOPPED,  // all its vcores stopped
+    ENDING_FAULT,    // a fault that could not be given back to the guest
+};
+
+struct capsule;
+
+struct vcore {
+    struct context context; // first: trap.S knows only this
+    struct world world;
+    struct entity entity;
+    struct capsule *capsule;
+    unsigned index; // the guest's hart id
+    _Atomic uint32_t hsm;
+
+    // Supervisor interrupt bits that others set; merged when the vcore runs.
+    _Atomic unsigned long posted;
+    // The PLIC's line to this vcore; merged likewise.
+    _Atomic bool external;
+
+    uint64_t timer; // without Sstc: the guest's deadline in host time, TIME_NEVER if none
+
+    // Where a start or a non-retentive resume begins.
+    unsigned long start_pc, start_opaque;
+    bool resume_fresh; // non-retentive suspend: on waking, start at start_pc
+};
+
+struct capsule {
+    char name[CAPSULE_NAME_SIZE];
+    uint16_t id; // owner of its frames, from 1
+    struct space space;
+    unsigned vcore_count;
+    struct vcore *vcores[VPLIC_VCORES_MAX];
+
+    _Atomic uint32_t active; // vcores that are not PARKED
+    _Atomic uint32_t ending; // enum ending
+    unsigned long ending_detail[3]; // of ENDING_FAULT: cause, value, pc; of ENDING_FAILURE: code
+    struct entity life;      // what loads, ends and restarts it (capsule/life.c)
+
+    struct lock devices; // guards uart and plic
+    struct vuart uart;
+    struct vplic *plic;
+    struct stream stream;
+};
+
+static inline struct vcore *vcore_of(struct context *c) { return container_of(c, struct vcore, context); }
+
+// How an exit ends.
+enum exit {
+    EXIT_RESUME,   // the same vcore goes on; nothing else to do
+    EXIT_SLOW,     // not decided yet: needs all registers (guest_exit)
+    EXIT_RESCHEDULE, // look at the queues
+    EXIT_WAIT,     // the vcore waits for an interrupt
+    EXIT_STOP,     // the vcore has stopped itself (HSM)
+    EXIT_END,      // its capsule is ending
+};
+
+// --- vcore.c -----------------------------------------------------------------------------------
+
+// The state in which the SBI specification lets a hart start: a0 = hart id, a1 = opaque, satp 0,
+// interrupts off. The vcore is not loaded.
+void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque);
+// Has the guest given this address to a hart to run at? It must be RAM.
+bool vcore_can_start_at(const struct vcore *v, unsigned long pc);
+
+// --- interrupts.c ------------------------------------------------------------------------------
+
+// Sets supervisor interrupt bits of any vcore, and sees to it that it notices.
+void vcore_post(struct vcore *v, unsigned long bits);
+// Something the vcore looks at on entry has changed (external line, ending): it will look soon.
+void vcore_kick(struct vcore *v);
+// Merges what was posted; the vcore is loaded on this hart.
+void vcore_sync(struct vcore *v);
+// Would the vcore find an interrupt to wake up for? It is not loaded; its posted bits count.
+bool vcore_is_pending(struct entity *e);
+// Passes on the PLIC's lines that changed. Called with c->devices held, releases it.
+void capsule_lines_update(struct capsule *c);
+// The UART got input or room.
+void capsule_uart_event(struct capsule *c);
+// After output: a partial line may want to be shown in time.
+void capsule_output_made(void);
+// Ends the capsule, unless it is ending already. Its vcores stop at their next exit or entry.
+void capsule_end(struct capsule *c, enum ending why);
+
+// --- exit.c ------------------------------------------------------------------------------------
+
+// First look at an exit, from trap.S, with only the caller-saved registers in the context.
+unsigned long exit_fast(struct context *c, unsigned long cause);
+// The rest of them. context.pc is valid and may be changed.
+enum exit guest_exit(struct vcore *v);
+// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME, EXIT_RESCHEDULE or
+// EXIT_END.
+enum exit hart_interrupts(struct hart *h, unsigned long pending);
+// Programs the hart's timer for whatever comes first.
+void hart_arm(struct hart *h);
+
+// --- fence.c -----------------------------------------------------------------------------------
+
+// Runs the fence on all vcores of the capsule in `mask` (bit n: vcore n) before it returns.
+void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request *request);
+// Serves the fences that others wait for.
+void hart_fences_serve(struct hart *h);

@@ -1,0 +1,173 @@
+// The contract of isolation: what keeps a capsule in, and where its supervisor state lives.
+//
+// Two questions are answered apart. What a capsule may touch is its `space`, kept in by one of two
+// back ends (gstage/, pmp/). Which CSRs hold a guest's supervisor state is its `world`: VS-mode's
+// where harts have the H extension, S-mode's where they don't. Nothing above this folder asks
+// which it is. All calls act on the calling hart unless they say otherwise; none may fail after
+// space_create has said STATUS_OK.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "hart.h"
+#include "isa.h"
+#include "status.h"
+#include "types.h"
+
+enum isolation_kind { ISOLATION_AUTO, ISOLATION_GSTAGE, ISOLATION_PMP };
+
+// A piece of a capsule's RAM.
+struct extent {
+    struct gpa guest;
+    struct hpa host;
+    uint64_t size;
+};
+
+#define SPACE_EXTENTS 16
+
+// Physical memory protection entries for one space, computed once (pmp_plan.h).
+#define PMP_ENTRIES 8
+struct pmp_plan {
+    unsigned long address[PMP_ENTRIES];
+    uint8_t config[PMP_ENTRIES];
+    unsigned count;
+};
+
+// What a capsule may touch. Owned by the capsule; immutable while a vcore of it can run.
+struct space {
+    enum isolation_kind kind;
+    struct extent extents[SPACE_EXTENTS]; // ascending by guest address, contiguous there
+    unsigned extent_count;
+    uint64_t size; // of all RAM, bytes
+    uint16_t owner;
+    uint16_t vmid;
+    unsigned long hgatp; // 0 (Bare) under pmp
+    const struct pmp_plan *plan;
+    struct pmp_plan own_plan;              // pmp
+    uint8_t resident[HARTS_MAX];           // 1 + the vcore whose translations that hart last cached; 0: none
+};
+
+struct fp_state {
+    uint64_t f[32];
+    unsigned long fcsr;
+};
+
+struct vector_state {
+    unsigned long vstart, vcsr, vl, vtype;
+    uint8_t v[]; // 32 registers of vlenb bytes
+};
+
+struct isolation_hart;
+
+// A vcore's supervisor state while it is not loaded on a hart.
+struct world {
+    struct space *space;
+    uint8_t index;         // of the vcore in its capsule
+    _Atomic uint32_t stale; // translations and instructions must be fenced before the next run
+    unsigned long mstatus; // MPP, and FS/VS as the hypervisor tracks them
+    unsigned long status, ie, tvec, scratch, epc, cause, tval, satp;
+    unsigned long envcfg, counteren;
+    unsigned long pending; // supervisor interrupt bits, in S-mode's positions
+    uint64_t timecmp;      // Sstc: guest time
+    const struct isolation_hart *last;      // where it last ran
+    const struct isolation_hart *fp_home;   // whose FP registers hold this world's
+    const struct isolation_hart *vector_home;
+    bool fp_used, vector_used;
+    struct fp_state fp;
+    struct vector_state *vector; // NULL without V
+};
+
+// What is known of the machine's harts, the same for all of them.
+struct isolation_features {
+    bool hypervisor; // H: guests run in VS-mode
+    bool sstc;
+    bool fp, fp_double, vector;
+    bool time_csr;
+    bool stateen; // Smstateen
+    unsigned vlenb;
+    uint64_t envcfg; // bits guests get
+    unsigned pmp_count;
+    unsigned pmp_grain_shift; // log2 of the smallest protectable range in bytes
+    unsigned vmid_bits;
+};
+extern struct isolation_features isolation_features;
+
+// Per-hart state of this folder.
+struct isolation_hart {
+    const struct space *space;
+    const struct pmp_plan *plan;
+    const struct world *fp_owner; // NULL: the registers hold zeros
+    const struct world *vector_owner;
+};
+
+// Once, on the boot hart, under the own-trap vector: which features can be relied on. `isa` is the
+// intersection over all harts.
+void isolation_probe(const struct isa *isa);
+// Takes out of a guest's extensions what could not be enabled for it.
+void isolation_guest_isa(struct isa *guest);
+// Once, before any space exists: the hypervisor's memory, closed to all guests, and within it the
+// pool of second-stage tables at its end.
+enum status isolation_init(struct range hypervisor, struct range tables) must_check;
+// Each hart, once: delegation, environment, stack guard. `guard` is page-aligned.
+void isolation_hart_init(struct hart *h, struct range guard);
+// How much second-stage table memory a capsule of this size needs, bytes.
+uint64_t isolation_table_bytes(uint64_t memory);
+
+// Gives the space its RAM, in frames owned by `owner`. STATUS_NO_MEMORY, STATUS_UNSUPPORTED; on
+// error nothing is kept and *why (static text) says what was missing.
+enum status space_create(struct space *s, enum isolation_kind kind, uint64_t memory, uint16_t owner,
+                         const char **why) must_check;
+// Gives the RAM back. Scrubbed by the caller; no vcore of it is loaded anywhere.
+void space_destroy(struct space *s);
+// Host address of guest RAM [a, a + size) if it lies wholly in one extent of the space.
+bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out);
+// How many bytes from `a` on are contiguous in host memory; 0 outside.
+uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out);
+static inline struct gpa space_base(const struct space *s) { return s->extents[0].guest; }
+
+// --- worlds ---------------------------------------------------------------------------------
+
+// Fresh supervisor state as the SBI specification's boot state asks: satp 0, interrupts off.
+void world_reset(struct world *w);
+// Loads the world: after this the hart is the vcore's until world_leave.
+void world_enter(struct hart *h, struct world *w);
+// Saves the world; afterwards any hart may enter it.
+void world_leave(struct hart *h, struct world *w);
+// No guest's interrupts shall wake this hart (idle loop).
+void world_quiesce(void);
+// Makes WFI of the loaded world trap, or not.
+void world_trap_wait(bool trap);
+
+// Supervisor interrupts of the loaded world; bits in S-mode's positions.
+void world_raise(unsigned long bits);
+void world_lower(unsigned long bits);
+// Is an interrupt pending that the guest has enabled (what ends a WFI)?
+bool world_interrupt_ready(void);
+// The guest's own timer (Sstc), in host time; UINT64_MAX if off.
+uint64_t world_timer_deadline(void);
+void world_set_timer(uint64_t guest_time);
+uint64_t world_time_delta(void); // guest time = host time + delta
+// Each hart and capsule sees the same delta: all guests' time starts when the machine does.
+void world_set_time_origin(uint64_t host_time);
+
+// Gives the guest an exception, as hardware would: the context's pc becomes the handler's.
+void world_reflect(struct context *c, unsigned long cause, unsigned long value);
+
+// What the guest was doing when it faulted.
+struct fault {
+    unsigned long cause, value, insn; // mcause, mtval, mtinst
+};
+// Turns the fault into a guest-physical address outside RAM (a device, or nothing). If it is not
+// that, false, and `f` has become the exception that the guest should see.
+bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out);
+
+// --- guest memory, through the guest's own eyes ----------------------------------------------
+// Each runs with the guest's translation and rights (MPRV). False if the access faulted: `f` is
+// the exception it would have taken.
+
+bool guest_load(struct gva a, unsigned bytes, uint64_t *value, struct fault *f);
+bool guest_store(struct gva a, unsigned bytes, uint64_t value, struct fault *f);
+bool guest_fetch(struct gva a, uint32_t *insn, struct fault *f); // 2 or 4 bytes; executable suffices
+
+// Fences as the guest's SFENCE.VMA and FENCE.I mean them, for the loaded world.
+void world_fence(const struct fence_request *r);

@@ -1,0 +1,65 @@
+// A walk of the guest's own page table, which is as hostile as the rest of its memory: each entry
+// is read once, from an address that was checked to lie in the capsule's RAM.
+//
+// Rights are not checked: hardware did so before it raised the access fault that brings us here.
+// Privileged specification, "Virtual Address Translation Process".
+#include "backend.h"
+#include "csr.h"
+
+#define PTE_V 0x01
+#define PTE_RWX 0x0e
+
+#if XLEN == 64
+typedef uint64_t pte_t;
+#define SATP_MODE(satp) ((satp) >> 60)
+#define SATP_PPN(satp) ((satp) & 0xfffffffffffULL)
+#define PTE_PPN(pte) (((pte) >> 10) & 0xfffffffffffULL)
+#define PTE_NAPOT(pte) ((pte) >> 63)
+#define INDEX_BITS 9
+// Sv39, Sv48, Sv57 are modes 8, 9, 10.
+static unsigned levels_of(unsigned long mode) { return mode >= 8 && mode <= 10 ? (unsigned)mode - 5 : 0; }
+#else
+typedef uint32_t pte_t;
+#define SATP_MODE(satp) ((satp) >> 31)
+#define SATP_PPN(satp) ((satp) & 0x3fffffUL)
+#define PTE_PPN(pte) ((uint64_t)((pte) >> 10))
+#define PTE_NAPOT(pte) 0
+#define INDEX_BITS 10
+static unsigned levels_of(unsigned long mode) { return mode == 1 ? 2 : 0; }
+#endif
+
+static uint64_t leaf_address(pte_t pte, uint64_t gva, unsigned level)
+{
+    unsigned shift = FRAME_SHIFT + level * INDEX_BITS;
+
+    if (level == 0 && PTE_NAPOT(pte)) // Svnapot: 64 KiB
+        shift = 16;
+    uint64_t mask = (1ULL << shift) - 1;
+    return ((PTE_PPN(pte) << FRAME_SHIFT) & ~mask) | (gva & mask);
+}
+
+enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gva, uint64_t *out)
+{
+    unsigned levels = levels_of(SATP_MODE(satp));
+    uint64_t table = (uint64_t)SATP_PPN(satp) << FRAME_SHIFT;
+
+    if (levels == 0) {
+        *out = gva;
+        return WALK_OK;
+    }
+    for (unsigned level = levels; level-- > 0;) {
+        uint64_t index = (gva >> (FRAME_SHIFT + level * INDEX_BITS)) & ((1u << INDEX_BITS) - 1);
+        struct hpa where;
+        if (!space_translate(w->space, gpa(table + index * sizeof(pte_t)), sizeof(pte_t), &where))
+            return WALK_ACCESS_FAULT;
+        pte_t pte = *(volatile const pte_t *)hpa_pointer(where);
+        if (!(pte & PTE_V))
+            return WALK_PAGE_FAULT;
+        if (pte & PTE_RWX) {
+            *out = leaf_address(pte, gva, level);
+            return WALK_OK;
+        }
+        table = PTE_PPN(pte) << FRAME_SHIFT;
+    }
+    return WALK_PAGE_FAULT;
+}

@@ -1,0 +1,127 @@
+// Capsule RAM: whole if the machine can, in pieces where the back end allows it.
+#include "isolation.h"
+
+#include "backend.h"
+#include "bits.h"
+#include "frames.h"
+
+// RAM of a capsule starts here under gstage, as on QEMU's virt.
+#define GUEST_RAM_BASE 0x80000000ULL
+
+// Capsule RAM stays clear of these under pmp, where a guest's device addresses are host addresses:
+// finisher, virtio slots and UART, PLIC (see guest/devices.h).
+static const struct range device_windows[] = {{0x00100000, 0x1000}, {0x0c000000, 0x4000000}, {0x10000000, 0x10000}};
+
+static uint64_t piece_align(uint64_t size)
+{
+    return size >= GSTAGE_GIGA ? GSTAGE_GIGA : GSTAGE_MEGA;
+}
+
+static void pieces_free(struct space *s)
+{
+    for (unsigned i = 0; i < s->extent_count; i++)
+        frames_free(s->extents[i].host, s->extents[i].size, s->owner);
+    s->extent_count = 0;
+}
+
+// Largest pieces first, halved as memory gets scarce.
+static bool pieces_take(struct space *s, uint64_t memory)
+{
+    uint64_t done = 0, piece = memory;
+
+    while (done < memory && s->extent_count < SPACE_EXTENTS) {
+        struct extent *e = &s->extents[s->extent_count];
+        if (piece > memory - done)
+            piece = memory - done;
+        if (frames_allocate_run(piece, piece_align(piece), s->owner, NULL, 0, &e->host) == STATUS_OK ||
+            frames_allocate_run(piece, GSTAGE_MEGA, s->owner, NULL, 0, &e->host) == STATUS_OK) {
+            e->guest = gpa(GUEST_RAM_BASE + done);
+            e->size = piece;
+            done += piece;
+            s->extent_count++;
+        } else if (piece > GSTAGE_MEGA) {
+            piece = align_up(piece / 2, GSTAGE_MEGA);
+        } else {
+            break;
+        }
+    }
+    return done == memory;
+}
+
+static enum status create_gstage(struct space *s, uint64_t memory, const char **why)
+{
+    if (!isolation_features.hypervisor) {
+        *why = "isolation gstage needs the H extension, which the harts lack; use pmp or auto";
+        return STATUS_UNSUPPORTED;
+    }
+    if (!pieces_take(s, memory)) {
+        pieces_free(s);
+        *why = "not enough free memory, even in pieces";
+        return STATUS_NO_MEMORY;
+    }
+    enum status status = gstage_attach(s);
+    if (status != STATUS_OK) {
+        pieces_free(s);
+        *why = "no second-stage tables left";
+    }
+    return status;
+}
+
+static enum status create_pmp(struct space *s, uint64_t memory, const char **why)
+{
+    struct extent *e = &s->extents[0];
+
+    if (isolation_features.pmp_count < PMP_ENTRIES_NEEDED) {
+        *why = "isolation pmp needs physical memory protection, which the harts lack";
+        return STATUS_UNSUPPORTED;
+    }
+    if (frames_allocate_run(memory, GSTAGE_MEGA, s->owner, device_windows, array_length(device_windows), &e->host) !=
+        STATUS_OK) {
+        *why = "no contiguous range of that size is free, and isolation pmp needs one";
+        return STATUS_NO_MEMORY;
+    }
+    e->guest = gpa(e->host.value);
+    e->size = memory;
+    s->extent_count = 1;
+    enum status status = pmp_attach(s);
+    if (status != STATUS_OK) {
+        pieces_free(s);
+        *why = "physical memory protection can't express the range";
+    }
+    return status;
+}
+
+enum status space_create(struct space *s, enum isolation_kind kind, uint64_t memory, uint16_t owner, const char **why)
+{
+    *s = (struct space){.kind = kind, .owner = owner, .size = memory};
+    if (memory == 0 || !is_aligned(memory, GSTAGE_MEGA)) {
+        *why = "the memory's size is not a multiple of a large page";
+        return STATUS_INVALID;
+    }
+    return kind == ISOLATION_GSTAGE ? create_gstage(s, memory, why) : create_pmp(s, memory, why);
+}
+
+void space_destroy(struct space *s)
+{
+    if (s->kind == ISOLATION_GSTAGE)
+        gstage_detach(s);
+    pieces_free(s);
+}
+
+uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
+{
+    for (unsigned i = 0; i < s->extent_count; i++) {
+        const struct extent *e = &s->extents[i];
+        if (a.value >= e->guest.value && a.value - e->guest.value < e->size) {
+            uint64_t offset = a.value - e->guest.value;
+            *out = hpa(e->host.value + offset);
+            return e->size - offset;
+        }
+    }
+    return 0;
+}
+
+bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)
+{
+    return space_run(s, a, out) >= size && size > 0;
+}

@@ -1,0 +1,339 @@
+#include "sched.h"
+
+#include "log.h"
+
+static uint64_t slice_length;
+static _Atomic uint32_t ready_total;         // READY entities, all queues
+static _Atomic unsigned long idle_harts;     // asleep in the idle loop
+static _Atomic unsigned long relaxed_harts;  // running a guest that may sleep unseen
+
+static unsigned long bit_of(const struct hart *h) { return 1UL << h->index; }
+
+// Virtual times are compared across harts without a lock, so as 32-bit hints that wrap: a slice is 8
+// to 16 units, and half the circle is days.
+static unsigned hint_shift;
+#define HINT_HALF_SLICE 4
+static uint32_t hint_of(uint64_t virtual_time) { return (uint32_t)(virtual_time >> hint_shift); }
+static bool hint_before(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
+
+// The most that any running entity has had: where sleepers are let in again, on whatever hart.
+static _Atomic uint32_t floor_hint;
+
+void sched_init(uint64_t slice)
+{
+    slice_length = slice;
+    for (hint_shift = 0; slice >> hint_shift >= 16; hint_shift++) {
+    }
+}
+
+void sched_hart_init(struct hart *h, struct queue *q)
+{
+    *q = (struct queue){.slice_end = TIME_NEVER};
+    h->queue = q;
+}
+
+void entity_init(struct entity *e, enum entity_kind kind, struct hart *home)
+{
+    *e = (struct entity){.kind = kind};
+    atomic_store_explicit(&e->home, home, memory_order_relaxed);
+}
+
+bool sched_is_contended(void) { return atomic_load(&ready_total) != 0; }
+
+// --- the queue, under its lock --------------------------------------------------------------------
+
+static void hint_update(struct queue *q)
+{
+    const struct heap_node *first = heap_first(&q->ready);
+    if (first)
+        atomic_store_explicit(&q->first_hint, hint_of(first->key), memory_order_relaxed);
+}
+
+static void ready_insert(struct queue *q, struct entity *e)
+{
+    e->state = ENTITY_READY;
+    e->ready.key = e->virtual_time;
+    heap_insert(&q->ready, &e->ready);
+    hint_update(q);
+    atomic_fetch_add_explicit(&q->length, 1, memory_order_relaxed);
+    atomic_fetch_add(&ready_total, 1);
+}
+
+static struct entity *ready_pop(struct queue *q)
+{
+    struct heap_node *node = heap_pop(&q->ready);
+    if (!node)
+        return NULL;
+    hint_update(q);
+    atomic_fetch_sub_explicit(&q->length, 1, memory_order_relaxed);
+    atomic_fetch_sub(&ready_total, 1);
+    struct entity *e = container_of(node, struct entity, ready);
+    e->state = ENTITY_RUNNING;
+    return e;
+}
+
+static void floor_raise(const struct entity *e)
+{
+    uint32_t hint = hint_of(e->virtual_time);
+    if (hint_before(atomic_load_explicit(&floor_hint, memory_order_relaxed), hint))
+        atomic_store_explicit(&floor_hint, hint, memory_order_relaxed);
+}
+
+static void charge(struct entity *e, uint64_t now)
+{
+    uint64_t used = now - e->started;
+
+    e->started = now;
+    e->consumed += used;
+    e->virtual_time += used;
+    floor_raise(e);
+}
+
+// A sleeper comes back with at most half a slice of credit: enough to be served soon, too little to
+// starve those who stayed.
+static void virtual_time_catch_up(struct entity *e)
+{
+    uint32_t least = atomic_load_explicit(&floor_hint, memory_order_relaxed) - HINT_HALF_SLICE;
+    uint32_t own = hint_of(e->virtual_time);
+    if (hint_before(own, least))
+        e->virtual_time += (uint64_t)(least - own) << hint_shift;
+}
+
+static void sleeper_remove(struct queue *q, struct entity *e)
+{
+    if (e->timer.key != TIME_NEVER)
+        heap_remove(&q->sleepers, &e->timer);
+}
+
+// --- telling others ---------------------------------------------------------------------------------
+
+// Somebody should look at what has become ready at `home`: its own hart if that is idle, else any idle
+// one, else its own, which may have to preempt or to start a slice. Harts whose guests may be asleep
+// unseen are told in any case: their WFI shall trap from now on.
+static void announce(struct hart *home)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    unsigned long idle = atomic_load(&idle_harts);
+    unsigned long relaxed = atomic_load(&relaxed_harts) & ~bit_of(home);
+
+    if (idle & bit_of(home) || !idle)
+        hart_request(home, REQUEST_RESCHEDULE);
+    else
+        hart_request(harts[__builtin_ctzl(idle)], REQUEST_RESCHEDULE);
+    if (idle)
+        return; // an idle hart takes it: nobody needs to make way
+    for (; relaxed; relaxed &= relaxed - 1)
+        hart_request(harts[__builtin_ctzl(relaxed)], REQUEST_RESCHEDULE);
+}
+
+static void make_ready(struct entity *e, enum entity_state from)
+{
+    for (;;) {
+        struct hart *home = atomic_load_explicit(&e->home, memory_order_acquire);
+        struct queue *q = home->queue;
+        bool woken = false;
+
+        lock_acquire(&q->lock);
+        if (atomic_load_explicit(&e->home, memory_order_relaxed) != home) {
+            lock_release(&q->lock);
+            continue; // it moved on meanwhile
+        }
+        if (e->state == from) {
+            if (from == ENTITY_WAITING)
+                sleeper_remove(q, e);
+            virtual_time_catch_up(e);
+            ready_insert(q, e);
+            woken = true;
+        }
+        lock_release(&q->lock);
+        if (woken)
+            announce(home);
+        return;
+    }
+}
+
+void sched_wake(struct entity *e) { make_ready(e, ENTITY_WAITING); }
+void sched_start(struct entity *e) { make_ready(e, ENTITY_PARKED); }
+
+// --- giving up and taking the hart --------------------------------------------------------------------
+
+void sched_put(struct hart *h, struct entity *e, enum put how, uint64_t deadline, bool (*has_cause)(struct entity *))
+{
+    struct queue *q = h->queue;
+
+    atomic_store(&e->running, NULL);
+    lock_acquire(&q->lock);
+    charge(e, hart_time());
+    q->running = NULL;
+    if (how != PUT_READY && has_cause && has_cause(e))
+        how = PUT_READY;
+    switch (how) {
+    case PUT_READY:
+        ready_insert(q, e);
+        break;
+    case PUT_WAITING:
+        e->state = ENTITY_WAITING;
+        e->timer.key = deadline;
+        if (deadline != TIME_NEVER)
+            heap_insert(&q->sleepers, &e->timer);
+        break;
+    case PUT_PARKED:
+        e->state = ENTITY_PARKED;
+        break;
+    }
+    lock_release(&q->lock);
+}
+
+static struct entity *take_from(struct hart *victim, struct hart *h)
+{
+    struct queue *q = victim->queue;
+
+    lock_acquire(&q->lock);
+    struct entity *e = ready_pop(q);
+    if (e)
+        atomic_store_explicit(&e->home, h, memory_order_release);
+    lock_release(&q->lock);
+    return e;
+}
+
+// The hart whose first ready entity has had the least, if that is less than `than` by half a slice.
+static struct hart *poorest(const struct hart *h, bool any, uint32_t than)
+{
+    struct hart *found = NULL;
+
+    for (unsigned i = 0; i < harts_count; i++) {
+        struct queue *q = harts[i]->queue;
+        if (harts[i] == h || !q || !atomic_load_explicit(&q->length, memory_order_relaxed))
+            continue;
+        uint32_t hint = atomic_load_explicit(&q->first_hint, memory_order_relaxed);
+        if (any || hint_before(hint, than)) {
+            found = harts[i];
+            than = hint;
+            any = false;
+        }
+    }
+    return found;
+}
+
+static struct entity *steal(struct hart *h, bool any, uint64_t own_virtual_time)
+{
+    if (atomic_load(&ready_total) <= atomic_load_explicit(&h->queue->length, memory_order_relaxed))
+        return NULL;
+    struct hart *victim = poorest(h, any, hint_of(own_virtual_time) - HINT_HALF_SLICE);
+    return victim ? take_from(victim, h) : NULL;
+}
+
+static struct entity *start(struct hart *h, struct entity *e)
+{
+    struct queue *q = h->queue;
+
+    e->started = hart_time();
+    q->running = e;
+    floor_raise(e);
+    q->slice_end = sched_is_contended() ? e->started + slice_length : TIME_NEVER;
+    atomic_store(&e->running, h);
+    // More than one may have become ready while this hart alone was told.
+    unsigned long idle = atomic_load_explicit(&idle_harts, memory_order_relaxed);
+    if (unlikely(idle) && sched_is_contended())
+        hart_request(harts[__builtin_ctzl(idle)], REQUEST_RESCHEDULE);
+    return e;
+}
+
+struct entity *sched_pick(struct hart *h)
+{
+    struct queue *q = h->queue;
+    const struct heap_node *first = heap_first(&q->ready); // a hint: looked at again under the lock
+    struct entity *e = steal(h, !first, first ? first->key : 0);
+
+    if (!e) {
+        lock_acquire(&q->lock);
+        e = ready_pop(q);
+        lock_release(&q->lock);
+    }
+    return e ? start(h, e) : NULL;
+}
+
+bool sched_should_switch(struct hart *h, uint64_t now)
+{
+    struct queue *q = h->queue;
+    struct entity *e = q->running;
+    bool ended = now >= q->slice_end;
+
+    if (!e)
+        return true;
+    lock_acquire(&q->lock);
+    charge(e, now);
+    const struct heap_node *first = heap_first(&q->ready);
+    // A newcomer preempts if it has had less by a quarter of a slice; at a slice's end, if by anything.
+    bool make_way = first && first->key + (ended ? 0 : slice_length / 4) < e->virtual_time;
+    lock_release(&q->lock);
+    if (ended && !make_way)
+        make_way = poorest(h, false, hint_of(e->virtual_time) - HINT_HALF_SLICE) != NULL;
+    if (!make_way)
+        q->slice_end = sched_is_contended() ? now + slice_length : TIME_NEVER;
+    return make_way;
+}
+
+// --- time -----------------------------------------------------------------------------------------------
+
+void sched_expire(struct hart *h, uint64_t now)
+{
+    struct queue *q = h->queue;
+    bool any = false;
+
+    lock_acquire(&q->lock);
+    for (;;) {
+        struct heap_node *first = heap_first(&q->sleepers);
+        if (!first || first->key > now)
+            break;
+        heap_pop(&q->sleepers);
+        struct entity *e = container_of(first, struct entity, timer);
+        virtual_time_catch_up(e);
+        ready_insert(q, e);
+        any = true;
+    }
+    lock_release(&q->lock);
+    if (any)
+        announce(h);
+}
+
+uint64_t sched_deadline(const struct hart *h)
+{
+    const struct queue *q = h->queue;
+    const struct heap_node *first = heap_first(&q->sleepers); // only this hart inserts and expires
+    uint64_t sleeper = first ? first->key : TIME_NEVER;
+
+    return sleeper < q->slice_end ? sleeper : q->slice_end;
+}
+
+// --- idle and relaxed harts ---------------------------------------------------------------------------------
+
+bool sched_relax(struct hart *h)
+{
+    if (sched_is_contended())
+        return false;
+    atomic_fetch_or(&relaxed_harts, bit_of(h));
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!sched_is_contended())
+        return true;
+    sched_tighten(h);
+    return false;
+}
+
+void sched_tighten(struct hart *h)
+{
+    if (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & bit_of(h))
+        atomic_fetch_and(&relaxed_harts, ~bit_of(h));
+}
+
+bool sched_idle_enter(struct hart *h)
+{
+    atomic_fetch_or(&idle_harts, bit_of(h));
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!sched_is_contended())
+        return true;
+    sched_idle_leave(h);
+    return false;
+}
+
+void sched_idle_leave(struct hart *h) { atomic_fetch_and(&idle_harts, ~bit_of(h)); }

@@ -1,0 +1,96 @@
+// The scheduler: shares all harts among everything that wants to run.
+//
+// What it schedules is an entity: a vcore, or a capsule's own life (loading, scrubbing), which runs in
+// short steps so that it never keeps a guest waiting.
+//
+//                 sched_start                sched_pick
+//      PARKED ------------------> READY ------------------> RUNNING
+//        ^                        ^  ^                       | | |
+//        |                        |  +----- PUT_READY -------+ | |
+//        |     wake or deadline   |                            | |
+//        |              WAITING --+ <-------- PUT_WAITING -----+ |
+//        +----------------------------------- PUT_PARKED --------+
+//
+// Each hart has a queue with a lock of its own, which guards the state of the entities whose home it
+// is. An entity's home changes only while it is RUNNING or being taken by its new hart. Two queue
+// locks are never held at once, and there is no global lock; a word counts what is ready anywhere.
+//
+// Fairness: an entity's virtual time is the hart time it has had. Least goes first, and a hart whose
+// next entity has had more than another hart's takes that one instead.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "hart.h"
+#include "heap.h"
+#include "lock.h"
+#include "types.h"
+
+enum entity_state { ENTITY_PARKED, ENTITY_READY, ENTITY_RUNNING, ENTITY_WAITING };
+enum entity_kind { ENTITY_VCORE, ENTITY_LIFE };
+enum put { PUT_READY, PUT_WAITING, PUT_PARKED };
+
+#define TIME_NEVER UINT64_MAX
+
+struct entity {
+    struct heap_node ready; // in the home queue; key = virtual time
+    struct heap_node timer; // among the home queue's sleepers; key = deadline
+    _Atomic(struct hart *) home;
+    _Atomic(struct hart *) running; // where it runs; set before its pending work is looked at a last time
+    enum entity_state state;
+    enum entity_kind kind;
+    uint64_t virtual_time;
+    uint64_t started;  // when it was last charged
+    uint64_t consumed; // hart time had in all, ticks
+};
+
+struct queue {
+    struct lock lock;
+    struct heap ready, sleepers;
+    struct entity *running;
+    uint64_t slice_end; // TIME_NEVER: nobody else wants this hart
+    _Atomic uint32_t length;
+    _Atomic uint32_t first_hint; // virtual time of the first in `ready`, coarse (see hint_of)
+};
+
+// `slice` in ticks. Once, before any hart starts; every harts[] entry has its queue.
+void sched_init(uint64_t slice);
+void sched_hart_init(struct hart *h, struct queue *q);
+
+// A new entity, PARKED, at home on this hart.
+void entity_init(struct entity *e, enum entity_kind kind, struct hart *home);
+
+// Makes a WAITING (sched_wake) or PARKED (sched_start) entity READY and sees to it that a hart looks
+// at it. No effect in any other state.
+void sched_wake(struct entity *e);
+void sched_start(struct entity *e);
+
+// The hart gives up its running entity, whose state has been saved completely. PUT_WAITING sleeps
+// until sched_wake or the deadline. Waiting and parking become PUT_READY if `has_cause(e)` says, under
+// the lock, that what would have woken it came meanwhile; NULL asks nothing.
+void sched_put(struct hart *h, struct entity *e, enum put how, uint64_t deadline, bool (*has_cause)(struct entity *));
+
+// What runs next on this hart, now RUNNING; NULL if nothing wants to.
+struct entity *sched_pick(struct hart *h);
+
+// The slice ended, or others asked this hart to look: true if the running entity should make way. If
+// not, the slice is set as the queues ask for.
+bool sched_should_switch(struct hart *h, uint64_t now);
+
+// Wakes the sleepers whose time has come.
+void sched_expire(struct hart *h, uint64_t now);
+
+// When this hart's scheduler wants an interrupt next: slice or first sleeper.
+uint64_t sched_deadline(const struct hart *h);
+
+// Does anything wait for a hart, anywhere?
+bool sched_is_contended(void);
+
+// The hart runs a guest whose WFI is not trapped (true), or no longer. While it is, it is told when
+// contention begins. Answers false, and does nothing, if there is contention already.
+bool sched_relax(struct hart *h);
+void sched_tighten(struct hart *h);
+
+// Around the idle loop's sleep. sched_idle_enter answers false if there is something to do.
+bool sched_idle_enter(struct hart *h);
+void sched_idle_leave(struct hart *h);
