@@ -53,6 +53,9 @@ struct bundle {
 // its own status. Otherwise `why` says what is wrong. `blob` must be 8-byte aligned.
 must_check enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, struct bundle_error *why);
 
+// The word for a back end, not terminated. False, and `isolation` as it was, if it is none.
+must_check bool bundle_isolation_parse(const char *text, size_t length, enum bundle_isolation *isolation);
+
 // Checks the SHA-256 of a capsule's images, some tens of instructions per byte; an image that an
 // earlier capsule shares is not looked at again. On failure the capsule's status and error are set.
 must_check enum status bundle_verify(struct bundle *bundle, struct bundle_capsule *capsule);
