@@ -8,9 +8,12 @@
 
 #define UNIT_ORDER 9 // of FRAMES_RUN_UNIT
 #define UNIT_FRAMES (1u << UNIT_ORDER)
+#define ORDERS (FRAMES_ORDER_MAX + 1)
+#define POOLS 2u         // blocks of the hypervisor's own range, and all others
 #define ZEROING_STEP 64u // the table's size is a multiple of it
 
-// One entry of the table. Indices of the table are 27 bits: 512 GiB of RAM.
+// One entry of the table. Indices are 27 bits: 512 GiB of RAM. Behind the frames' entries lie the heads of
+// the free lists, which are circular, one for each pool and order.
 struct frame {
     uint32_t state : 4;
     uint32_t next : 28; // FREE: the next head in the free list; HYPERVISOR, CAPSULE: the owner
@@ -19,6 +22,7 @@ struct frame {
 };
 
 #define NONE ((1u << 27) - 1)
+#define FRAMES_MAX (NONE - POOLS * ORDERS)
 
 _Static_assert(sizeof(struct frame) == 8, "the table's cost per frame is promised");
 _Static_assert(FRAMES_RUN_UNIT == FRAME_SIZE << UNIT_ORDER, "the unit is a block");
@@ -30,19 +34,14 @@ struct area {
     uint64_t delta;
 };
 
-struct pool {
-    uint32_t free_frames;
-    uint32_t heads[FRAMES_ORDER_MAX + 1]; // free lists
-};
-
 static struct {
     struct lock lock; // guards all of this, and the table
     struct frame *table;
     uint32_t total;
     size_t area_count;
     struct area areas[FRAMES_RANGES_MAX];
+    uint32_t free;                  // frames in the free lists
     uint32_t zone_base, zone_count; // the hypervisor's own range, as indices; empty if there is none
-    struct pool pools[2];           // the zone's blocks, and all others
 } frames;
 
 // The only legal changes of state, from one to another.
@@ -66,22 +65,25 @@ static bool area_has(const struct area *area, uint32_t index)
     return index - area->base < area->count;
 }
 
-static const struct area *area_find(uint64_t number)
+// The area that an address is in, NULL if in none, and its frame's index there.
+static const struct area *area_locate(struct hpa address, uint32_t *index)
 {
+    uint64_t number = address.value >> FRAME_SHIFT;
     for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
+        *index = (uint32_t)(number - area->delta);
         if (number - area->delta - area->base < area->count)
             return area;
     }
     return NULL;
 }
 
-// The area that the address is in, and its frame's index.
-static const struct area *area_locate(struct hpa address, uint32_t *index)
+// The same for a range of whole frames, which has to be RAM.
+static const struct area *area_of_range(struct range range, uint32_t *index, uint32_t *end)
 {
-    uint64_t number = address.value >> FRAME_SHIFT;
-    const struct area *area = area_find(number);
-    if (area)
-        *index = (uint32_t)(number - area->delta);
+    const struct area *area = area_locate(hpa(range.start), index);
+    uint64_t count = range.size >> FRAME_SHIFT;
+    CHECK(area && is_aligned(range.start | range.size, FRAME_SIZE) && count <= area->base + area->count - *index);
+    *end = *index + (uint32_t)count;
     return area;
 }
 
@@ -89,14 +91,15 @@ static bool in_zone(uint32_t index)
 {
     return index - frames.zone_base < frames.zone_count;
 }
-static struct pool *pool_of(uint32_t index)
+// Which pool an owner's frames come from.
+static unsigned pool_for(uint16_t owner)
 {
-    return &frames.pools[in_zone(index)];
+    return frames.zone_count && owner == FRAMES_OWNER_HYPERVISOR;
 }
 
-static struct pool *pool_for(uint16_t owner)
+static uint32_t list_of(unsigned pool, unsigned order)
 {
-    return &frames.pools[frames.zone_count && owner == FRAMES_OWNER_HYPERVISOR];
+    return frames.total + pool * ORDERS + order;
 }
 
 // The head of the block that covers a frame, NONE if it is RESERVED. The block that covers the frame is
@@ -137,27 +140,21 @@ static void block_change(const struct area *area, uint32_t head, unsigned order,
 
 static void free_link(uint32_t head, unsigned order)
 {
-    struct pool *pool = pool_of(head);
-    uint32_t next = pool->heads[order];
-    frames.table[head] = (struct frame){.state = FRAME_FREE, .order = order, .next = next, .prev = NONE};
-    if (next != NONE)
-        frames.table[next].prev = head;
-    pool->heads[order] = head;
-    pool->free_frames += 1u << order;
+    struct frame *table = frames.table;
+    uint32_t list = list_of(in_zone(head), order), next = table[list].next;
+    table[head] = (struct frame){.state = FRAME_FREE, .order = order, .next = next, .prev = list};
+    table[list].next = head;
+    table[next].prev = head;
+    frames.free += 1u << order;
 }
 
 // Leaves the entry itself as it is.
 static void free_unlink(uint32_t head)
 {
-    struct pool *pool = pool_of(head);
-    struct frame entry = frames.table[head];
-    if (entry.prev != NONE)
-        frames.table[entry.prev].next = entry.next;
-    else
-        pool->heads[entry.order] = entry.next;
-    if (entry.next != NONE)
-        frames.table[entry.next].prev = entry.prev;
-    pool->free_frames -= 1u << entry.order;
+    struct frame *table = frames.table, entry = table[head];
+    table[entry.prev].next = entry.next;
+    table[entry.next].prev = entry.prev;
+    frames.free -= 1u << entry.order;
 }
 
 // Cuts a free block in two. The lower half is the first of its list then.
@@ -212,7 +209,7 @@ size_t frames_table_size(const struct range *ram, size_t count)
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += ram[i].size >> FRAME_SHIFT; // a frame that is cut by the range's ends isn't counted
-    return (size_t)align_up(total * sizeof(struct frame), ZEROING_STEP);
+    return (size_t)align_up((total + POOLS * ORDERS) * sizeof(struct frame), ZEROING_STEP);
 }
 
 // The table is 1/512 of all RAM: unrolled, and not left to a memset() that may go by bytes.
@@ -231,39 +228,32 @@ static void area_add(struct range ram)
     if (end <= first)
         return;
     CHECK(frames.area_count < FRAMES_RANGES_MAX);
-    uint64_t count = end - first, most = NONE - frames.total; // what is beyond stays ABSENT
+    uint64_t count = end - first, most = FRAMES_MAX - frames.total; // what is beyond stays ABSENT
     struct area *area = &frames.areas[frames.area_count++];
     *area = (struct area){.base = frames.total, .delta = first - frames.total};
     area->count = (uint32_t)(count < most ? count : most);
     frames.total += area->count;
 }
 
-static void pool_clear(struct pool *pool)
-{
-    for (unsigned order = 0; order <= FRAMES_ORDER_MAX; order++)
-        pool->heads[order] = NONE;
-}
-
 void frames_init(void *table, const struct range *ram, size_t count)
 {
     memset(&frames, 0, sizeof(frames));
     frames.table = table;
-    pool_clear(&frames.pools[false]);
-    pool_clear(&frames.pools[true]);
     for (size_t i = 0; i < count; i++)
         area_add(ram[i]);
     table_zero(table, frames_table_size(ram, count));
+    for (uint32_t list = frames.total; list < list_of(POOLS, 0); list++)
+        frames.table[list].next = frames.table[list].prev = list;
 }
 
 void frames_set_hypervisor_range(struct range zone)
 {
     lock_acquire(&frames.lock);
-    CHECK(is_aligned(zone.start | zone.size, FRAME_SIZE) && zone.size);
-    uint32_t index = 0;
-    const struct area *area = area_locate(hpa(zone.start), &index);
-    CHECK(area && zone.size >> FRAME_SHIFT <= area->base + area->count - index);
+    uint32_t index, end;
+    (void)area_of_range(zone, &index, &end);
+    CHECK(index < end);
     frames.zone_base = index;
-    frames.zone_count = (uint32_t)(zone.size >> FRAME_SHIFT);
+    frames.zone_count = end - index;
     lock_release(&frames.lock);
 }
 
@@ -313,14 +303,14 @@ static const struct area *area_of_index(uint32_t index)
 
 // Of a block that is larger than wanted, the upper end is taken: single blocks gather at the top of
 // memory, and the runs of capsules, lowest first, find the rest in one piece.
-static enum status pool_allocate(struct pool *pool, unsigned order, uint16_t owner, struct hpa *out)
+static enum status pool_allocate(unsigned pool, unsigned order, uint16_t owner, struct hpa *out)
 {
     unsigned from = order;
-    while (from <= FRAMES_ORDER_MAX && pool->heads[from] == NONE)
+    while (from < ORDERS && frames.table[list_of(pool, from)].next == list_of(pool, from))
         from++;
-    if (from > FRAMES_ORDER_MAX)
+    if (from == ORDERS)
         return STATUS_NO_MEMORY;
-    uint32_t head = pool->heads[from];
+    uint32_t head = frames.table[list_of(pool, from)].next;
     while (from-- > order) {
         free_split(head);
         head += 1u << from;
@@ -349,12 +339,12 @@ struct run {
 };
 
 // The free units of a pool from an index on, without a gap.
-static struct range extent_at(const struct area *area, const struct pool *pool, uint32_t index)
+static struct range extent_at(const struct area *area, unsigned pool, uint32_t index)
 {
     uint32_t end = index;
     while (area_has(area, end)) {
         struct frame entry = frames.table[end];
-        if (entry.state != FRAME_FREE || entry.order < UNIT_ORDER || pool_of(end) != pool)
+        if (entry.state != FRAME_FREE || entry.order < UNIT_ORDER || in_zone(end) != pool)
             break;
         end += 1u << entry.order;
     }
@@ -364,7 +354,7 @@ static struct range extent_at(const struct area *area, const struct pool *pool, 
 // The first extent of free units that begins at or after an index; of size 0 if there is none. A unit
 // that is free as a whole begins with a head or lies in the extent already seen, so nothing is
 // searched for.
-static struct range extent_next(const struct area *area, const struct pool *pool, uint32_t index)
+static struct range extent_next(const struct area *area, unsigned pool, uint32_t index)
 {
     struct range extent = {0};
     index += -(uint32_t)frame_number(area, index) & (UNIT_FRAMES - 1);
@@ -475,11 +465,9 @@ static void area_free(const struct area *area, uint32_t index, uint32_t end, uin
 void frames_free(struct hpa start, uint64_t bytes, uint16_t owner)
 {
     lock_acquire(&frames.lock);
-    uint32_t index = 0;
-    const struct area *area = area_locate(start, &index);
-    CHECK(area && is_aligned(start.value | bytes, FRAME_SIZE));
-    CHECK(bytes >> FRAME_SHIFT <= area->base + area->count - index);
-    area_free(area, index, index + (uint32_t)(bytes >> FRAME_SHIFT), owner);
+    uint32_t index, end;
+    const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
+    area_free(area, index, end, owner);
     lock_release(&frames.lock);
 }
 
@@ -491,7 +479,7 @@ uint64_t frames_total_bytes(void)
 uint64_t frames_free_bytes(void)
 {
     lock_acquire(&frames.lock);
-    uint64_t count = (uint64_t)frames.pools[false].free_frames + frames.pools[true].free_frames;
+    uint64_t count = frames.free;
     lock_release(&frames.lock);
     return count << FRAME_SHIFT;
 }
@@ -502,7 +490,7 @@ uint64_t frames_largest_free(void)
     lock_acquire(&frames.lock);
     for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
         struct range extent = {0};
-        for (uint32_t index = area->base; (extent = extent_next(area, &frames.pools[false], index)).size;) {
+        for (uint32_t index = area->base; (extent = extent_next(area, false, index)).size;) {
             largest = extent.size > largest ? extent.size : largest;
             index = extent_end(area, extent);
         }
