@@ -82,7 +82,8 @@ static const struct area *area_of_range(struct range range, uint32_t *index, uin
 {
     const struct area *area = area_locate(hpa(range.start), index);
     uint64_t count = range.size >> FRAME_SHIFT;
-    CHECK(area && is_aligned(range.start | range.size, FRAME_SIZE) && count <= area->base + area->count - *index);
+    bool is_whole = area && is_aligned(range.start | range.size, FRAME_SIZE);
+    CHECK(is_whole && count <= area->base + area->count - *index);
     *end = *index + (uint32_t)count;
     return area;
 }
@@ -272,7 +273,8 @@ static void area_release(const struct area *area, uint32_t index, uint32_t end)
 {
     while (index < end) {
         unsigned order = block_order(area, index, pool_end(index, end));
-        CHECK(block_find(area, index) == NONE && block_find(area, index + (1u << order) - 1) == NONE);
+        bool was_reserved = block_find(area, index) == NONE && block_find(area, index + (1u << order) - 1) == NONE;
+        CHECK(was_reserved);
         block_make_free(area, index, order);
         index += 1u << order;
     }

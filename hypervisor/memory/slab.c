@@ -19,7 +19,8 @@ static uintptr_t slab_mark(const struct slab *slab)
 
 void slab_init(struct slab *slab, const char *name, size_t object_size, size_t align, size_t max_objects)
 {
-    CHECK(object_size && is_power_of_two(align) && align <= FRAME_SIZE);
+    bool is_sane = object_size && is_power_of_two(align) && align <= FRAME_SIZE;
+    CHECK(is_sane);
     size_t least = object_size > sizeof(struct slab_object) ? object_size : sizeof(struct slab_object);
     *slab = (struct slab){.name = name, .max = (uint32_t)max_objects};
     slab->stride = (uint32_t)align_up(least, align > sizeof(uint64_t) ? align : sizeof(uint64_t));
