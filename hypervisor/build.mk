@@ -16,11 +16,15 @@ HV_MULTI_rv32 := rv32imac/ilp32
 HV_EMULATION_rv64 := elf64lriscv
 HV_EMULATION_rv32 := elf32lriscv
 
-HV_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -fno-common \
+HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -fno-common \
     -ffunction-sections -fdata-sections -fno-stack-protector -fno-asynchronous-unwind-tables \
-    -fno-tree-loop-distribute-patterns -mno-relax -isystem $(HV_LIBC)/include -MMD -MP
-# Boot-time code and libraries are small rather than fast.
-HV_SMALL := -Os
+    -fno-tree-loop-distribute-patterns -isystem $(HV_LIBC)/include -MMD -MP
+# What runs on every exit or world switch is fast; all else is small.
+HV_FAST := -O2
+HV_SMALL := -Os -msave-restore
+HV_FAST_FILES := hypervisor/guest/% hypervisor/sched/% hypervisor/isolation/world.c hypervisor/isolation/access.c \
+    hypervisor/isolation/pmp/walk.c hypervisor/capsule/run.c hypervisor/riscv/hart.c hypervisor/console/stream.c \
+    lib/heap.c lib/insn.c
 
 # Each folder sees only what it may call (docs/architecture.md). From the bottom up:
 HV_SEES_lib := lib
@@ -36,7 +40,6 @@ HV_SEES_boot := hypervisor/boot $(HV_SEES_capsule)
 
 HV_LAYERS := lib riscv memory isolation sched drivers console guest capsule boot
 HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
-HV_SMALL_DIRS := hypervisor/boot/ hypervisor/capsule/
 
 hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))
 hv_includes = $(patsubst %,-I%,$(HV_SEES_$(call hv_layer,$(1)))) \
@@ -68,7 +71,7 @@ $(BUILD)/$(1)/diosix.bin: $(BUILD)/$(1)/diosix.elf
 $(BUILD)/$(1)/%.c.o: %.c $$(HV_HEADERS_$(1))
 	@mkdir -p $$(@D)
 	$(call say,CC,$$@)
-	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) $$(if $$(filter $$(addsuffix %,$$(HV_SMALL_DIRS)),$$<),$(HV_SMALL)) \
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) $$(if $$(filter $$(HV_FAST_FILES),$$<),$(HV_FAST),$(HV_SMALL)) \
 	    $$(call hv_includes,$$<) -c -o $$@ $$<
 
 $(BUILD)/$(1)/%.S.o: %.S $$(HV_HEADERS_$(1))
