@@ -2,7 +2,7 @@
 # Image header, which QEMU's default firmware boots as well as a capsule does).
 #   make payloads        all of them, both widths, under build/<arch>/guests/
 
-PAYLOADS := sbi micro ends hostile
+PAYLOADS := sbi state devices ends hostile micro
 PAYLOAD_DIR := tests/guests
 PAYLOAD_ARCHES := rv64 rv32
 BUILD ?= build
@@ -19,7 +19,7 @@ PAYLOAD_LIBGCC_rv64 := -march=rv64imac -mabi=lp64
 PAYLOAD_LIBGCC_rv32 := -march=rv32imac -mabi=ilp32
 PAYLOAD_EMULATION_rv64 := elf64lriscv
 PAYLOAD_EMULATION_rv32 := elf32lriscv
-PAYLOAD_CFLAGS := --specs=picolibc.specs -std=gnu11 -O2 -g -fPIE -mcmodel=medany -ffreestanding -fno-builtin -ffunction-sections \
+PAYLOAD_CFLAGS := --specs=picolibc.specs -std=gnu11 -O2 -g -fno-strict-aliasing -fPIE -mcmodel=medany -ffreestanding -fno-builtin -ffunction-sections \
 	-fno-tree-loop-distribute-patterns -fno-stack-protector -fno-asynchronous-unwind-tables -MMD -MP \
 	-Wall -Wextra -Wstrict-prototypes -Werror \
 	-I$(PAYLOAD_DIR)/lib -isystem $(LIBFDT_DIR)

@@ -16,15 +16,42 @@ static void stop_all(void)
     stop_self(NULL);
 }
 
-static void finisher(uint32_t code) { *(volatile uint32_t *)(unsigned long)tree.finisher.base = code; }
-static void finisher_pass(void) { finisher(0x5555); }
-static void finisher_fail(void) { finisher(0x3333 | 7 << 16); }
-static void finisher_reset(void) { finisher(0x7777); }
-static void shutdown(void) { sbi_reset(RESET_SHUTDOWN, REASON_NONE); }
-static void failure(void) { sbi_reset(RESET_SHUTDOWN, REASON_FAILURE); }
-static void reboot_cold(void) { sbi_reset(RESET_COLD_REBOOT, REASON_NONE); }
-static void reboot_warm(void) { sbi_reset(RESET_WARM_REBOOT, REASON_NONE); }
-static void legacy_shutdown(void) { sbi_call0(LEGACY_SHUTDOWN, 0); }
+static void finisher(uint32_t code)
+{
+    *(volatile uint32_t *)(unsigned long)tree.finisher.base = code;
+}
+static void finisher_pass(void)
+{
+    finisher(0x5555);
+}
+static void finisher_fail(void)
+{
+    finisher(0x3333 | 7 << 16);
+}
+static void finisher_reset(void)
+{
+    finisher(0x7777);
+}
+static void shutdown(void)
+{
+    sbi_reset(RESET_SHUTDOWN, REASON_NONE);
+}
+static void failure(void)
+{
+    sbi_reset(RESET_SHUTDOWN, REASON_FAILURE);
+}
+static void reboot_cold(void)
+{
+    sbi_reset(RESET_COLD_REBOOT, REASON_NONE);
+}
+static void reboot_warm(void)
+{
+    sbi_reset(RESET_WARM_REBOOT, REASON_NONE);
+}
+static void legacy_shutdown(void)
+{
+    sbi_call0(LEGACY_SHUTDOWN, 0);
+}
 static void never(void)
 {
     for (;;)

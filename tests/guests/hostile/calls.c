@@ -4,8 +4,9 @@
 // A value that is likely to lie near some edge.
 static unsigned long nasty(void)
 {
-    uint64_t edges[] = {0, 1, -1ull, tree.ram_base, tree.ram_base + tree.ram_size, tree.uart.base, 1ull << 31,
-                        1ull << 63, 0x80000000, attack_random(), attack_random() & 0xffffffff, attack_random() & 0xff};
+    uint64_t edges[] = {
+        0,          1,          -1ull,      tree.ram_base,   tree.ram_base + tree.ram_size, tree.uart.base,
+        1ull << 31, 1ull << 63, 0x80000000, attack_random(), attack_random() & 0xffffffff,  attack_random() & 0xff};
     uint64_t value = edges[attack_random() % (sizeof edges / sizeof edges[0])];
     return value + attack_random() % 9 - 4;
 }
@@ -42,9 +43,9 @@ static bool is_harmful(unsigned long extension, unsigned long function, const un
 static void wild_one(void *argument)
 {
     (void)argument;
-    static const unsigned long extensions[] = {
-        SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM, SBI_SRST, SBI_PMU, SBI_SUSP, SBI_NACL, SBI_STA, 0x0a000005,
-        0,        1,        2,       3,          4,       5,        6,       7,        9,        0x09000000};
+    static const unsigned long extensions[] = {SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM, SBI_SRST, SBI_PMU,
+                                               SBI_SUSP, SBI_NACL, SBI_STA, 0x0a000005, 0,       1,        2,
+                                               3,        4,        5,       6,          7,       9,        0x09000000};
     unsigned long extension = extensions[attack_random() % (sizeof extensions / sizeof extensions[0])];
     unsigned long function = attack_random() & 3 ? attack_random() % 10 : nasty();
     unsigned long x[6];

@@ -124,4 +124,7 @@ void jump_loop(void *argument)
     ((void (*)(void))(h->index & 1 ? 0x666000ul : -2ul))();
 }
 
-void reboot_now(void) { sbi_reset(RESET_COLD_REBOOT, REASON_NONE); }
+void reboot_now(void)
+{
+    sbi_reset(RESET_COLD_REBOOT, REASON_NONE);
+}

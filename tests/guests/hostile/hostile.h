@@ -6,8 +6,8 @@
 
 struct attack {
     const char *name;
-    void (*once)(void);        // on the first hart, and ends by itself
-    void (*forever)(void *);   // on every other hart, until the capsule ends
+    void (*once)(void);      // on the first hart, and ends by itself
+    void (*forever)(void *); // on every other hart, until the capsule ends
 };
 
 extern volatile bool attack_over; // time is up: those who can should return

@@ -80,7 +80,10 @@ void csr_scan(void)
 
 static unsigned probe_wrong;
 
-static void probe_fetch(void *argument) { ((void (*)(void))argument)(); }
+static void probe_fetch(void *argument)
+{
+    ((void (*)(void))argument)();
+}
 
 static void probe_judge(const char *how, unsigned long address, bool trapped, unsigned long wanted)
 {
@@ -154,8 +157,19 @@ void memory_probe(void)
 
 void jump_nowhere(void)
 {
-    const uint64_t places[] = {0, 2, 0x1000, tree.uart.base, tree.plic.base, tree.ram_base + tree.ram_size,
-                               tree.ram_base - 4, -2ull, -4096ull, 1ull << 31, 1ull << 38, 1ull << 56, 1ull << 63};
+    const uint64_t places[] = {0,
+                               2,
+                               0x1000,
+                               tree.uart.base,
+                               tree.plic.base,
+                               tree.ram_base + tree.ram_size,
+                               tree.ram_base - 4,
+                               -2ull,
+                               -4096ull,
+                               1ull << 31,
+                               1ull << 38,
+                               1ull << 56,
+                               1ull << 63};
     unsigned wrong = 0;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         unsigned long to = (unsigned long)places[i];

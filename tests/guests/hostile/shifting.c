@@ -55,7 +55,10 @@ static _Noreturn void entries_change(void)
     unsigned long good[3] = {*entries[0], *entries[1], *entries[2]};
     for (;;) {
         unsigned which = attack_random() % 3;
-        unsigned long bad[] = {0, PAGE_VALID, good[which] & ~(unsigned long)PAGE_READ, -1ul,
+        unsigned long bad[] = {0,
+                               PAGE_VALID,
+                               good[which] & ~(unsigned long)PAGE_READ,
+                               -1ul,
                                ((unsigned long)tree.ram_base >> 13 << 10) | PAGE_VALID,
                                ((unsigned long)tree.uart.base >> 12 << 10) | PAGE_VALID};
         *(volatile unsigned long *)entries[which] = bad[attack_random() % 6];
@@ -96,7 +99,11 @@ void self_modify(void *argument)
 // Alone: page tables that lie in devices, or nowhere.
 void pte_wild(void)
 {
-    const uint64_t tables[] = {tree.uart.base, tree.plic.base, tree.finisher.base, tree.ram_base + tree.ram_size, 0,
+    const uint64_t tables[] = {tree.uart.base,
+                               tree.plic.base,
+                               tree.finisher.base,
+                               tree.ram_base + tree.ram_size,
+                               0,
                                XLEN == 64 ? 1ull << 55 : 0xfffff000};
     unsigned wrong = 0;
     uint64_t value;

@@ -44,10 +44,22 @@ enum cause {
     CAUSE_STORE_PAGE = 15,
 };
 
-static inline void fence_i(void) { __asm__ volatile("fence.i" ::: "memory"); }
-static inline void fence_vma(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
-static inline void fence_all(void) { __asm__ volatile("fence" ::: "memory"); }
-static inline void wfi(void) { __asm__ volatile("wfi" ::: "memory"); }
+static inline void fence_i(void)
+{
+    __asm__ volatile("fence.i" ::: "memory");
+}
+static inline void fence_vma(void)
+{
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+static inline void fence_all(void)
+{
+    __asm__ volatile("fence" ::: "memory");
+}
+static inline void wfi(void)
+{
+    __asm__ volatile("wfi" ::: "memory");
+}
 
 static inline uint64_t time_now(void)
 {

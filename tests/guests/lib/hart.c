@@ -24,7 +24,10 @@ uint32_t timebase = 10000000;
 
 extern char start_other[];
 
-uint64_t ticks(uint64_t microseconds) { return microseconds * timebase / 1000000; }
+uint64_t ticks(uint64_t microseconds)
+{
+    return microseconds * timebase / 1000000;
+}
 
 _Noreturn void hart_work(struct hart *h)
 {
@@ -57,7 +60,10 @@ void hart_run(struct hart *h, void (*job)(void *), void *argument)
     sbi_send_ipi(1, h->id);
 }
 
-bool hart_wait(struct hart *h) { return wait_for(h->job_done, 20000); }
+bool hart_wait(struct hart *h)
+{
+    return wait_for(h->job_done, 20000);
+}
 
 static bool hart_start(struct hart *h)
 {

@@ -20,9 +20,9 @@ struct hart {
     unsigned long *call_out;      // where to leave them,
     unsigned long call_sp;        // and the stack to come back to
     unsigned long id, index;
-    struct trap_info trap;                  // the latest exception under a guard
-    volatile unsigned long taken[16];       // interrupts taken, by number
-    volatile uint64_t timer_time;           // when the latest timer interrupt was taken
+    struct trap_info trap;            // the latest exception under a guard
+    volatile unsigned long taken[16]; // interrupts taken, by number
+    volatile uint64_t timer_time;     // when the latest timer interrupt was taken
     void (*volatile on_external)(struct hart *);
     void (*volatile on_software)(struct hart *);
     void (*volatile job)(void *);
@@ -61,10 +61,13 @@ bool guard_store(volatile void *address, unsigned bytes, uint64_t value);
 
 // An ecall with every register given, and every register seen afterwards: [1] is x1, ... [31] x31.
 void registers_call(struct hart *, const unsigned long in[32], unsigned long out[32]);
+// The same while nothing happens but x5 counting down to 0.
+void registers_spin(struct hart *, const unsigned long in[32], unsigned long out[32]);
+// And while the code that x31 points to runs, which returns through x5.
+void registers_code(struct hart *, const unsigned long in[32], unsigned long out[32]);
 
 void interrupts_on(unsigned long sources);
 void interrupts_off(void);
-// As interrupts_on(), from a trap frame's view: which sources are enabled in sie.
 
 // Ticks of the machine's clock in so many microseconds.
 uint64_t ticks(uint64_t microseconds);

@@ -14,7 +14,10 @@ typedef unsigned long page_table[ENTRIES] __attribute__((aligned(4096)));
 // a leaf table.
 static page_table root57, root48, root, middle, leaf;
 
-static unsigned long entry_of(const void *table) { return ((unsigned long)table >> 12 << 10) | PAGE_VALID; }
+static unsigned long entry_of(const void *table)
+{
+    return ((unsigned long)table >> 12 << 10) | PAGE_VALID;
+}
 
 void page_tables_init(void)
 {
@@ -37,16 +40,25 @@ void page_tables_init(void)
     fence_vma();
 }
 
-unsigned long *page_entry(unsigned long virtual) { return &leaf[virtual >> 12 & (ENTRIES - 1)]; }
+unsigned long *page_entry(unsigned long virtual)
+{
+    return &leaf[virtual >> 12 & (ENTRIES - 1)];
+}
 
-unsigned long *page_identity_entry(unsigned long virtual) { return &root[virtual >> (12 + (XLEN == 64 ? 18 : 10))]; }
+unsigned long *page_identity_entry(unsigned long virtual)
+{
+    return &root[virtual >> (12 + (XLEN == 64 ? 18 : 10))];
+}
 
 void page_map(unsigned long virtual, unsigned long physical, unsigned long permissions)
 {
     *page_entry(virtual) = (physical >> 12 << 10) | permissions | PAGE_VALID | PAGE_ACCESSED | PAGE_DIRTY;
 }
 
-void page_unmap(unsigned long virtual) { *page_entry(virtual) = 0; }
+void page_unmap(unsigned long virtual)
+{
+    *page_entry(virtual) = 0;
+}
 
 unsigned long page_satp(enum paging mode)
 {

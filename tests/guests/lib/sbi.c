@@ -18,7 +18,10 @@ bool sbi_is_diosix(void)
     return sbi_call0(SBI_BASE, BASE_IMPLEMENTATION_ID).value == IMPLEMENTATION_DIOSIX;
 }
 
-void sbi_send_ipi(unsigned long mask, unsigned long base) { sbi_call3(SBI_IPI, 0, mask, base, 0); }
+void sbi_send_ipi(unsigned long mask, unsigned long base)
+{
+    sbi_call3(SBI_IPI, 0, mask, base, 0);
+}
 
 struct sbi_result sbi_fence_range(unsigned long function, unsigned long mask, unsigned long base, unsigned long start,
                                   unsigned long size)

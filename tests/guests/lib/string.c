@@ -77,7 +77,10 @@ int strncmp(const char *a, const char *b, size_t n)
     return 0;
 }
 
-int strcmp(const char *a, const char *b) { return strncmp(a, b, (size_t)-1); }
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, (size_t)-1);
+}
 
 char *strchr(const char *s, int c)
 {
@@ -87,4 +90,7 @@ char *strchr(const char *s, int c)
     return (char *)s;
 }
 
-char *strrchr(const char *s, int c) { return memrchr(s, c, strlen(s) + 1); }
+char *strrchr(const char *s, int c)
+{
+    return memrchr(s, c, strlen(s) + 1);
+}

@@ -34,6 +34,23 @@
         \op     x31, 31*REG_SIZE(tp)
 .endm
 
+.macro each_callee_saved op
+        \op     ra, 0*REG_SIZE(sp)
+        \op     s0, 1*REG_SIZE(sp)
+        \op     s1, 2*REG_SIZE(sp)
+        \op     s2, 3*REG_SIZE(sp)
+        \op     s3, 4*REG_SIZE(sp)
+        \op     s4, 5*REG_SIZE(sp)
+        \op     s5, 6*REG_SIZE(sp)
+        \op     s6, 7*REG_SIZE(sp)
+        \op     s7, 8*REG_SIZE(sp)
+        \op     s8, 9*REG_SIZE(sp)
+        \op     s9, 10*REG_SIZE(sp)
+        \op     s10, 11*REG_SIZE(sp)
+        \op     s11, 12*REG_SIZE(sp)
+        \op     gp, 13*REG_SIZE(sp)
+.endm
+
         .text
         .balign 4
         .globl  trap_entry
@@ -59,20 +76,7 @@ trap_entry:
         .globl  guard_call
 guard_call:
         addi    sp, sp, -16*REG_SIZE
-        REG_S   ra, 0*REG_SIZE(sp)
-        REG_S   s0, 1*REG_SIZE(sp)
-        REG_S   s1, 2*REG_SIZE(sp)
-        REG_S   s2, 3*REG_SIZE(sp)
-        REG_S   s3, 4*REG_SIZE(sp)
-        REG_S   s4, 5*REG_SIZE(sp)
-        REG_S   s5, 6*REG_SIZE(sp)
-        REG_S   s6, 7*REG_SIZE(sp)
-        REG_S   s7, 8*REG_SIZE(sp)
-        REG_S   s8, 9*REG_SIZE(sp)
-        REG_S   s9, 10*REG_SIZE(sp)
-        REG_S   s10, 11*REG_SIZE(sp)
-        REG_S   s11, 12*REG_SIZE(sp)
-        REG_S   gp, 13*REG_SIZE(sp)
+        each_callee_saved REG_S
         REG_S   sp, HART_GUARD_SP(tp)
         mv      t0, a0
         mv      a0, a1
@@ -80,20 +84,7 @@ guard_call:
         li      a0, 0
 guard_leave:
         REG_S   zero, HART_GUARD_SP(tp)
-        REG_L   ra, 0*REG_SIZE(sp)
-        REG_L   s0, 1*REG_SIZE(sp)
-        REG_L   s1, 2*REG_SIZE(sp)
-        REG_L   s2, 3*REG_SIZE(sp)
-        REG_L   s3, 4*REG_SIZE(sp)
-        REG_L   s4, 5*REG_SIZE(sp)
-        REG_L   s5, 6*REG_SIZE(sp)
-        REG_L   s6, 7*REG_SIZE(sp)
-        REG_L   s7, 8*REG_SIZE(sp)
-        REG_L   s8, 9*REG_SIZE(sp)
-        REG_L   s9, 10*REG_SIZE(sp)
-        REG_L   s10, 11*REG_SIZE(sp)
-        REG_L   s11, 12*REG_SIZE(sp)
-        REG_L   gp, 13*REG_SIZE(sp)
+        each_callee_saved REG_L
         addi    sp, sp, 16*REG_SIZE
         ret
 
@@ -103,31 +94,20 @@ guard_trapped:
         li      a0, 1
         j       guard_leave
 
-// void registers_call(struct hart *, const unsigned long in[32], unsigned long out[32])
-// No interrupt may come: sscratch holds tp meanwhile, and every other register is the test's.
-        .globl  registers_call
-registers_call:
+// NAME(struct hart *, const unsigned long in[32], unsigned long out[32]): loads every register, does
+// something, and notes every register. No interrupt may come: sscratch holds tp at the end, and
+// every other register is the test's.
+.macro with_registers name body
+        .globl  \name
+\name:
         addi    sp, sp, -16*REG_SIZE
-        REG_S   ra, 0*REG_SIZE(sp)
-        REG_S   s0, 1*REG_SIZE(sp)
-        REG_S   s1, 2*REG_SIZE(sp)
-        REG_S   s2, 3*REG_SIZE(sp)
-        REG_S   s3, 4*REG_SIZE(sp)
-        REG_S   s4, 5*REG_SIZE(sp)
-        REG_S   s5, 6*REG_SIZE(sp)
-        REG_S   s6, 7*REG_SIZE(sp)
-        REG_S   s7, 8*REG_SIZE(sp)
-        REG_S   s8, 9*REG_SIZE(sp)
-        REG_S   s9, 10*REG_SIZE(sp)
-        REG_S   s10, 11*REG_SIZE(sp)
-        REG_S   s11, 12*REG_SIZE(sp)
-        REG_S   gp, 13*REG_SIZE(sp)
+        each_callee_saved REG_S
         REG_S   a2, HART_CALL_OUT(tp)
         REG_S   sp, HART_CALL_SP(tp)
         mv      tp, a1
         each_register REG_L
         REG_L   tp, 4*REG_SIZE(tp)
-        ecall
+        \body
         csrrw   tp, sscratch, tp        // tp: struct hart; sscratch: the test's tp
         REG_S   t0, HART_CALL_IN(tp)
         REG_L   t0, HART_CALL_OUT(tp)
@@ -169,19 +149,13 @@ registers_call:
         mv      tp, sp
         csrw    sscratch, tp
         REG_L   sp, HART_CALL_SP(tp)
-        REG_L   ra, 0*REG_SIZE(sp)
-        REG_L   s0, 1*REG_SIZE(sp)
-        REG_L   s1, 2*REG_SIZE(sp)
-        REG_L   s2, 3*REG_SIZE(sp)
-        REG_L   s3, 4*REG_SIZE(sp)
-        REG_L   s4, 5*REG_SIZE(sp)
-        REG_L   s5, 6*REG_SIZE(sp)
-        REG_L   s6, 7*REG_SIZE(sp)
-        REG_L   s7, 8*REG_SIZE(sp)
-        REG_L   s8, 9*REG_SIZE(sp)
-        REG_L   s9, 10*REG_SIZE(sp)
-        REG_L   s10, 11*REG_SIZE(sp)
-        REG_L   s11, 12*REG_SIZE(sp)
-        REG_L   gp, 13*REG_SIZE(sp)
+        each_callee_saved REG_L
         addi    sp, sp, 16*REG_SIZE
         ret
+.endm
+
+        with_registers registers_call, ecall
+        // x5 counts down to 0 meanwhile.
+        with_registers registers_spin, "1: addi x5, x5, -1; bnez x5, 1b"
+        // Runs the code that x31 points to; it returns through x5.
+        with_registers registers_code, "jalr x5, 0(x31)"

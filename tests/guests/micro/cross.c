@@ -55,8 +55,14 @@ static void run_until_stopped(void *argument)
     }
 }
 
-static void fence_other(void) { sbi_call3(SBI_RFENCE, RFENCE_FENCE_I, 1, harts[1].id, 0); }
-static void sfence_other(void) { sbi_fence(RFENCE_SFENCE_VMA, 1, harts[1].id); }
+static void fence_other(void)
+{
+    sbi_call3(SBI_RFENCE, RFENCE_FENCE_I, 1, harts[1].id, 0);
+}
+static void sfence_other(void)
+{
+    sbi_fence(RFENCE_SFENCE_VMA, 1, harts[1].id);
+}
 
 static void note_arrival(struct hart *h)
 {

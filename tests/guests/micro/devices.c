@@ -6,18 +6,36 @@
 #define REGISTER8(offset) (*(volatile uint8_t *)((unsigned long)tree.uart.base + (offset)))
 #define PLIC(offset) (*(volatile uint32_t *)((unsigned long)tree.plic.base + (offset)))
 
-static void plic_priority_read(void) { (void)PLIC(4); }
-static void plic_priority_write(void) { PLIC(4) = 1; }
-static void plic_claim(void) { (void)PLIC(0x201004 + 0x2000 * hart_self()->id); }
-static void uart_lsr(void) { (void)REGISTER8(5); }
+static void plic_priority_read(void)
+{
+    (void)PLIC(4);
+}
+static void plic_priority_write(void)
+{
+    PLIC(4) = 1;
+}
+static void plic_claim(void)
+{
+    (void)PLIC(0x201004 + 0x2000 * hart_self()->id);
+}
+static void uart_lsr(void)
+{
+    (void)REGISTER8(5);
+}
 static void console_byte(void)
 {
     while (!(REGISTER8(5) & 0x20)) {
     }
     REGISTER8(0) = '.';
 }
-static void dbcn_byte(void) { sbi_console(DBCN_WRITE_BYTE, '.', 0, 0); }
-static void putchar_byte(void) { sbi_call3(LEGACY_PUTCHAR, 0, '.', 0, 0); }
+static void dbcn_byte(void)
+{
+    sbi_console(DBCN_WRITE_BYTE, '.', 0, 0);
+}
+static void putchar_byte(void)
+{
+    sbi_call3(LEGACY_PUTCHAR, 0, '.', 0, 0);
+}
 
 static void dbcn_line(void)
 {
@@ -25,7 +43,10 @@ static void dbcn_line(void)
     sbi_console(DBCN_WRITE, 64, (unsigned long)line, 0);
 }
 
-static void line_end(void) { print("\n"); }
+static void line_end(void)
+{
+    print("\n");
+}
 
 // With translation on, an exit has the guest's own page tables to walk where the hart does not say
 // what it accessed.
@@ -36,7 +57,6 @@ static void micro_devices_paged(void)
     measure("console_byte_paged", console_byte, 64);
     line_end();
 }
-
 
 void micro_devices(void)
 {

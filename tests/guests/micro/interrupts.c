@@ -7,9 +7,15 @@
 
 static bool direct; // timer through stimecmp
 
-static void ipi_self(void) { spin_ipi(1, hart_self()->id); }
+static void ipi_self(void)
+{
+    spin_ipi(1, hart_self()->id);
+}
 
-static void wfi_pending(void) { wfi(); }
+static void wfi_pending(void)
+{
+    wfi();
+}
 
 static void deadline_set(uint64_t when)
 {

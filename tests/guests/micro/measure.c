@@ -25,9 +25,15 @@ uint64_t fine_now(void)
     return after * tick_ns - 3 * rounds;
 }
 
-void report(const char *name, uint64_t value) { print("MICRO %s %llu\n", name, (long long unsigned)value); }
+void report(const char *name, uint64_t value)
+{
+    print("MICRO %s %llu\n", name, (long long unsigned)value);
+}
 
-static void empty(void) { __asm__ volatile(""); }
+static void empty(void)
+{
+    __asm__ volatile("");
+}
 
 static uint64_t total(void (*volatile operation)(void), unsigned rounds)
 {

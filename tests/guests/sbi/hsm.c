@@ -12,8 +12,14 @@ struct hsm_seen {
     struct hart *then;
 };
 
-static struct hart *victim(void) { return &harts[harts_online - 1]; }
-static struct sbi_result status_of(struct hart *h) { return sbi_call3(SBI_HSM, HSM_STATUS, h->id, 0, 0); }
+static struct hart *victim(void)
+{
+    return &harts[harts_online - 1];
+}
+static struct sbi_result status_of(struct hart *h)
+{
+    return sbi_call3(SBI_HSM, HSM_STATUS, h->id, 0, 0);
+}
 static bool status_is(struct hart *h, unsigned long wanted)
 {
     struct sbi_result r = status_of(h);
@@ -93,8 +99,12 @@ void hsm_bad_address(void)
     only_diosix();
     skip_if(harts_online < 2, "one hart");
     check(victim_stop(), "did not stop");
-    unsigned long bad[] = {0, (unsigned long)tree.uart.base, (unsigned long)(tree.ram_base + tree.ram_size),
-                           (unsigned long)tree.ram_base - 4, -4096ul, -2ul};
+    unsigned long bad[] = {0,
+                           (unsigned long)tree.uart.base,
+                           (unsigned long)(tree.ram_base + tree.ram_size),
+                           (unsigned long)tree.ram_base - 4,
+                           -4096ul,
+                           -2ul};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sbi_result r = sbi_call3(SBI_HSM, HSM_START, victim()->id, bad[i], 0);
         if (r.error != SBI_INVALID_ADDRESS)
