@@ -1,0 +1,176 @@
+"""Boots one QEMU machine, natively or under Diosix, and gives back what it printed."""
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ICOUNT = ["-icount", "shift=0,sleep=off"]
+MTIME = 0x0200BFF8  # of QEMU's virt machine
+
+
+class Column:
+    """Where something is measured: natively, or under one isolation back end."""
+
+    def __init__(self, name, isolation=None, cpu=""):
+        self.name, self.isolation, self.cpu = name, isolation, cpu
+
+
+class Guest:
+    """What is measured: a Linux kernel with its initrd, or a bare payload."""
+
+    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1):
+        self.kernel, self.initrd, self.cmdline = kernel, initrd, cmdline
+        self.memory, self.vcores = memory, vcores
+
+    def manifest(self, name):
+        lines = [f"  - name: {name}", f"    kernel: {self.kernel}"]
+        if self.initrd:
+            lines.append(f"    initrd: {self.initrd}")
+        if self.cmdline:
+            lines.append(f'    cmdline: "{self.cmdline}"')
+        return "\n".join(lines + [f"    memory: {self.memory}", f"    vcores: {self.vcores}"])
+
+
+class MachineError(Exception):
+    pass
+
+
+class Machine:
+    def __init__(self, arch="rv64", verbose=False):
+        self.arch, self.verbose = arch, verbose
+        self.folder = tempfile.mkdtemp(prefix="diosix-bench-")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def pack(self, guests):
+        manifest, bundle = self.path("bench.yaml"), self.path("bench.itb")
+        with open(manifest, "w") as out:
+            out.write("capsules:\n")
+            for number, guest in enumerate(guests):
+                out.write(guest.manifest(f"guest{number}") + "\n")
+        pack = os.path.join(ROOT, "build/tools/pack")
+        subprocess.run([pack, "--arch", self.arch, manifest, "-o", bundle], check=True, stdout=subprocess.DEVNULL)
+        return bundle
+
+    def command(self, column, guests, harts=1, memory="1G", options="", extra=()):
+        line = [f"qemu-system-riscv{self.arch[2:]}", "-machine", "virt", "-smp", str(harts), "-m", memory,
+                "-display", "none", "-monitor", "none", "-serial", "stdio", "-seed", "1"]
+        if column.cpu:
+            line += ["-cpu", column.cpu]
+        if column.isolation is None:
+            guest = guests[0]
+            line += ["-kernel", guest.kernel, "-append", guest.cmdline]
+            if guest.initrd:
+                line += ["-initrd", guest.initrd]
+        else:
+            elf = os.path.join(ROOT, "build", self.arch, "diosix.elf")
+            line += ["-bios", "none", "-kernel", elf, "-initrd", self.pack(guests),
+                     "-append", f"isolation={column.isolation} console=attach:guest0 {options}".strip()]
+        return line + list(extra)
+
+    def run(self, column, guests, timeout=300, until=None, **arguments):
+        """Returns the output, up to the machine's end or a line that matches `until`."""
+        line = self.command(column, guests, **arguments)
+        if self.verbose:
+            print("+", " ".join(line))
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            return self.read(process, time.monotonic() + timeout, until)
+        finally:
+            process.kill()
+            process.wait()
+
+    def read(self, process, deadline, until):
+        output = b""
+        os.set_blocking(process.stdout.fileno(), False)
+        while time.monotonic() < deadline:
+            chunk = process.stdout.read()
+            if chunk:
+                output += chunk
+            elif chunk == b"":
+                break
+            else:
+                time.sleep(0.01)
+            if until and re.search(until, output.decode(errors="replace"), re.M):
+                break
+        else:
+            raise MachineError("does not end; the last it said:\n" + output.decode(errors="replace")[-2000:])
+        return output.decode(errors="replace").replace("\r", "")
+
+    def time_to(self, column, guests, address, **arguments):
+        """Nanoseconds from reset until a hart first gets to a virtual address, by the machine's own
+        clock: a debugger stops the machine there and reads the clock's register."""
+        path = self.path("gdb")
+        extra = ICOUNT + ["-S", "-gdb", f"unix:path={path},server=on,wait=off"]
+        line = self.command(column, guests, extra=extra, **arguments)
+        with open(self.path("log"), "w") as log:
+            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            debugger = Debugger(path)
+            debugger.stop_at(address)
+            return debugger.word64(MTIME) * 100
+        except (OSError, MachineError) as error:
+            with open(self.path("log"), errors="replace") as log:
+                raise MachineError(f"{error}\n{log.read()[-2000:]}") from error
+        finally:
+            process.kill()
+            process.wait()
+            os.path.exists(path) and os.unlink(path)
+
+
+class Debugger:
+    """As much of GDB's remote protocol as it takes."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(300)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        self.buffer = b""
+
+    def send(self, text):
+        data = text.encode()
+        self.socket.sendall(b"$" + data + b"#%02x" % (sum(data) % 256))
+
+    def receive(self):
+        while True:
+            match = re.search(rb"\$([^#]*)#..", self.buffer)
+            if match:
+                self.buffer = self.buffer[match.end():]
+                self.socket.sendall(b"+")
+                return match.group(1).decode()
+            chunk = self.socket.recv(4096)
+            if not chunk:
+                raise MachineError("the machine ended before it got there")
+            self.buffer += chunk
+
+    def stop_at(self, address):
+        self.send(f"Z1,{address:x},2")
+        if self.receive() != "OK":
+            raise MachineError("breakpoint refused")
+        self.send("c")
+        answer = self.receive()
+        if not answer.startswith("T"):
+            raise MachineError(f"stopped with {answer}")
+
+    def word64(self, address):
+        self.send("qRcmd," + f"xp /2xw {address:#x}".encode().hex())
+        text = ""
+        while True:
+            answer = self.receive()
+            if answer == "OK" or answer == "":
+                break
+            text += bytes.fromhex(answer[1:] if answer.startswith("O") else answer).decode()
+        low, high = re.findall(r"0x([0-9a-f]{8})\b", text.split(":", 1)[1])
+        return int(high + low, 16)
