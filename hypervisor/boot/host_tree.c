@@ -161,7 +161,7 @@ static bool range_translate(const struct host_tree_level *bus, const struct host
         if (!range_contains(window, range->start, range->size))
             continue;
         range->start = target + (range->start - window.start);
-        return range->start + range->size >= range->start;
+        return range->start >= target && range->start + range->size >= range->start;
     }
     return false;
 }

@@ -223,7 +223,7 @@ static enum status tree_check(struct discovery *d, const void *fdt)
     if (fdt_magic(fdt) != FDT_MAGIC)
         return discovery_fail(d, "/", "what a1 points to is no device tree: wrong magic number");
     if (fdt_check_header(fdt) || fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
-        return discovery_fail(d, "/", "the device tree's header is broken, or of a version before 16");
+        return discovery_fail(d, "/", "the device tree's header is broken or too old");
     return STATUS_OK;
 }
 
