@@ -57,6 +57,7 @@ void view_set(struct stream *s)
     console.attached = s;
     console.fast = NULL;
     console.scan = true;
+    console.turn = &console.streams;
     for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
         watch(stream_of(link), !s || s == stream_of(link));
     if (s)
