@@ -1,6 +1,7 @@
-// sources: hypervisor/console/console.c hypervisor/console/format.c hypervisor/console/keys.c hypervisor/console/log.c
-// hypervisor/console/notice.c hypervisor/console/pump.c hypervisor/console/screen.c hypervisor/console/stream.c
-// hypervisor/console/view.c wrap: -pthread
+// sources: hypervisor/console/console.c hypervisor/console/format.c hypervisor/console/keys.c
+// sources: hypervisor/console/log.c hypervisor/console/notice.c hypervisor/console/pump.c
+// sources: hypervisor/console/screen.c hypervisor/console/stream.c hypervisor/console/view.c
+// wrap: -pthread
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
