@@ -324,19 +324,19 @@ enum status image_open(const void *data, size_t size, unsigned xlen, struct imag
 // ---- Placing ----
 
 // The highest place below `limit` that keeps clear of all pieces becomes the new limit. False if there is
-// none. Pieces are ascending, so those that were passed once are above for good.
+// none. Not below the first piece: older Linux can't use memory from below itself.
 static bool place_below(const struct image *image, const struct image_request *request, uint64_t size, uint64_t *limit)
 {
     struct range ram = {request->ram_base.value, request->ram_size};
+    uint64_t first = image->pieces[0].load;
+    uint64_t floor = first < *limit ? first : ram.start;
+    // Pieces are ascending: those that were passed once are above for good.
     for (size_t i = image->piece_count; *limit >= size; i--) {
         struct range place = {align_down(*limit - size, large_page(request->xlen)), size};
-        if (!range_contains(ram, place.start, size))
+        if (place.start < floor || !range_contains(ram, place.start, size))
             return false;
-        for (; i; i--) {
-            struct range piece = {image->pieces[i - 1].load, image->pieces[i - 1].memory_size};
-            if (range_overlaps(piece, place))
-                break;
-        }
+        while (i && !range_overlaps((struct range){image->pieces[i - 1].load, image->pieces[i - 1].memory_size}, place))
+            i--;
         if (!i) {
             *limit = place.start;
             return true;
