@@ -3,7 +3,8 @@
 command_run() {
     local manifest bundle saved='' status=0
     at_most 1
-    manifest=${arguments[0]-$root/manifests/default.yaml}
+    manifest=${arguments[0]-$(manifest_default)}
+    [[ -f $manifest || ${#arguments[@]} -gt 0 ]] || fail "$option_arch has no guests of its own yet: name a manifest"
     [[ -f $manifest ]] || fail "$manifest: no such manifest"
     setup build run
     guests_set_up "$manifest"
@@ -13,6 +14,12 @@ command_run() {
     machine_start "$bundle" || status=$?
     [[ -z $saved ]] || stty "$saved"
     return $status
+}
+
+manifest_default() {
+    local name=default
+    [[ $option_arch == rv64 ]] || name=default-$option_arch
+    printf '%s\n' "$root/manifests/$name.yaml"
 }
 
 # Prints the bundle that is to be booted: the one given, or that of the manifest given.
@@ -39,7 +46,7 @@ machine_start() {
         "qemu-system-riscv${option_arch#rv}" -machine "$option_machine" -smp "$option_harts" -m "$option_memory"
         -display none -monitor none -chardev stdio,id=console,signal=off,mux=off -serial chardev:console
         -bios none -kernel "$root/build/$option_arch/diosix.elf" -initrd "$1"
-        -append "isolation=$option_isolation${first:+ console=attach:$first}"
+        -append "isolation=$option_isolation log=$option_log${first:+ console=attach:$first}"
     )
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")

@@ -250,7 +250,9 @@ source_get() {
     rm -rf "$work"
 }
 
+# Whoever asks holds the lock: what is there is left of one that was interrupted.
 work_directory() {
+    rm -rf "$cache/work"
     mkdir -p "$cache/work"
     mktemp -d "$cache/work/XXXXXX"
 }

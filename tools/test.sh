@@ -62,7 +62,7 @@ unit_run() {
 # CMocka prints TAP; a program that dies, by a sanitizer or a signal, counts as one failure more.
 unit_run_one() {
     local output=$root/build/test/$1.tap status=0 good bad not
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$root/build/unit/gcc/$1" >"$output" 2>&1 </dev/null || status=$?
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$root/build/unit/gcc/$1" >"$output" 2>&1 </dev/null || status=$?
     good=$(grep -cE '^ok ' "$output" || true)
     not=$(grep -ciE '^(not )?ok .*# skip' "$output" || true)
     bad=$(grep -cE '^not ok ' "$output" || true)

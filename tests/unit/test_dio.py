@@ -56,6 +56,8 @@ def test_help(place):
         (["run", "--harts=65"], "--harts 65: is no number from 1 to 64"),
         (["run", "--memory", "lots"], "--memory lots: is no size"),
         (["run", "--isolation", "none"], "--isolation none: is none of"),
+        (["run", "--log", "all"], "--log all: is none of"),
+        (["run", "--qemu-args", "'", "m.yaml"], "--qemu-args: a quote"),
         (["run", "--cpu="], "--cpu: needs a value"),
         (["run", "a", "b"], "unexpected argument b"),
         (["run", "nowhere.yaml"], "nowhere.yaml: no such manifest"),
@@ -74,16 +76,16 @@ def test_run_starts_qemu_as_documented(place):
     for words in ("<-machine>\n<virt>", "<-smp>\n<4>", "<-m>\n<1G>", "<-bios>\n<none>", "signal=off"):
         assert words in out
     assert "/qemu-system-riscv64>" in out and "/build/rv64/diosix.elf>" in out
-    assert "<isolation=auto console=attach:first>" in out
+    assert "<isolation=auto log=info console=attach:first>" in out
     assert "<-cpu>" not in out
 
 
 def test_run_passes_options_on(place):
-    options = ["--harts=8", "--memory", "512M", "--isolation=pmp", "--cpu", "rv64,h=false", "--machine=virt,aia=none"]
+    options = ["--harts=8", "--memory", "512M", "--isolation=pmp", "--log=debug", "--cpu", "rv64,h=false", "--machine=virt,aia=none"]
     out = dio(place, "run", *options, "--qemu-args", "-global 'a=b c' -S", "m.yaml").stdout
     for words in ("<8>", "<512M>", "<rv64,h=false>", "<virt,aia=none>", "<-global>\n<a=b c>\n<-S>"):
         assert words in out
-    assert "<isolation=pmp console=attach:first>" in out
+    assert "<isolation=pmp log=debug console=attach:first>" in out
 
 
 def test_run_rv32(place):
