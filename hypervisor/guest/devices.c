@@ -111,7 +111,8 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause)
         // What faults on the second look was changed by the guest meanwhile: it runs into that itself.
         return reflect(v, &fetch);
     }
-    if (a.is_float || a.is_store != (f.cause == CAUSE_STORE_ACCESS))
+    // Registers are accessed by integers, whole and aligned; anything else the bus would refuse.
+    if (a.is_float || a.is_store != (f.cause == CAUSE_STORE_ACCESS) || where.value & (a.bytes - 1))
         return reflect(v, &f);
     if (a.is_store)
         value = v->context.x[a.reg];
