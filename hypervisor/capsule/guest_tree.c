@@ -11,8 +11,6 @@ enum { IRQ_S_EXTERNAL = 9 };
 enum { UART_CLOCK_HZ = 3686400 };
 enum { FINISHER_POWEROFF = 0x5555, FINISHER_REBOOT = 0x7777 };
 
-static const char soc_uart[] = "/soc/serial@10000000";
-
 // The tree under construction. After the first error nothing more is written.
 struct builder {
     const struct guest_tree *tree;
@@ -33,20 +31,25 @@ static void node_end(struct builder *b)
         b->error = fdt_end_node(b->fdt);
 }
 
-// "name@1000"
+// Appends "@1000", the address in hexadecimal.
+static void address_append(char *text, uint64_t address)
+{
+    char digits[17];
+    size_t first = sizeof(digits) - 1;
+    digits[first] = 0;
+    do {
+        digits[--first] = "0123456789abcdef"[address & 15];
+        address >>= 4;
+    } while (address);
+    strcat(text, "@");
+    strcat(text, digits + first);
+}
+
 static void node_begin_at(struct builder *b, const char *name, uint64_t address)
 {
-    static const char digits[] = "0123456789abcdef";
     char text[40];
-    size_t length = strlen(name);
-    memcpy(text, name, length);
-    text[length++] = '@';
-    int shift = 60;
-    while (shift && !(address >> shift))
-        shift -= 4;
-    for (; shift >= 0; shift -= 4)
-        text[length++] = digits[address >> shift & 15];
-    text[length] = 0;
+    strcpy(text, name);
+    address_append(text, address);
     node_begin(b, text);
 }
 
@@ -70,6 +73,14 @@ static void cell_put(struct builder *b, const char *name, uint32_t value)
 static void string_put(struct builder *b, const char *name, const char *text)
 {
     data_put(b, name, text, strlen(text) + 1);
+}
+
+// The UART's path: what consoles go by.
+static void uart_path_put(struct builder *b, const char *name)
+{
+    char path[40] = "/soc/serial";
+    address_append(path, b->tree->uart.value);
+    string_put(b, name, path);
 }
 
 // Room for `size` bytes, to be filled at once; null after an error.
@@ -125,7 +136,7 @@ static void chosen_put(struct builder *b)
     if (t->bootargs && *t->bootargs)
         string_put(b, "bootargs", t->bootargs);
     if (t->uart.value)
-        string_put(b, "stdout-path", soc_uart);
+        uart_path_put(b, "stdout-path");
     if (t->initrd_end.value > t->initrd_start.value) {
         uint32_t start[] = {(uint32_t)(t->initrd_start.value >> 32), (uint32_t)t->initrd_start.value};
         uint32_t end[] = {(uint32_t)(t->initrd_end.value >> 32), (uint32_t)t->initrd_end.value};
@@ -141,7 +152,7 @@ static void aliases_put(struct builder *b)
     if (!b->tree->uart.value)
         return;
     node_begin(b, "aliases");
-    string_put(b, "serial0", soc_uart);
+    uart_path_put(b, "serial0");
     node_end(b);
 }
 
