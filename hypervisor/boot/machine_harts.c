@@ -177,6 +177,8 @@ enum status harts_finish(struct discovery *d)
     const char *lacks = harts_filter(d);
     if (!m->hart_count)
         return discovery_fail(d, "/cpus", lacks);
+    if (!m->clint.mtime)
+        return discovery_fail(d, "/cpus", "the timer (CLINT, or ACLINT MTIMER) has no mtime register");
     if (!m->timebase_hz)
         return discovery_fail(d, "/cpus", "no timebase-frequency");
     if (!m->cbom_size)

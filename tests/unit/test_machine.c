@@ -588,6 +588,14 @@ static void timer_whose_registers_end_early(void **state)
     assert_noted("/cpus", "no timer");
 }
 
+static void timer_without_time(void **state)
+{
+    (void)state;
+    assert_refused(discover_timer("clint@2000000 { compatible = \"riscv,clint0\"; reg = <0 0x2000000 0 0xbff8>; "
+                                  "interrupts-extended = <1 3 1 7 2 3 2 7>; };"),
+                   "/cpus", "mtime");
+}
+
 static void timer_out_of_reach(void **state)
 {
     (void)state;
@@ -903,6 +911,7 @@ int main(void)
         TEST(harts_that_the_timer_does_not_know),
         TEST(timer_with_one_register_range),
         TEST(timer_whose_registers_end_early),
+        TEST(timer_without_time),
         TEST(timer_out_of_reach),
         TEST(first_uart_counts_without_stdout),
         TEST(stdout_chooses_the_uart),
