@@ -22,6 +22,7 @@ struct stream console_dio = {
     .name = "dio",
     .ring = dio_ring,
     .size = DIO_RING,
+    .mask = DIO_RING - 1,
     .limit = DIO_RING,
     .link = {&console.streams, &console.streams},
 };
@@ -30,6 +31,7 @@ struct stream console_urgent = {
     .name = "dio",
     .ring = urgent_ring,
     .size = URGENT_RING,
+    .mask = URGENT_RING - 1,
     .limit = URGENT_RING,
 };
 
@@ -37,6 +39,9 @@ struct console console = {
     .streams = {&console_dio.link, &console_dio.link},
     .turn = &console.streams,
 };
+
+struct stream *_Atomic console_events;
+_Atomic bool console_timed;
 
 void console_init(const char *attach, uint32_t timebase_hz)
 {
@@ -58,7 +63,7 @@ void console_start(bool interrupts)
         uart_interrupts_on();
     } else {
         console.deadline = clint_now();
-        console.timed = true;
+        console_timed = true;
     }
     pump_interrupt_update(true);
     console_release();
@@ -99,7 +104,7 @@ static void drain(struct stream *s)
 
 static void event_cancel(struct stream *s)
 {
-    struct stream *before = NULL, *e = console.events;
+    struct stream *before = NULL, *e = console_events;
     if (!s->event)
         return;
     for (; e != s; e = e->next_event)
@@ -107,7 +112,7 @@ static void event_cancel(struct stream *s)
     if (before)
         before->next_event = s->next_event;
     else
-        atomic_store_explicit(&console.events, s->next_event, memory_order_relaxed);
+        atomic_store_explicit(&console_events, s->next_event, memory_order_relaxed);
     if (console.events_last == s)
         console.events_last = before;
     s->event = false;
@@ -164,12 +169,10 @@ void console_interrupt(void)
     console_release();
 }
 
-struct stream *console_next_event(void)
+struct stream *console_event_take(void)
 {
-    if (likely(!atomic_load_explicit(&console.events, memory_order_relaxed)))
-        return NULL;
     console_acquire();
-    struct stream *s = console.events;
+    struct stream *s = console_events;
     if (s)
         event_cancel(s);
     pump_interrupt_update(true);
@@ -178,12 +181,10 @@ struct stream *console_next_event(void)
 }
 
 // The deadline is 64 bits wide and so not read without the lock.
-uint64_t console_deadline(void)
+uint64_t console_deadline_read(void)
 {
-    if (likely(!console.timed))
-        return UINT64_MAX;
     console_acquire();
-    uint64_t deadline = console.timed ? console.deadline : UINT64_MAX;
+    uint64_t deadline = console_timed ? console.deadline : UINT64_MAX;
     console_release();
     return deadline;
 }
@@ -191,16 +192,16 @@ uint64_t console_deadline(void)
 // Lines that have waited long enough are shown; the first of the others gives the new deadline.
 static void deadlines_pass(uint64_t now)
 {
-    console.timed = console.drain == DRAIN_POLL;
-    console.deadline = console.timed ? now + console.poll_period : UINT64_MAX;
+    console_timed = console.drain == DRAIN_POLL;
+    console.deadline = console_timed ? now + console.poll_period : UINT64_MAX;
     for (struct list *link = console.streams.next; link != &console.streams; link = link->next) {
         struct stream *s = container_of(link, struct stream, link);
         if (!s->partial)
             continue;
         if (s->partial_at <= now) {
             s->flush = true;
-        } else if (!console.timed || s->partial_at < console.deadline) {
-            console.timed = true;
+        } else if (!console_timed || s->partial_at < console.deadline) {
+            console_timed = true;
             console.deadline = s->partial_at;
         }
     }
@@ -209,7 +210,7 @@ static void deadlines_pass(uint64_t now)
 void console_poll(uint64_t now)
 {
     console_acquire();
-    if (console.timed && console.deadline <= now) {
+    if (console_timed && console.deadline <= now) {
         if (console.drain == DRAIN_POLL)
             input_take();
         deadlines_pass(now);
@@ -237,10 +238,10 @@ void console_flush(void)
 // The hypervisor's own words -----------------------------------------------------------------------
 
 // For a lock that its holder may never let go because it has crashed.
-static bool lock_with_patience(struct lock *l)
+static bool latch_with_patience(struct latch *l)
 {
     for (unsigned patience = PATIENCE; patience; patience--)
-        if (lock_try(l))
+        if (latch_try(l))
             return true;
     return false;
 }
@@ -258,13 +259,13 @@ void console_say(const char *line, size_t length, bool urgent)
 {
     struct stream *s = urgent && !stream_watched(&console_dio) ? &console_urgent : &console_dio;
 
-    if (!lock_with_patience(&s->lock)) {
+    if (!latch_with_patience(&s->lock)) {
         console_raw(line, length);
         return;
     }
     put_line(s, line, length);
     bool watched = stream_watched(s);
-    lock_release(&s->lock);
+    latch_release(&s->lock);
     if (watched)
         console_push(s);
 }
@@ -295,14 +296,14 @@ static void raw_rest(struct stream *s)
     if (unshown > s->size)
         unshown = s->size;
     for (uint32_t at = head - unshown; at != head; at++)
-        console_raw((const char *)&s->ring[at & (s->size - 1)], 1);
+        console_raw((const char *)&s->ring[at & s->mask], 1);
     s->shown = head;
 }
 
 void console_seize(void)
 {
-    bool locked = lock_with_patience(&console.lock);
-    (void)locked; // with or without: nobody else is worth waiting for now, and we never let go
+    bool latched = latch_with_patience(&console.lock);
+    (void)latched; // or not: nobody else is worth waiting for now, and we never let go
     console_raw("\n", 1);
     raw_rest(&console_dio);
     raw_rest(&console_urgent);

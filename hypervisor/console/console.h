@@ -34,19 +34,30 @@ void console_remove(struct stream *s);
 // The port's interrupt. Any hart. Call console_next_event() afterwards until it says NULL.
 void console_interrupt(void);
 
+extern struct stream *_Atomic console_events;
+extern _Atomic bool console_timed;
+struct stream *console_event_take(void);
+uint64_t console_deadline_read(void);
+
 // Takes out a stream that has got input or room again, NULL if there is none: its UART model wants to
 // know. It is the caller's matter that the stream is not removed meanwhile.
-struct stream *console_next_event(void);
+static inline struct stream *console_next_event(void)
+{
+    return unlikely(atomic_load_explicit(&console_events, memory_order_relaxed)) ? console_event_take() : NULL;
+}
 
 // When console_poll() wants to be called, UINT64_MAX if not at all. Look at it after each exit that
 // wrote to a stream; any hart may call console_poll(), then console_next_event().
-uint64_t console_deadline(void);
+static inline uint64_t console_deadline(void)
+{
+    return unlikely(atomic_load_explicit(&console_timed, memory_order_relaxed)) ? console_deadline_read() : UINT64_MAX;
+}
 void console_poll(uint64_t now);
 
 // Waits until everything watched is out of the port's hands: before the machine is switched off.
 void console_flush(void);
 
-// Called by stream_write() when a watched stream has something new.
+// Called when a watched stream has something new.
 void console_push(struct stream *s);
 
 // One line of the hypervisor for the person at the terminal, shown in either view: a capsule has

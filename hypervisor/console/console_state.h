@@ -22,7 +22,7 @@ enum {
 };
 
 struct console {
-    struct lock lock;
+    struct latch lock;
     _Atomic uint32_t note; // 1: somebody who did not get the lock has left something to show
 
     struct list streams;     // the hypervisor's own first, then in the order they were added
@@ -36,6 +36,7 @@ struct console {
     bool scan;         // any stream may have something to show
     bool blocked;      // the port has no room, or we have done enough for this time
     bool tx_interrupt; // as told to the port
+    bool midline;      // the cursor is not at the left edge
     unsigned budget;   // bytes that the port surely takes
     unsigned loads;    // times that the budget may still be renewed under this hold of the lock
 
@@ -43,8 +44,7 @@ struct console {
     char gone[CAPSULE_NAME_SIZE];
     struct stream *full;
 
-    struct stream *_Atomic events; // first in, first out
-    struct stream *events_last;
+    struct stream *events_last; // console_events is the first
 
     char wanted[CAPSULE_NAME_SIZE]; // attach to this one once it is added
     bool waiting;                   // for it
@@ -52,8 +52,7 @@ struct console {
 
     uint64_t hold;        // ticks that a line without end waits
     uint64_t poll_period; // ticks between polls where there is no interrupt
-    uint64_t deadline;    // of the first such line, or of the next poll
-    _Atomic bool timed;   // there is a deadline
+    uint64_t deadline;    // of the first such line, or of the next poll, if console_timed
 };
 
 extern struct console console;

@@ -1,5 +1,4 @@
-// Moving bytes: from streams to the port, line by line or as they come. The life of a byte that a
-// guest prints in the attached view is stream_write(), console_push(), send(), uart_tx().
+// Moving bytes: from streams to the port, line by line or as they come.
 #include "pump.h"
 
 #include "clint.h"
@@ -57,7 +56,7 @@ static inline void port_send(uint8_t byte)
 // With events waiting, the interrupt calls a hart that will take them.
 void pump_interrupt_update(bool for_events)
 {
-    bool on = console.drain == DRAIN_INTERRUPT && (console.blocked || (for_events && console.events));
+    bool on = console.drain == DRAIN_INTERRUPT && (console.blocked || (for_events && console_events));
     if (on == console.tx_interrupt)
         return;
     console.tx_interrupt = on;
@@ -72,10 +71,10 @@ void pump_event(struct stream *s)
         return;
     s->event = true;
     s->next_event = NULL;
-    if (console.events)
+    if (console_events)
         console.events_last->next_event = s;
     else
-        atomic_store_explicit(&console.events, s, memory_order_relaxed);
+        atomic_store_explicit(&console_events, s, memory_order_relaxed);
     console.events_last = s;
 }
 
@@ -109,12 +108,12 @@ static inline void shown_set(struct stream *s, uint32_t shown)
 static inline void send(struct stream *s)
 {
     uint32_t head = atomic_load_explicit(&s->head, memory_order_acquire);
-    uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed), mask = s->size - 1;
+    uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed);
 
     while (shown != head && port_room()) {
-        uint8_t byte = s->ring[shown++ & mask];
+        uint8_t byte = s->ring[shown++ & s->mask];
         port_send(byte);
-        screen.midline = byte != '\n';
+        console.midline = byte != '\n';
     }
     shown_set(s, shown);
 }
@@ -133,20 +132,20 @@ static bool out_send(void)
 
 static void deadline_set(uint64_t when)
 {
-    if (console.timed && console.deadline <= when)
+    if (console_timed && console.deadline <= when)
         return;
     console.deadline = when;
-    console.timed = true;
+    console_timed = true;
 }
 
 // Searches on for the end of the stream's line; true if there is one, or the line is too long.
 static bool line_scan(struct stream *s)
 {
     uint32_t head = atomic_load_explicit(&s->head, memory_order_acquire);
-    uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed), mask = s->size - 1;
+    uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed);
 
     while (s->scanned != head && s->scanned - shown < PIECE_MAX)
-        if (s->ring[s->scanned++ & mask] == '\n')
+        if (s->ring[s->scanned++ & s->mask] == '\n')
             return true;
     return s->scanned - shown >= PIECE_MAX;
 }
@@ -174,7 +173,7 @@ static void line_move(void)
     struct stream *s = console.current;
     uint32_t shown = s->shown;
     while (shown != console.current_end && screen_has_room())
-        screen_byte(s, s->ring[shown++ & (s->size - 1)]);
+        screen_byte(s, s->ring[shown++ & s->mask]);
     shown_set(s, shown);
     if (shown == console.current_end)
         console.current = NULL;
@@ -250,18 +249,18 @@ static inline bool note_take(void)
 // Either we get the lock, or its holder finds the note after letting go.
 static inline bool acquire_or_leave_note(void)
 {
-    if (likely(lock_try(&console.lock)))
+    if (likely(latch_try(&console.lock)))
         return true;
     atomic_store_explicit(&console.note, 1, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
-    return lock_try(&console.lock);
+    return latch_try(&console.lock);
 }
 
 static inline bool release_unless_noted(void)
 {
-    lock_release(&console.lock);
+    latch_release(&console.lock);
     atomic_thread_fence(memory_order_seq_cst);
-    return likely(!atomic_load_explicit(&console.note, memory_order_relaxed)) || !lock_try(&console.lock);
+    return likely(!atomic_load_explicit(&console.note, memory_order_relaxed)) || !latch_try(&console.lock);
 }
 
 // Shows what others left a note about, in turns that end: if they go on without end, the interrupt
@@ -275,7 +274,7 @@ static void release_noted(void)
             console.blocked = console.scan = true;
             console.fast = NULL;
             pump_interrupt_update(true);
-            lock_release(&console.lock);
+            latch_release(&console.lock);
             return;
         }
         pump_interrupt_update(true);
@@ -284,7 +283,7 @@ static void release_noted(void)
 
 void console_acquire(void)
 {
-    lock_acquire(&console.lock);
+    latch_acquire(&console.lock);
 }
 
 void console_release(void)
@@ -321,8 +320,12 @@ static void __attribute__((noinline)) push_blocked(void)
 
 void console_push(struct stream *s)
 {
-    if (unlikely(!acquire_or_leave_note()))
-        return;
+    if (likely(acquire_or_leave_note()))
+        pump_push(s);
+}
+
+void pump_push(struct stream *s)
+{
     if (likely(console.fast == s && !atomic_load_explicit(&console.note, memory_order_relaxed))) {
         console.loads = LOADS_MAX;
         send(s);

@@ -8,6 +8,9 @@ void console_acquire(void);
 // Shows what others left a note about meanwhile.
 void console_release(void);
 
+// console_push() for who holds the lock; lets go of it.
+void pump_push(struct stream *s);
+
 // Moves what all streams have to show, as far as the port takes it.
 void pump_all(void);
 

@@ -1,5 +1,7 @@
 #include "screen.h"
 
+#include "console_state.h"
+
 struct screen screen;
 
 static void out(char c)
@@ -38,9 +40,9 @@ static void line_break(void)
     if (screen.line)
         screen.line->cut = true;
     screen.line = NULL;
-    if (screen.midline)
+    if (console.midline)
         screen_text("\r\n");
-    screen.midline = false;
+    console.midline = false;
 }
 
 void screen_line_begin(void)
@@ -74,7 +76,7 @@ static void line_open(struct stream *s)
         screen_dropped(s);
     prefix(s);
     screen.line = s;
-    screen.midline = true;
+    console.midline = true;
     s->column = 0;
     s->cut = false;
     s->carriage = false;
@@ -93,7 +95,7 @@ static void line_close(struct stream *s)
     }
     screen_text("\r\n");
     screen.line = NULL;
-    screen.midline = false;
+    console.midline = false;
 }
 
 // A lone carriage return would let the line write over its prefix.

@@ -12,7 +12,6 @@ struct screen {
     uint8_t out[1024];
     uint32_t length, sent;
     struct stream *line; // whose unfinished line the cursor is on, in the interleaved view
-    bool midline;        // the cursor is not at the left edge
 };
 
 extern struct screen screen;

@@ -4,6 +4,8 @@
 
 #include "console.h"
 #include "log.h"
+#include "pump.h"
+#include "uart.h"
 
 // How far back a line's beginning is looked for: prompts are short.
 #define REWIND_MAX 256u
@@ -15,6 +17,7 @@ void stream_init(struct stream *s, const char *name, uint8_t *ring, size_t ring_
     s->name = name;
     s->ring = ring;
     s->size = (uint32_t)ring_size;
+    s->mask = ring_size - 1;
     atomic_init(&s->limit, s->size + 1);
     list_init(&s->link);
     memset(ring + ring_size - REWIND_MAX, 0, REWIND_MAX); // stream_rewind() stops at the stream's beginning
@@ -22,9 +25,9 @@ void stream_init(struct stream *s, const char *name, uint8_t *ring, size_t ring_
 
 static void stream_copy(struct stream *s, const uint8_t *bytes, size_t count)
 {
-    uint32_t head = atomic_load_explicit(&s->head, memory_order_relaxed), mask = s->size - 1;
+    uint32_t head = atomic_load_explicit(&s->head, memory_order_relaxed);
     for (size_t i = 0; i < count; i++)
-        s->ring[head++ & mask] = bytes[i];
+        s->ring[head++ & s->mask] = bytes[i];
     atomic_store_explicit(&s->head, head, memory_order_release);
 }
 
@@ -55,15 +58,56 @@ size_t stream_put(struct stream *s, const uint8_t *bytes, size_t count)
     return count;
 }
 
-size_t stream_write(struct stream *s, const uint8_t *bytes, size_t count)
+// The byte that was put at `head` of a watched stream goes straight to the port if that is all there
+// is to do; if not, the pump does it.
+static void push_byte(struct stream *s, uint32_t head, uint8_t byte)
 {
-    lock_acquire(&s->lock);
+    if (unlikely(!latch_try(&console.lock))) {
+        console_push(s);
+        return;
+    }
+    if (unlikely(console.fast != s || !console.budget ||
+                 atomic_load_explicit(&s->shown, memory_order_relaxed) != head)) {
+        pump_push(s);
+        return;
+    }
+    console.budget--;
+    console.midline = byte != '\n';
+    atomic_store_explicit(&s->shown, head + 1, memory_order_relaxed);
+    uart_tx(byte);
+    latch_release(&console.lock);
+    atomic_thread_fence(memory_order_seq_cst); // as in console_release() and pump_starved()
+    if (unlikely(atomic_load_explicit(&console.note, memory_order_relaxed) |
+                 atomic_load_explicit(&s->starved, memory_order_relaxed)))
+        console_push(s);
+}
+
+// All but the fast path. Lets go of the stream's lock.
+static size_t __attribute__((noinline)) write_locked(struct stream *s, const uint8_t *bytes, size_t count)
+{
     size_t taken = stream_put(s, bytes, count);
     bool watched = stream_watched(s);
-    lock_release(&s->lock);
+    latch_release(&s->lock);
     if (watched)
         console_push(s);
     return taken;
+}
+
+// The fast path: one byte into a watched stream that has room.
+size_t stream_write(struct stream *s, const uint8_t *bytes, size_t count)
+{
+    latch_acquire(&s->lock);
+    uint32_t head = atomic_load_explicit(&s->head, memory_order_relaxed), size = s->size;
+    uint32_t unshown = head - atomic_load_explicit(&s->shown, memory_order_acquire);
+    if (unlikely(count != 1 || unshown >= size || atomic_load_explicit(&s->limit, memory_order_relaxed) != size))
+        return write_locked(s, bytes, count);
+
+    uint8_t byte = *bytes;
+    s->ring[(size_t)(int32_t)head & s->mask] = byte; // the sign is masked out, and costs nothing
+    atomic_store_explicit(&s->head, head + 1, memory_order_release);
+    latch_release(&s->lock);
+    push_byte(s, head, byte);
+    return 1;
 }
 
 // The fence pairs with pump_starved()'s: either this sees the room that was made meanwhile, or the
@@ -82,13 +126,13 @@ int stream_read(struct stream *s)
     int byte = -1;
     if (!stream_has_input(s))
         return byte;
-    lock_acquire(&s->lock);
+    latch_acquire(&s->lock);
     uint32_t tail = atomic_load_explicit(&s->input_tail, memory_order_relaxed);
     if (tail != atomic_load_explicit(&s->input_head, memory_order_acquire)) {
         byte = s->input[tail % STREAM_INPUT_SIZE];
         atomic_store_explicit(&s->input_tail, tail + 1, memory_order_release);
     }
-    lock_release(&s->lock);
+    latch_release(&s->lock);
     return byte;
 }
 
@@ -104,9 +148,9 @@ bool stream_feed(struct stream *s, uint8_t byte)
 
 void stream_watch(struct stream *s, bool watched)
 {
-    lock_acquire(&s->lock);
+    latch_acquire(&s->lock);
     atomic_store_explicit(&s->limit, watched ? s->size : s->size + 1, memory_order_relaxed);
-    lock_release(&s->lock);
+    latch_release(&s->lock);
     s->scanned = s->shown;
     s->partial = s->flush = s->cut = s->carriage = false;
     s->filter = FILTER_TEXT;
@@ -115,15 +159,15 @@ void stream_watch(struct stream *s, bool watched)
 
 void stream_rewind(struct stream *s)
 {
-    lock_acquire(&s->lock);
+    latch_acquire(&s->lock);
     uint32_t shown = s->shown, kept = s->size - (s->head - shown), back = 0;
     while (back < kept && back < REWIND_MAX) {
-        uint8_t byte = s->ring[(shown - back - 1) & (s->size - 1)];
+        uint8_t byte = s->ring[(shown - back - 1) & s->mask];
         if (byte == '\n' || byte == 0)
             break;
         back++;
     }
     if (back < kept && back < REWIND_MAX)
         atomic_store_explicit(&s->shown, shown - back, memory_order_relaxed);
-    lock_release(&s->lock);
+    latch_release(&s->lock);
 }

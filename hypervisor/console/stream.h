@@ -19,8 +19,8 @@
 
 #include <stdatomic.h>
 
+#include "latch.h"
 #include "list.h"
-#include "lock.h"
 #include "types.h"
 
 #define STREAM_INPUT_SIZE 256u
@@ -29,11 +29,12 @@
 enum stream_filter { FILTER_TEXT, FILTER_ESCAPE, FILTER_SEQUENCE, FILTER_STRING };
 
 struct stream {
-    const char *name;
-    uint8_t *ring;
+    struct latch lock;
     uint32_t size; // a power of two
+    size_t mask;   // size - 1
+    uint8_t *ring;
+    const char *name;
 
-    struct lock lock;
     _Atomic uint32_t head;
     _Atomic uint32_t shown;
     _Atomic uint32_t limit;   // there is room while head - shown < limit; above size while not watched

@@ -35,6 +35,7 @@
 
 static struct uart_config uart;
 static bool rx_on;
+static bool byte_wide; // a 16550 whose registers are bytes, and so whose data register is at `base`
 
 static uint32_t reg_read(uint32_t reg)
 {
@@ -88,6 +89,7 @@ static void sifive_init(void)
 void uart_init(const struct uart_config *config)
 {
     uart = *config;
+    byte_wide = uart.kind == UART_16550 && uart.reg_io_width <= 1;
     if (uart.kind == UART_16550)
         ns16550_init();
     else if (uart.kind == UART_SIFIVE)
@@ -107,12 +109,20 @@ bool uart_tx_ready(void)
     return uart.kind == UART_SIFIVE && !(mmio_read32(uart.base + SIFIVE_TXDATA) & SIFIVE_FLAG);
 }
 
-void uart_tx(uint8_t byte)
+static void tx_other(uint8_t byte)
 {
-    if (likely(uart.kind == UART_16550))
+    if (uart.kind == UART_16550)
         reg_write(REG_DATA, byte);
     else if (uart.kind == UART_SIFIVE)
         mmio_write32(uart.base + SIFIVE_TXDATA, byte);
+}
+
+void uart_tx(uint8_t byte)
+{
+    if (likely(byte_wide))
+        mmio_write8(uart.base + REG_DATA, byte);
+    else
+        tx_other(byte);
 }
 
 static int sifive_rx(void)
