@@ -1,7 +1,7 @@
 #include "power.h"
 
-#include "log.h"
 #include "io.h"
+#include "log.h"
 
 // SiFive's test finisher, as QEMU has it: the code in the upper half becomes QEMU's exit status.
 #define FINISHER_FAIL 0x3333u
@@ -31,8 +31,6 @@ static uint32_t action_read(const struct power_action *a)
 static void action_do(const struct power_action *a)
 {
     uint32_t value = a->value;
-    if (!a->address)
-        return;
     if (a->mask)
         value = (value & a->mask) | (action_read(a) & ~a->mask);
     if (a->io_width == 1)
@@ -43,10 +41,23 @@ static void action_do(const struct power_action *a)
         mmio_write32(a->address, value);
 }
 
-// A machine takes a moment to go; only one that stays is told about.
-static _Noreturn void park(const char *what)
+// A machine takes a moment to go, and must not be told something else meanwhile: QEMU's exit status
+// would be that of the last word.
+static void wait_for_the_end(void)
 {
     for (volatile unsigned i = 0; i < 1u << 24; i++) {
+    }
+}
+
+static _Noreturn void end(uint32_t finisher_code, const struct power_action *action, const char *what)
+{
+    if (power.finisher) {
+        mmio_write32(power.finisher, finisher_code);
+        wait_for_the_end();
+    }
+    if (action->address) {
+        action_do(action);
+        wait_for_the_end();
     }
     log_error("this machine cannot be %s by software: its harts are parked", what);
     for (;;)
@@ -55,16 +66,10 @@ static _Noreturn void park(const char *what)
 
 _Noreturn void power_off(bool success)
 {
-    if (power.finisher)
-        mmio_write32(power.finisher, success ? FINISHER_PASS : FINISHER_FAIL | FAIL_CODE);
-    action_do(&power.poweroff);
-    park("switched off");
+    end(success ? FINISHER_PASS : FINISHER_FAIL | FAIL_CODE, &power.poweroff, "switched off");
 }
 
 _Noreturn void power_reboot(void)
 {
-    if (power.finisher)
-        mmio_write32(power.finisher, FINISHER_RESET);
-    action_do(&power.reboot);
-    park("reset");
+    end(FINISHER_RESET, &power.reboot, "reset");
 }
