@@ -13,7 +13,7 @@
 
 #define IER_RX 0x01u
 #define IER_TX 0x02u
-#define FCR_ON 0x07u // FIFOs on and empty, an interrupt from the first byte on
+#define FCR_ON 0x01u // FIFOs on, an interrupt from the first byte on; what is in them stays
 #define LCR_8N1 0x03u
 #define LCR_DLAB 0x80u
 #define MCR_ON 0x0bu // DTR, RTS, OUT2: some boards gate the interrupt with it
