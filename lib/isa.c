@@ -2,123 +2,81 @@
 
 #include <string.h>
 
-struct extension {
-    uint8_t rule;
+// The table as bytes, one name after the other, without padding or pointers: a head, then the name's
+// letters. The head is the rule in the upper four bits and the name's length in the lower four.
+#define ISA_ENTRY_TYPE(constant, name, rule)                                                                           \
+    struct {                                                                                                           \
+        uint8_t head;                                                                                                  \
+        char letters[sizeof(name) - 1];                                                                                \
+    } constant;
+#define ISA_ENTRY(constant, name, rule) {ISA_##rule << 4 | (sizeof(name) - 1), name},
+static const struct {
+    ISA_TABLE(ISA_ENTRY_TYPE)
+} entries = {ISA_TABLE(ISA_ENTRY)};
+#undef ISA_ENTRY_TYPE
+#undef ISA_ENTRY
+
+struct entry {
+    const char *name;
     uint8_t length;
-    char name[12]; // without its zero if it is that long
+    uint8_t rule;
 };
 
-#define ISA_EXTENSION(constant, name, rule) {ISA_##rule, sizeof(name) - 1, name},
-static const struct extension extensions[ISA_COUNT] = {ISA_TABLE(ISA_EXTENSION)};
-#undef ISA_EXTENSION
-
-// What stands for several.
-struct bundle_name {
-    char letter;
-    uint8_t parts[7];
-    uint8_t count;
-};
-
-static const struct bundle_name bundle_names[] = {
-    {'g', {ISA_I, ISA_M, ISA_A, ISA_F, ISA_D, ISA_ZICSR, ISA_ZIFENCEI}, 7},
-    {'b', {ISA_ZBA, ISA_ZBB, ISA_ZBS}, 3},
-};
-
-static bool bundle_add(struct isa *isa, char letter)
+// Takes the entry at `*at` and goes on to the next.
+static struct entry entry_next(const char **at)
 {
-    for (size_t i = 0; i < array_length(bundle_names); i++) {
-        if (bundle_names[i].letter != letter)
-            continue;
-        for (unsigned part = 0; part < bundle_names[i].count; part++)
-            isa_add(isa, (enum isa_extension)bundle_names[i].parts[part]);
-        return true;
-    }
-    return false;
+    uint8_t head = (uint8_t) * *at;
+    struct entry entry = {*at + 1, head & 15, head >> 4};
+    *at += 1 + entry.length;
+    return entry;
 }
 
-// Names mostly come in the table's order: each search starts where the last one ended.
-static void name_add(struct isa *isa, const char *name, size_t length, unsigned *hint)
+static void name_add(struct isa *isa, const char *name, size_t length)
 {
-    if (length == 1 && bundle_add(isa, *name))
-        return;
-    for (unsigned tried = 0, i = *hint; tried < ISA_COUNT; tried++, i++) {
-        if (i >= ISA_COUNT)
-            i = 0;
-        if (extensions[i].length != length || memcmp(extensions[i].name, name, length))
-            continue;
-        isa_add(isa, (enum isa_extension)i);
-        *hint = i + 1;
-        return;
+    const char *at = (const char *)&entries;
+    for (unsigned i = 0; i < ISA_COUNT; i++) {
+        struct entry entry = entry_next(&at);
+        if (entry.length == length && !memcmp(entry.name, name, length))
+            isa_add(isa, (enum isa_extension)i);
     }
 }
 
-// "rv32" or "rv64".
+// "rv32i" or "rv64i".
 static bool base_parse(const char *text, struct isa *isa)
 {
     memset(isa, 0, sizeof(*isa));
-    if (!memcmp(text, "rv32", 4))
+    if (!memcmp(text, "rv32i", 5))
         isa->xlen = 32;
-    else if (!memcmp(text, "rv64", 4))
+    else if (!memcmp(text, "rv64i", 5))
         isa->xlen = 64;
+    isa_add(isa, ISA_I);
     return isa->xlen != 0;
 }
 
-static bool is_digit(char c)
+static void implied_add(struct isa *isa)
 {
-    return c >= '0' && c <= '9';
+    if (!isa_has(isa, ISA_B))
+        return;
+    isa_add(isa, ISA_ZBA);
+    isa_add(isa, ISA_ZBB);
+    isa_add(isa, ISA_ZBS);
 }
 
-// Versions: "2", "2p1". Answers where they end.
-static size_t version_skip(const char *text, size_t at, size_t length)
-{
-    while (at < length && is_digit(text[at]))
-        at++;
-    if (at + 1 < length && text[at] == 'p' && is_digit(text[at + 1]))
-        for (at++; at < length && is_digit(text[at]); at++) {
-        }
-    return at;
-}
-
-// The length of a long name without the version at its end ("svinval1p0"). Versions without a 'p' can't
-// be told from names that end in a digit, and nobody writes them.
-static size_t version_trim(const char *name, size_t length)
-{
-    size_t end = length;
-    while (end && is_digit(name[end - 1]))
-        end--;
-    if (end == length || end < 2 || name[end - 1] != 'p' || !is_digit(name[end - 2]))
-        return length;
-    end--;
-    while (end && is_digit(name[end - 1]))
-        end--;
-    return end;
-}
-
-static bool is_multi_letter(char c)
-{
-    return c == 'z' || c == 's' || c == 'x';
-}
-
+// Versions, which nobody writes any more: digits and a 'p' after a single letter are unknown names of
+// their own and so passed over; a long name with one is unknown.
 enum status isa_parse_string(const char *text, size_t length, struct isa *isa)
 {
-    const char *end = memchr(text, 0, length);
-    length = end ? (size_t)(end - text) : length;
-    if (length < 5 || !base_parse(text, isa) || (text[4] != 'i' && text[4] != 'g'))
+    length = strnlen(text, length);
+    if (length < 5 || !base_parse(text, isa))
         return STATUS_INVALID;
-    unsigned hint = 0;
-    for (size_t at = 4; at < length;) {
-        size_t start = at;
-        if (text[at] == '_') {
-            at++;
-        } else if (is_multi_letter(text[at])) {
-            while (at < length && text[at] != '_')
+    for (const char *at = text + 5, *end = text + length; at < end;) {
+        const char *start = at++;
+        if (*start == 'z' || *start == 's' || *start == 'x')
+            while (at < end && *at != '_')
                 at++;
-            name_add(isa, text + start, version_trim(text + start, at - start), &hint);
-        } else {
-            name_add(isa, text + start, 1, &hint);
-            at = version_skip(text, at + 1, length);
-        }
+        name_add(isa, start, (size_t)(at - start));
     }
+    implied_add(isa);
     // They were part of I when this form was made, and S-mode can't be without.
     isa_add(isa, ISA_ZICSR);
     isa_add(isa, ISA_ZIFENCEI);
@@ -128,18 +86,15 @@ enum status isa_parse_string(const char *text, size_t length, struct isa *isa)
 
 enum status isa_parse_list(const char *base, const char *list, size_t length, struct isa *isa)
 {
-    if (strlen(base) != 5 || !base_parse(base, isa) || base[4] != 'i')
+    if (strlen(base) != 5 || !base_parse(base, isa))
         return STATUS_INVALID;
-    unsigned hint = 0;
-    isa_add(isa, ISA_I);
-    while (length) {
-        const char *end = memchr(list, 0, length);
-        if (!end)
-            return STATUS_INVALID;
-        name_add(isa, list, (size_t)(end - list), &hint);
-        length -= (size_t)(end + 1 - list);
-        list = end + 1;
+    for (size_t name; length; list += name + 1, length -= name + 1) {
+        name = strnlen(list, length);
+        if (name == length)
+            return STATUS_INVALID; // the last one has no end
+        name_add(isa, list, name);
     }
+    implied_add(isa);
     return STATUS_OK;
 }
 
@@ -149,16 +104,12 @@ void isa_intersect(struct isa *isa, const struct isa *other)
         isa->bits[i] &= other->bits[i];
 }
 
-enum isa_rule isa_rule(enum isa_extension extension)
-{
-    return (enum isa_rule)extensions[extension].rule;
-}
-
 void isa_guest_filter(const struct isa *host, struct isa *guest)
 {
+    const char *at = (const char *)&entries;
     *guest = *host;
     for (unsigned i = 0; i < ISA_COUNT; i++)
-        if (extensions[i].rule == ISA_KEPT)
+        if (entry_next(&at).rule == ISA_KEPT)
             isa_remove(guest, (enum isa_extension)i);
     // Who is told of both takes Svade for what is on at first, and asks firmware for the other.
     if (isa_has(guest, ISA_SVADU))
@@ -182,12 +133,14 @@ static void writer_put(struct writer *w, const char *text, size_t length)
 // The names of all there are, a separator before or a zero behind each.
 static void names_put(const struct isa *isa, struct writer *w, bool as_list)
 {
+    const char *at = (const char *)&entries;
     for (unsigned i = 0; i < ISA_COUNT; i++) {
+        struct entry entry = entry_next(&at);
         if (!isa_has(isa, (enum isa_extension)i))
             continue;
-        if (!as_list && extensions[i].length > 1)
+        if (!as_list && entry.length > 1)
             writer_put(w, "_", 1);
-        writer_put(w, extensions[i].name, extensions[i].length);
+        writer_put(w, entry.name, entry.length);
         if (as_list)
             writer_put(w, "", 1);
     }

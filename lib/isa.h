@@ -25,6 +25,7 @@ enum isa_rule {
     X(D, "d", FLOAT)                                                                                                   \
     X(Q, "q", FLOAT)                                                                                                   \
     X(C, "c", GIVEN)                                                                                                   \
+    X(B, "b", KEPT) /* stands for Zba, Zbb and Zbs, which are given */                                                 \
     X(V, "v", VECTOR)                                                                                                  \
     X(H, "h", KEPT)                                                                                                    \
     X(ZIC64B, "zic64b", GIVEN)                                                                                         \
@@ -172,8 +173,6 @@ must_check enum status isa_parse_list(const char *base, const char *list, size_t
 
 // Leaves in `isa` what both have.
 void isa_intersect(struct isa *isa, const struct isa *other);
-
-enum isa_rule isa_rule(enum isa_extension extension);
 
 // What of the host's extensions a guest may see, by the rules above. Those of rule ISA_ENVCFG are
 // included: the caller removes them where it does not set the bits.
