@@ -23,15 +23,18 @@ void hart_fences_serve(struct hart *h)
 
 static void ask(struct hart *h, struct hart *other)
 {
+    unsigned long bit = 1UL << h->index;
+
     atomic_fetch_add(&h->fence_acks, 1);
-    atomic_fetch_or(&other->fence_from, 1UL << h->index);
-    hart_request(other, 0);
+    if (atomic_fetch_or(&other->fence_from, bit) & bit)
+        atomic_fetch_sub(&h->fence_acks, 1); // asked before, and not served yet: one answer is enough
+    else
+        hart_request(other, 0);
 }
 
 void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request *request)
 {
     struct hart *h = this_hart();
-    unsigned long asked = 0;
 
     if (mask >> from->index & 1)
         world_fence(request);
@@ -42,11 +45,10 @@ void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request
     for (; mask; mask &= mask - 1) {
         struct vcore *v = from->capsule->vcores[__builtin_ctzll(mask)];
         atomic_store(&v->world.stale, 1);
+        // The same hart may come up again: it may have answered for one vcore and then entered the next.
         struct hart *other = atomic_load(&v->entity.running);
-        if (other && other != h && !(asked >> other->index & 1)) {
-            asked |= 1UL << other->index;
+        if (other && other != h)
             ask(h, other);
-        }
     }
     while (atomic_load(&h->fence_acks))
         hart_fences_serve(h);
