@@ -25,13 +25,17 @@ void ranges_subtract(struct ranges *from, struct range hole)
         struct range r = from->list[i];
         if (!range_overlaps(r, hole))
             continue;
+        size_t left = 0;
         ranges_remove(from, i);
-        if (range_end(hole) < range_end(r))
+        if (range_end(hole) < range_end(r)) {
             ranges_insert(from, i, (struct range){range_end(hole), range_end(r) - range_end(hole)});
-        if (r.start < hole.start)
-            ranges_insert(from, i++, (struct range){r.start, hole.start - r.start});
-        else if (range_end(hole) >= range_end(r))
-            i--; // nothing is left of it: the next moved here (i wraps back to 0)
+            left++;
+        }
+        if (r.start < hole.start) {
+            ranges_insert(from, i, (struct range){r.start, hole.start - r.start});
+            left++;
+        }
+        i += left - 1; // to the last piece of it; if nothing is left, the next moved here (0 wraps back)
     }
 }
 
