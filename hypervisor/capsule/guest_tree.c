@@ -1,358 +1,380 @@
+// The tree is told as text: nodes and properties, one after the other, with letters that stand for the
+// capsule's values. That takes half the space that a call for each would.
 #include "guest_tree.h"
 
 #include <libfdt.h>
 #include <string.h>
 
-// Phandles: 1 for the PLIC, 2 for the finisher, then one for each vcore's interrupt controller and one
-// for each vcore.
-enum { PHANDLE_PLIC = 1, PHANDLE_FINISHER = 2, PHANDLE_VCORES = 3 };
+#define NODE(name) "{" name "\0"
+#define NODE_AT(name, value) "@" name "\0" value // its name ends in the value, "@10000000"
+#define END "}"
+#define FLAG(name) "-" name "\0"
+#define TEXT(name, text) "t" name "\0" text "\0\0" // several are one text with zeros between
+#define STRING(name, string) "s" name "\0" string  // nothing if it is null or empty
+#define CELL(name, bytes) "c" name "\0" bytes
+#define VALUE(name, value) "v" name "\0" value // one cell
+#define WIDE(name, value) "w" name "\0" value  // two
+#define REG(address, size) "rreg\0" address size
+#define IF(value) "?" value // up to FI, only if the value is not zero; not nested
+#define FI ";"
+
+// The capsule's values.
+#define RAM_BASE "A"
+#define RAM_SIZE "B"
+#define UART "C"
+#define UART_SIZE "D"
+#define PLIC "E"
+#define PLIC_SIZE "F"
+#define PLIC_SOURCES "G"
+#define FINISHER "H"
+#define FINISHER_SIZE "I"
+#define INITRD_START "J"
+#define INITRD_END "K" // 0 if there is none
+#define TIMEBASE "L"
+#define CBOM_SIZE "M" // 0 if a guest is not to know
+#define CBOP_SIZE "N"
+#define CBOZ_SIZE "O"
+#define VCORE "P"
+#define VCORE_PHANDLE "Q"
+#define INTC_PHANDLE "R"
+#define UART_IRQ "S" // 0 without a PLIC
+enum { VALUE_COUNT = 19 };
+#define VALUE_OF(b, letter) ((b)->values[*(letter) - 'A'])
+
+// And its strings.
+#define MODEL "A"
+#define BOOTARGS "B"
+#define UART_PATH "C"
+#define ISA_BASE "D"
+#define MMU_TYPE "E"
+enum { STRING_COUNT = 5 };
+#define STRING_OF(b, letter) ((b)->strings[*(letter) - 'A'])
+
+// Phandles: 1 is the PLIC's, 2 the finisher's; then come each vcore's interrupt controller's and its own.
+#define PHANDLE_PLIC "\0\0\0\1"
+#define PHANDLE_FINISHER "\0\0\0\2"
+enum { PHANDLE_VCORES = 3 };
 
 enum { IRQ_S_EXTERNAL = 9 };
-enum { UART_CLOCK_HZ = 3686400 };
-enum { FINISHER_POWEROFF = 0x5555, FINISHER_REBOOT = 0x7777 };
 
-// The tree under construction. After the first error nothing more is written.
+// clang-format off
+static const char text_head[] =
+    NODE("") CELL("#address-cells", "\0\0\0\2") CELL("#size-cells", "\0\0\0\2")
+        TEXT("compatible", "diosix,capsule\0riscv-virtio") STRING("model", MODEL)
+    NODE("chosen")
+        STRING("bootargs", BOOTARGS)
+        IF(UART) STRING("stdout-path", UART_PATH) FI
+        IF(INITRD_END) WIDE("linux,initrd-start", INITRD_START) WIDE("linux,initrd-end", INITRD_END) FI;
+// Here goes rng-seed.
+static const char text_middle[] =
+    END
+    IF(UART) NODE("aliases") STRING("serial0", UART_PATH) END FI
+    NODE_AT("memory", RAM_BASE) REG(RAM_BASE, RAM_SIZE) TEXT("device_type", "memory") END
+    NODE("cpus") CELL("#address-cells", "\0\0\0\1") CELL("#size-cells", "\0\0\0\0")
+        VALUE("timebase-frequency", TIMEBASE);
+// Here go the vcores, each:
+static const char text_vcore[] =
+    NODE_AT("cpu", VCORE)
+        TEXT("device_type", "cpu") TEXT("compatible", "riscv") TEXT("status", "okay") VALUE("reg", VCORE)
+        STRING("riscv,isa-base", ISA_BASE) STRING("mmu-type", MMU_TYPE)
+        IF(CBOM_SIZE) VALUE("riscv,cbom-block-size", CBOM_SIZE) FI
+        IF(CBOP_SIZE) VALUE("riscv,cbop-block-size", CBOP_SIZE) FI
+        IF(CBOZ_SIZE) VALUE("riscv,cboz-block-size", CBOZ_SIZE) FI
+        VALUE("phandle", VCORE_PHANDLE);
+// Here go riscv,isa and riscv,isa-extensions.
+static const char text_intc[] =
+    NODE("interrupt-controller") TEXT("compatible", "riscv,cpu-intc") FLAG("interrupt-controller")
+        CELL("#address-cells", "\0\0\0\0") CELL("#interrupt-cells", "\0\0\0\1") VALUE("phandle", INTC_PHANDLE) END
+    END;
+static const char text_map[] = NODE("cpu-map") NODE("cluster0");
+// Here go the cores, one a vcore, each one thread.
+static const char text_soc[] =
+    END END END
+    NODE("soc") CELL("#address-cells", "\0\0\0\2") CELL("#size-cells", "\0\0\0\2")
+        TEXT("compatible", "simple-bus") FLAG("ranges")
+    IF(FINISHER) NODE_AT("test", FINISHER) REG(FINISHER, FINISHER_SIZE)
+        TEXT("compatible", "sifive,test1\0sifive,test0\0syscon") CELL("phandle", PHANDLE_FINISHER) END FI
+    IF(UART) NODE_AT("serial", UART) REG(UART, UART_SIZE) TEXT("compatible", "ns16550a")
+        CELL("clock-frequency", "\0\70\100\0") FI // 3686400
+    IF(UART_IRQ) VALUE("interrupts", UART_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) FI
+    IF(UART) END FI
+    IF(PLIC) NODE_AT("plic", PLIC) REG(PLIC, PLIC_SIZE) TEXT("compatible", "sifive,plic-1.0.0\0riscv,plic0")
+        FLAG("interrupt-controller") CELL("#address-cells", "\0\0\0\0") CELL("#interrupt-cells", "\0\0\0\1")
+        VALUE("riscv,ndev", PLIC_SOURCES) CELL("phandle", PHANDLE_PLIC) FI;
+// Here goes whom the PLIC interrupts.
+static const char text_tail[] =
+    IF(PLIC) END FI
+    END
+    // What the finisher's register takes to end the capsule: 0x5555 and 0x7777.
+    IF(FINISHER)
+        NODE("poweroff") TEXT("compatible", "syscon-poweroff") CELL("regmap", PHANDLE_FINISHER)
+            CELL("offset", "\0\0\0\0") CELL("value", "\0\0\125\125") END
+        NODE("reboot") TEXT("compatible", "syscon-reboot") CELL("regmap", PHANDLE_FINISHER)
+            CELL("offset", "\0\0\0\0") CELL("value", "\0\0\167\167") END FI
+    END;
+// clang-format on
+
 struct builder {
     const struct guest_tree *tree;
     void *fdt;
-    int error;
-    size_t isa_string_size, isa_list_size;
+    int error;  // after the first nothing more is written
+    bool muted; // in an IF that does not hold
+    uint64_t values[VALUE_COUNT];
+    const char *strings[STRING_COUNT];
 };
+
+static bool is_writing(const struct builder *b)
+{
+    return !b->error && !b->muted;
+}
 
 static void node_begin(struct builder *b, const char *name)
 {
-    if (!b->error)
+    if (is_writing(b))
         b->error = fdt_begin_node(b->fdt, name);
 }
 
 static void node_end(struct builder *b)
 {
-    if (!b->error)
+    if (is_writing(b))
         b->error = fdt_end_node(b->fdt);
 }
 
-// Appends "@1000", the address in hexadecimal.
-static void address_append(char *text, uint64_t address)
+// Room for `size` bytes, to be filled at once; null if nothing is to be written.
+static void *space_put(struct builder *b, const char *name, size_t size)
 {
-    char digits[17];
-    size_t first = sizeof(digits) - 1;
-    digits[first] = 0;
+    void *space = NULL;
+    if (is_writing(b))
+        b->error = fdt_property_placeholder(b->fdt, name, (int)size, &space);
+    return space;
+}
+
+static void data_put(struct builder *b, const char *name, const void *data, size_t size)
+{
+    void *space = space_put(b, name, size);
+    if (space)
+        memcpy(space, data, size);
+}
+
+static uint8_t *cell_store(uint8_t *at, uint32_t value)
+{
+    fdt32_st(at, value);
+    return at + sizeof(fdt32_t);
+}
+
+static uint8_t *wide_store(uint8_t *at, uint64_t value)
+{
+    return cell_store(cell_store(at, (uint32_t)(value >> 32)), (uint32_t)value);
+}
+
+// Both answer where the text goes on.
+static char *text_append(char *end, const char *text)
+{
+    while ((*end = *text++))
+        end++;
+    return end;
+}
+
+// "@1000": the address in hexadecimal.
+static char *address_append(char *end, uint64_t address)
+{
+    char digits[18];
+    char *first = digits + sizeof(digits) - 1;
+    *first = 0;
     do {
-        digits[--first] = "0123456789abcdef"[address & 15];
+        *--first = "0123456789abcdef"[address & 15];
         address >>= 4;
     } while (address);
-    strcat(text, "@");
-    strcat(text, digits + first);
+    *--first = '@';
+    return text_append(end, first);
 }
 
 static void node_begin_at(struct builder *b, const char *name, uint64_t address)
 {
     char text[40];
-    strcpy(text, name);
-    address_append(text, address);
+    address_append(text_append(text, name), address);
     node_begin(b, text);
-}
-
-static void data_put(struct builder *b, const char *name, const void *data, size_t size)
-{
-    if (!b->error)
-        b->error = fdt_property(b->fdt, name, data, (int)size);
-}
-
-static void flag_put(struct builder *b, const char *name)
-{
-    data_put(b, name, "", 0);
-}
-
-static void cell_put(struct builder *b, const char *name, uint32_t value)
-{
-    if (!b->error)
-        b->error = fdt_property_u32(b->fdt, name, value);
 }
 
 static void string_put(struct builder *b, const char *name, const char *text)
 {
-    data_put(b, name, text, strlen(text) + 1);
+    if (text && *text)
+        data_put(b, name, text, strlen(text) + 1);
 }
 
-// The UART's path: what consoles go by.
-static void uart_path_put(struct builder *b, const char *name)
+// What is told with letters for values. Answers how many letters those were.
+static size_t values_put(struct builder *b, char what, const char *name, const char *letters)
 {
-    char path[40] = "/soc/serial";
-    address_append(path, b->tree->uart.value);
-    string_put(b, name, path);
+    uint8_t cells[16];
+    uint8_t *end = cells;
+    if (what == 'v')
+        end = cell_store(end, (uint32_t)VALUE_OF(b, letters));
+    else
+        end = wide_store(end, VALUE_OF(b, letters));
+    if (what == 'r')
+        end = wide_store(end, VALUE_OF(b, letters + 1));
+    data_put(b, name, cells, (size_t)(end - cells));
+    return what == 'r' ? 2 : 1;
 }
 
-// Room for `size` bytes, to be filled at once; null after an error.
-static void *space_put(struct builder *b, const char *name, size_t size)
+// The end of a list of texts: behind the empty one.
+static const char *list_end(const char *at)
 {
-    void *space = NULL;
-    if (!b->error)
-        b->error = fdt_property_placeholder(b->fdt, name, (int)size, &space);
-    return b->error ? NULL : space;
+    while (*at)
+        at += strlen(at) + 1;
+    return at + 1;
 }
 
-static void cells_store(uint8_t *at, const uint32_t *cells, size_t count)
+// A node or property; `what` was read. Answers where the next thing is told.
+static const char *named_put(struct builder *b, char what, const char *name)
 {
-    for (size_t i = 0; i < count; i++, at += sizeof(fdt32_t))
-        fdt32_st(at, cells[i]);
-}
-
-static void cells_put(struct builder *b, const char *name, const uint32_t *cells, size_t count)
-{
-    uint8_t *space = space_put(b, name, count * sizeof(fdt32_t));
-    if (space)
-        cells_store(space, cells, count);
-}
-
-static void reg_put(struct builder *b, uint64_t address, uint64_t size)
-{
-    uint32_t cells[] = {(uint32_t)(address >> 32), (uint32_t)address, (uint32_t)(size >> 32), (uint32_t)size};
-    cells_put(b, "reg", cells, array_length(cells));
-}
-
-static void cell_counts_put(struct builder *b, uint32_t address_cells, uint32_t size_cells)
-{
-    cell_put(b, "#address-cells", address_cells);
-    cell_put(b, "#size-cells", size_cells);
-}
-
-static uint32_t intc_phandle(unsigned vcore)
-{
-    return PHANDLE_VCORES + 2 * vcore;
-}
-
-static uint32_t cpu_phandle(unsigned vcore)
-{
-    return PHANDLE_VCORES + 2 * vcore + 1;
-}
-
-// ---- /chosen, /aliases, /memory ----
-
-static void chosen_put(struct builder *b)
-{
-    const struct guest_tree *t = b->tree;
-    node_begin(b, "chosen");
-    if (t->bootargs && *t->bootargs)
-        string_put(b, "bootargs", t->bootargs);
-    if (t->uart.value)
-        uart_path_put(b, "stdout-path");
-    if (t->initrd_end.value > t->initrd_start.value) {
-        uint32_t start[] = {(uint32_t)(t->initrd_start.value >> 32), (uint32_t)t->initrd_start.value};
-        uint32_t end[] = {(uint32_t)(t->initrd_end.value >> 32), (uint32_t)t->initrd_end.value};
-        cells_put(b, "linux,initrd-start", start, array_length(start));
-        cells_put(b, "linux,initrd-end", end, array_length(end));
+    const char *at = name + strlen(name) + 1;
+    switch (what) {
+    case '{':
+        node_begin(b, name);
+        return at;
+    case '@':
+        node_begin_at(b, name, VALUE_OF(b, at));
+        return at + 1;
+    case '-':
+        data_put(b, name, at, 0);
+        return at;
+    case 't':
+        data_put(b, name, at, (size_t)(list_end(at) - at - 1));
+        return list_end(at);
+    case 'c':
+        data_put(b, name, at, sizeof(fdt32_t));
+        return at + sizeof(fdt32_t);
+    case 's':
+        string_put(b, name, STRING_OF(b, at));
+        return at + 1;
+    default:
+        return at + values_put(b, what, name, at);
     }
-    data_put(b, "rng-seed", t->rng_seed, GUEST_TREE_SEED_SIZE);
-    node_end(b);
 }
 
-static void aliases_put(struct builder *b)
+static void told_put(struct builder *b, const char *at)
 {
-    if (!b->tree->uart.value)
-        return;
-    node_begin(b, "aliases");
-    uart_path_put(b, "serial0");
-    node_end(b);
+    while (*at) {
+        char what = *at++;
+        if (what == '}')
+            node_end(b);
+        else if (what == '?')
+            b->muted = !VALUE_OF(b, at++);
+        else if (what == ';')
+            b->muted = false;
+        else
+            at = named_put(b, what, at);
+    }
 }
 
-static void memory_put(struct builder *b)
-{
-    node_begin_at(b, "memory", b->tree->ram_base.value);
-    string_put(b, "device_type", "memory");
-    reg_put(b, b->tree->ram_base.value, b->tree->ram_size);
-    node_end(b);
-}
-
-// ---- /cpus ----
-
-static void block_size_put(struct builder *b, const char *name, uint32_t size, enum isa_extension extension)
-{
-    if (size && isa_has(b->tree->isa, extension))
-        cell_put(b, name, size);
-}
+// ---- What is told in code ----
 
 static void isa_put(struct builder *b)
 {
-    const struct guest_tree *t = b->tree;
-    char *space = space_put(b, "riscv,isa", b->isa_string_size);
+    const struct isa *isa = b->tree->isa;
+    size_t size = isa_print_string(isa, NULL, 0);
+    char *space = space_put(b, "riscv,isa", size);
     if (space)
-        isa_print_string(t->isa, space, b->isa_string_size);
-    string_put(b, "riscv,isa-base", t->isa->xlen == 32 ? "rv32i" : "rv64i");
-    space = space_put(b, "riscv,isa-extensions", b->isa_list_size);
+        isa_print_string(isa, space, size);
+    size = isa_print_list(isa, NULL, 0);
+    space = space_put(b, "riscv,isa-extensions", size);
     if (space)
-        isa_print_list(t->isa, space, b->isa_list_size);
-    string_put(b, "mmu-type", t->mmu_type);
-    block_size_put(b, "riscv,cbom-block-size", t->cbom_size, ISA_ZICBOM);
-    block_size_put(b, "riscv,cbop-block-size", t->cbop_size, ISA_ZICBOP);
-    block_size_put(b, "riscv,cboz-block-size", t->cboz_size, ISA_ZICBOZ);
+        isa_print_list(isa, space, size);
 }
 
-static void intc_put(struct builder *b, unsigned vcore)
+static void vcore_set(struct builder *b, unsigned vcore)
 {
-    node_begin(b, "interrupt-controller");
-    string_put(b, "compatible", "riscv,cpu-intc");
-    flag_put(b, "interrupt-controller");
-    cell_put(b, "#address-cells", 0);
-    cell_put(b, "#interrupt-cells", 1);
-    cell_put(b, "phandle", intc_phandle(vcore));
-    node_end(b);
+    VALUE_OF(b, VCORE) = vcore;
+    VALUE_OF(b, INTC_PHANDLE) = PHANDLE_VCORES + 2 * vcore;
+    VALUE_OF(b, VCORE_PHANDLE) = PHANDLE_VCORES + 2 * vcore + 1;
 }
 
-static void cpu_put(struct builder *b, unsigned vcore)
+static void core_put(struct builder *b, unsigned vcore)
 {
-    node_begin_at(b, "cpu", vcore);
-    string_put(b, "device_type", "cpu");
-    string_put(b, "compatible", "riscv");
-    cell_put(b, "reg", vcore);
-    string_put(b, "status", "okay");
-    isa_put(b);
-    cell_put(b, "phandle", cpu_phandle(vcore));
-    intc_put(b, vcore);
-    node_end(b);
-}
-
-// One cluster, one thread a core.
-static void cpu_map_put(struct builder *b)
-{
-    node_begin(b, "cpu-map");
-    node_begin(b, "cluster0");
-    for (unsigned vcore = 0; vcore < b->tree->vcores; vcore++) {
-        char name[] = "core00";
-        name[4] = (char)('0' + (vcore < 10 ? vcore : vcore / 10));
-        name[5] = (char)(vcore < 10 ? 0 : '0' + vcore % 10);
-        node_begin(b, name);
-        cell_put(b, "cpu", cpu_phandle(vcore));
-        node_end(b);
-    }
-    node_end(b);
-    node_end(b);
-}
-
-static void cpus_put(struct builder *b)
-{
-    node_begin(b, "cpus");
-    cell_counts_put(b, 1, 0);
-    cell_put(b, "timebase-frequency", b->tree->timebase_hz);
-    for (unsigned vcore = 0; vcore < b->tree->vcores; vcore++)
-        cpu_put(b, vcore);
-    cpu_map_put(b);
-    node_end(b);
-}
-
-// ---- /soc ----
-
-static void uart_put(struct builder *b)
-{
-    if (!b->tree->uart.value)
-        return;
-    node_begin_at(b, "serial", b->tree->uart.value);
-    string_put(b, "compatible", "ns16550a");
-    reg_put(b, b->tree->uart.value, GUEST_TREE_UART_SIZE);
-    cell_put(b, "clock-frequency", UART_CLOCK_HZ);
-    if (b->tree->plic.value) {
-        cell_put(b, "interrupts", GUEST_TREE_UART_IRQ);
-        cell_put(b, "interrupt-parent", PHANDLE_PLIC);
-    }
-    node_end(b);
+    char name[] = "core00";
+    name[4] = (char)('0' + (vcore < 10 ? vcore : vcore / 10));
+    name[5] = (char)(vcore < 10 ? 0 : '0' + vcore % 10);
+    node_begin(b, name);
+    told_put(b, VALUE("cpu", VCORE_PHANDLE) END);
 }
 
 // M contexts are there, so that S contexts count as on virt, and interrupt nobody.
 static void plic_targets_put(struct builder *b)
 {
-    size_t entry = 4 * sizeof(fdt32_t);
-    uint8_t *space = space_put(b, "interrupts-extended", b->tree->vcores * entry);
-    for (unsigned vcore = 0; space && vcore < b->tree->vcores; vcore++) {
-        uint32_t cells[] = {intc_phandle(vcore), UINT32_MAX, intc_phandle(vcore), IRQ_S_EXTERNAL};
-        cells_store(space + vcore * entry, cells, array_length(cells));
+    uint8_t *at = b->tree->plic.value ? space_put(b, "interrupts-extended", b->tree->vcores * 16) : NULL;
+    for (unsigned vcore = 0; at && vcore < b->tree->vcores; vcore++) {
+        vcore_set(b, vcore);
+        uint32_t intc = (uint32_t)VALUE_OF(b, INTC_PHANDLE);
+        at = cell_store(cell_store(at, intc), UINT32_MAX);
+        at = cell_store(cell_store(at, intc), IRQ_S_EXTERNAL);
     }
 }
 
-static void plic_put(struct builder *b)
-{
-    static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
-    if (!b->tree->plic.value)
-        return;
-    node_begin_at(b, "plic", b->tree->plic.value);
-    data_put(b, "compatible", compatible, sizeof(compatible));
-    reg_put(b, b->tree->plic.value, GUEST_TREE_PLIC_SIZE(b->tree->vcores));
-    plic_targets_put(b);
-    flag_put(b, "interrupt-controller");
-    cell_put(b, "#address-cells", 0);
-    cell_put(b, "#interrupt-cells", 1);
-    cell_put(b, "riscv,ndev", b->tree->plic_sources);
-    cell_put(b, "phandle", PHANDLE_PLIC);
-    node_end(b);
-}
-
-static void finisher_put(struct builder *b)
-{
-    static const char compatible[] = "sifive,test1\0sifive,test0\0syscon";
-    if (!b->tree->finisher.value)
-        return;
-    node_begin_at(b, "test", b->tree->finisher.value);
-    data_put(b, "compatible", compatible, sizeof(compatible));
-    reg_put(b, b->tree->finisher.value, GUEST_TREE_FINISHER_SIZE);
-    cell_put(b, "phandle", PHANDLE_FINISHER);
-    node_end(b);
-}
-
-static void soc_put(struct builder *b)
-{
-    node_begin(b, "soc");
-    cell_counts_put(b, 2, 2);
-    string_put(b, "compatible", "simple-bus");
-    flag_put(b, "ranges");
-    finisher_put(b);
-    plic_put(b);
-    uart_put(b);
-    node_end(b);
-}
-
-// What the finisher's register takes to end the capsule.
-static void syscon_put(struct builder *b, const char *name, const char *compatible, uint32_t value)
-{
-    if (!b->tree->finisher.value)
-        return;
-    node_begin(b, name);
-    string_put(b, "compatible", compatible);
-    cell_put(b, "regmap", PHANDLE_FINISHER);
-    cell_put(b, "offset", 0);
-    cell_put(b, "value", value);
-    node_end(b);
-}
-
-// ---- The root ----
-
 static void root_put(struct builder *b)
 {
-    static const char compatible[] = "diosix,capsule\0riscv-virtio";
-    char model[sizeof("Diosix capsule ") + CAPSULE_NAME_SIZE] = "Diosix capsule ";
-    strncat(model, b->tree->name, CAPSULE_NAME_SIZE - 1);
-    node_begin(b, "");
-    cell_counts_put(b, 2, 2);
-    data_put(b, "compatible", compatible, sizeof(compatible));
-    string_put(b, "model", model);
-    chosen_put(b);
-    aliases_put(b);
-    memory_put(b);
-    cpus_put(b);
-    soc_put(b);
-    syscon_put(b, "poweroff", "syscon-poweroff", FINISHER_POWEROFF);
-    syscon_put(b, "reboot", "syscon-reboot", FINISHER_REBOOT);
-    node_end(b);
+    told_put(b, text_head);
+    data_put(b, "rng-seed", b->tree->rng_seed, GUEST_TREE_SEED_SIZE);
+    told_put(b, text_middle);
+    for (unsigned vcore = 0; vcore < b->tree->vcores; vcore++) {
+        vcore_set(b, vcore);
+        told_put(b, text_vcore);
+        isa_put(b);
+        told_put(b, text_intc);
+    }
+    told_put(b, text_map);
+    for (unsigned vcore = 0; vcore < b->tree->vcores; vcore++) {
+        vcore_set(b, vcore);
+        core_put(b, vcore);
+    }
+    told_put(b, text_soc);
+    plic_targets_put(b);
+    told_put(b, text_tail);
+}
+
+// A cache block's size, if the guest has the extension that it is for.
+static uint32_t block_size(const struct guest_tree *t, uint32_t size, enum isa_extension extension)
+{
+    return isa_has(t->isa, extension) ? size : 0;
+}
+
+static void values_set(struct builder *b)
+{
+    const struct guest_tree *t = b->tree;
+    VALUE_OF(b, RAM_BASE) = t->ram_base.value;
+    VALUE_OF(b, RAM_SIZE) = t->ram_size;
+    VALUE_OF(b, UART) = t->uart.value;
+    VALUE_OF(b, UART_SIZE) = GUEST_TREE_UART_SIZE;
+    VALUE_OF(b, UART_IRQ) = t->plic.value && t->uart.value ? GUEST_TREE_UART_IRQ : 0;
+    VALUE_OF(b, PLIC) = t->plic.value;
+    VALUE_OF(b, PLIC_SIZE) = GUEST_TREE_PLIC_SIZE(t->vcores);
+    VALUE_OF(b, PLIC_SOURCES) = t->plic_sources;
+    VALUE_OF(b, FINISHER) = t->finisher.value;
+    VALUE_OF(b, FINISHER_SIZE) = GUEST_TREE_FINISHER_SIZE;
+    VALUE_OF(b, INITRD_START) = t->initrd_start.value;
+    VALUE_OF(b, INITRD_END) = t->initrd_end.value > t->initrd_start.value ? t->initrd_end.value : 0;
+    VALUE_OF(b, TIMEBASE) = t->timebase_hz;
+    VALUE_OF(b, CBOM_SIZE) = block_size(t, t->cbom_size, ISA_ZICBOM);
+    VALUE_OF(b, CBOP_SIZE) = block_size(t, t->cbop_size, ISA_ZICBOP);
+    VALUE_OF(b, CBOZ_SIZE) = block_size(t, t->cboz_size, ISA_ZICBOZ);
+    STRING_OF(b, BOOTARGS) = t->bootargs;
+    STRING_OF(b, ISA_BASE) = t->isa->xlen == 32 ? "rv32i" : "rv64i";
+    STRING_OF(b, MMU_TYPE) = t->mmu_type;
 }
 
 enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t size, size_t *used)
 {
-    if (!tree->vcores || tree->vcores > GUEST_TREE_VCORES_MAX || !tree->ram_size)
+    if (!tree->vcores || tree->vcores > GUEST_TREE_VCORES_MAX || !tree->ram_size ||
+        strlen(tree->name) >= CAPSULE_NAME_SIZE)
         return STATUS_INVALID;
-    struct builder b = {
-        .tree = tree,
-        .fdt = buffer,
-        .isa_string_size = isa_print_string(tree->isa, NULL, 0),
-        .isa_list_size = isa_print_list(tree->isa, NULL, 0),
-    };
+    struct builder b = {.tree = tree, .fdt = buffer};
+    char model[sizeof("Diosix capsule ") + CAPSULE_NAME_SIZE];
+    char uart_path[40];
+    text_append(text_append(model, "Diosix capsule "), tree->name);
+    address_append(text_append(uart_path, "/soc/serial"), tree->uart.value);
+    values_set(&b);
+    STRING_OF(&b, MODEL) = model;
+    STRING_OF(&b, UART_PATH) = uart_path;
     b.error = fdt_create(buffer, (int)(size < INT32_MAX ? size : INT32_MAX));
     if (!b.error)
         b.error = fdt_finish_reservemap(buffer);

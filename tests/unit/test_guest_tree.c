@@ -327,6 +327,9 @@ static void impossible_capsules_are_refused(void **state)
     tree = usual();
     tree.ram_size = 0;
     assert_int_equal(build_into(&tree, 65536), STATUS_INVALID);
+    tree = usual();
+    tree.name = "a-name-of-more-than-31-characters";
+    assert_int_equal(build_into(&tree, 65536), STATUS_INVALID);
 }
 
 int main(void)
