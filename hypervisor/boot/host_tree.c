@@ -2,14 +2,18 @@
 
 #include <string.h>
 
-struct property_name {
-    uint8_t length;
-    char text[23];
-};
-
-#define PROPERTY_NAME(constant, name) {sizeof(name) - 1, name},
-static const struct property_name property_names[] = {HOST_TREE_PROPERTIES(PROPERTY_NAME)};
-#undef PROPERTY_NAME
+// The names as bytes, one after the other, without padding or pointers: a length, then the letters.
+#define NAME_TYPE(constant, name)                                                                                      \
+    struct {                                                                                                           \
+        uint8_t length;                                                                                                \
+        char letters[sizeof(name) - 1];                                                                                \
+    } constant;
+#define NAME(constant, name) {sizeof(name) - 1, name},
+static const struct {
+    HOST_TREE_PROPERTIES(NAME_TYPE)
+} names = {HOST_TREE_PROPERTIES(NAME)};
+#undef NAME_TYPE
+#undef NAME
 
 static void property_collect(struct host_tree *tree, int property)
 {
@@ -19,12 +23,10 @@ static void property_collect(struct host_tree *tree, int property)
     if (!data)
         return;
     size_t name_length = strlen(name);
-    for (unsigned i = 0; i < HOST_TREE_PROPERTY_COUNT; i++) {
-        if (property_names[i].length != name_length || memcmp(property_names[i].text, name, name_length))
-            continue;
-        tree->values[i] = (struct host_tree_value){data, (uint32_t)length};
-        return;
-    }
+    const uint8_t *at = (const uint8_t *)&names;
+    for (unsigned i = 0; i < HOST_TREE_PROPERTY_COUNT; at += 1 + *at, i++)
+        if (*at == name_length && !memcmp(at + 1, name, name_length))
+            tree->values[i] = (struct host_tree_value){data, (uint32_t)length};
 }
 
 static bool node_enabled(const struct host_tree *tree)
