@@ -42,7 +42,7 @@ HV_LAYERS := lib riscv memory isolation sched drivers console guest capsule boot
 HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
 
 hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))
-hv_includes = $(patsubst %,-I%,$(HV_SEES_$(call hv_layer,$(1)))) \
+hv_includes = $(patsubst %,-iquote %,$(HV_SEES_$(call hv_layer,$(1)))) \
     $(if $(filter capsule boot,$(call hv_layer,$(1))),-isystem $(LIBFDT_DIR) -isystem $(BEARSSL_DIR)/inc)
 
 HV_SOURCES := $(filter-out $(HV_OFFSETS),$(wildcard lib/*.c hypervisor/*/*.c hypervisor/isolation/*/*.c)) \

@@ -45,6 +45,22 @@ static void vcore_wake(struct vcore *v)
         atomic_store(&v->hsm, HSM_STARTED);
 }
 
+// What came while the vcore was away. Whoever sends from now on finds it running, and tells this hart.
+static void pending_merge(struct vcore *v)
+{
+    unsigned long pending = v->world.pending & ~(1UL << INTERRUPT_S_EXTERNAL);
+
+    if (atomic_load_explicit(&v->posted, memory_order_relaxed))
+        pending |= atomic_exchange(&v->posted, 0);
+    if (atomic_load(&v->external))
+        pending |= 1UL << INTERRUPT_S_EXTERNAL;
+    if (!isolation_features.sstc && v->timer <= hart_time()) {
+        v->timer = TIME_NEVER;
+        pending |= 1UL << INTERRUPT_S_TIMER;
+    }
+    v->world.pending = pending;
+}
+
 // True if the vcore is now loaded; false if its capsule is ending, and it is parked.
 static bool vcore_enter(struct hart *h, struct vcore *v)
 {
@@ -57,12 +73,8 @@ static bool vcore_enter(struct hart *h, struct vcore *v)
     vcore_wake(v);
     v->context.hart = h;
     h->current = &v->context;
+    pending_merge(v);
     world_enter(h, &v->world);
-    if (!isolation_features.sstc && v->timer <= hart_time()) {
-        v->timer = TIME_NEVER;
-        world_raise(1UL << INTERRUPT_S_TIMER);
-    }
-    vcore_sync(v);
     world_trap_wait(!sched_relax(h));
     hart_arm(h);
     return true;
@@ -114,18 +126,23 @@ static bool goes_on(struct vcore *v, enum exit exit)
     return true;
 }
 
-struct context *hart_exit(struct context *c, unsigned long fast)
+static __attribute__((noinline)) struct context *switch_from(struct vcore *v, enum exit exit)
 {
-    struct vcore *v = vcore_of(c);
-    enum exit exit = (enum exit)fast;
+    struct hart *h = v->context.hart;
 
-    if (exit == EXIT_SLOW)
-        exit = guest_exit(v);
-    if (exit == EXIT_RESUME || goes_on(v, exit))
-        return c;
-    struct hart *h = c->hart;
+    if (goes_on(v, exit))
+        return &v->context;
     vcore_leave(h, v, exit);
     return run_next(h);
+}
+
+struct context *hart_exit(struct context *c, unsigned long fast)
+{
+    enum exit exit = (enum exit)fast;
+
+    if (likely(exit == EXIT_SLOW))
+        exit = guest_exit(vcore_of(c));
+    return likely(exit == EXIT_RESUME) ? c : switch_from(vcore_of(c), exit);
 }
 
 _Noreturn void hart_run(void) { guest_resume(run_next(this_hart())); }

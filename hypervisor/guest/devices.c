@@ -36,7 +36,10 @@ static enum outcome plic_access(struct vcore *v, uint32_t offset, const struct i
         vplic_write(c->plic, v->index, offset, (uint32_t)*value);
     else
         *value = vplic_read(c->plic, v->index, offset);
-    capsule_lines_update(c);
+    if (likely(c->plic->output == c->plic->reported))
+        lock_release(&c->devices);
+    else
+        capsule_lines_update(c);
     return OUTCOME_DONE;
 }
 
@@ -76,18 +79,22 @@ static enum outcome device_access(struct vcore *v, uint64_t address, const struc
     return OUTCOME_NOTHING;
 }
 
-// The instruction: as the hart transformed it, or read through the guest's eyes.
-static bool instruction_find(struct vcore *v, const struct fault *f, struct insn_access *a, struct fault *fetch)
+// What a transformed load or store of integers in mtinst says (H extension, "Transformed Instruction or
+// Pseudoinstruction for mtinst or htinst"): bit 0 is set, bit 1 clear if it was compressed, and the
+// rest as in the 32-bit instruction. This is the path that is measured.
+static inline bool access_from_mtinst(unsigned long insn, struct insn_access *a)
 {
-    uint32_t insn;
+    unsigned funct3 = insn >> 12 & 7;
 
-    if (f->insn && insn_decode_transformed((uint32_t)f->insn, XLEN, a))
-        return true;
-    *fetch = (struct fault){.cause = CAUSE_ILLEGAL};
-    if (!guest_fetch(gva(v->context.pc), &insn, fetch))
+    if ((insn & 0x5d) != 0x01)
         return false;
-    *fetch = (struct fault){.cause = f->cause, .value = f->value};
-    return insn_decode_access(insn, XLEN, a);
+    a->is_store = insn >> 5 & 1;
+    a->bytes = (uint8_t)(1u << (funct3 & 3));
+    a->is_signed = !(funct3 & 4);
+    a->is_float = false;
+    a->reg = (a->is_store ? insn >> 20 : insn >> 7) & 31;
+    a->length = 2 + (insn & 2);
+    return funct3 != 7;
 }
 
 static enum exit reflect(struct vcore *v, const struct fault *f)
@@ -96,23 +103,19 @@ static enum exit reflect(struct vcore *v, const struct fault *f)
     return EXIT_RESUME;
 }
 
-enum exit mmio_fault(struct vcore *v, unsigned long cause)
+static inline uint64_t extend(const struct insn_access *a, uint64_t value)
 {
-    struct fault f = {.cause = cause, .value = csr_read(CSR_MTVAL)};
-    struct fault fetch;
-    struct insn_access a;
-    struct gpa where;
+    unsigned shift = 64 - 8 * a->bytes;
+    return a->is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift;
+}
+
+// Does the access, if a device is there.
+static inline enum exit access_do(struct vcore *v, struct fault f, struct gpa where, struct insn_access a)
+{
     uint64_t value = 0;
 
-    f.insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
-    if (!isolation_locate(&v->world, &f, &where) || f.cause == CAUSE_FETCH_ACCESS)
-        return reflect(v, &f);
-    if (!instruction_find(v, &f, &a, &fetch)) {
-        // What faults on the second look was changed by the guest meanwhile: it runs into that itself.
-        return reflect(v, &fetch);
-    }
     // Registers are accessed by integers, whole and aligned; anything else the bus would refuse.
-    if (a.is_float || a.is_store != (f.cause == CAUSE_STORE_ACCESS) || where.value & (a.bytes - 1))
+    if (a.is_store != (f.cause == CAUSE_STORE_ACCESS) || where.value & (a.bytes - 1u))
         return reflect(v, &f);
     if (a.is_store)
         value = v->context.x[a.reg];
@@ -120,7 +123,45 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause)
     if (outcome == OUTCOME_NOTHING)
         return reflect(v, &f);
     if (!a.is_store && a.reg)
-        v->context.x[a.reg] = (unsigned long)insn_extend(&a, value);
+        v->context.x[a.reg] = (unsigned long)extend(&a, value);
     v->context.pc += a.length;
     return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
+}
+
+// The instruction, read through the guest's eyes. If that faults, or it is none of those that devices
+// take, `f` is what the guest sees instead.
+static bool access_from_memory(struct vcore *v, struct fault *f, struct insn_access *a)
+{
+    struct fault fetch;
+    uint32_t insn;
+
+    if (!guest_fetch(gva(v->context.pc), &insn, &fetch)) {
+        *f = fetch; // the guest changed its code meanwhile, and runs into that itself
+        return false;
+    }
+    return insn_decode_access(insn, XLEN, a) && !a->is_float;
+}
+
+static __attribute__((noinline)) enum exit mmio_fault_slowly(struct vcore *v, struct fault f)
+{
+    struct insn_access a;
+    struct gpa where;
+
+    if (!isolation_locate(&v->world, &f, &where) || f.cause == CAUSE_FETCH_ACCESS)
+        return reflect(v, &f);
+    if (!access_from_mtinst(f.insn, &a) && !access_from_memory(v, &f, &a))
+        return reflect(v, &f);
+    return access_do(v, f, where, a);
+}
+
+enum exit mmio_fault(struct vcore *v, unsigned long cause)
+{
+    struct fault f = {.cause = cause, .value = csr_read(CSR_MTVAL)};
+    struct insn_access a;
+    struct gpa where;
+
+    f.insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
+    if (isolation_locate_fast(&f, &where) && access_from_mtinst(f.insn, &a))
+        return access_do(v, f, where, a);
+    return mmio_fault_slowly(v, (struct fault){.cause = cause, .value = f.value, .insn = f.insn});
 }

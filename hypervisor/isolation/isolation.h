@@ -136,17 +136,70 @@ void world_leave(struct hart *h, struct world *w);
 // No guest's interrupts shall wake this hart (idle loop).
 void world_quiesce(void);
 // Makes WFI of the loaded world trap, or not.
-void world_trap_wait(bool trap);
+static inline void world_trap_wait(bool trap)
+{
+    if (isolation_features.hypervisor) {
+        if (trap)
+            csr_set(CSR_HSTATUS, HSTATUS_VTW);
+        else
+            csr_clear(CSR_HSTATUS, HSTATUS_VTW);
+    } else if (trap) {
+        csr_set(CSR_MSTATUS, STATUS_TW);
+    } else {
+        csr_clear(CSR_MSTATUS, STATUS_TW);
+    }
+}
 
 // Supervisor interrupts of the loaded world; bits in S-mode's positions.
-void world_raise(unsigned long bits);
-void world_lower(unsigned long bits);
+static inline void world_raise(unsigned long bits)
+{
+    if (isolation_features.hypervisor)
+        csr_set(CSR_HVIP, bits << 1);
+    else
+        csr_set(CSR_MIP, bits);
+}
+
+static inline void world_lower(unsigned long bits)
+{
+    if (isolation_features.hypervisor)
+        csr_clear(CSR_HVIP, bits << 1);
+    else
+        csr_clear(CSR_MIP, bits);
+}
+
 // Is an interrupt pending that the guest has enabled (what ends a WFI)?
-bool world_interrupt_ready(void);
+static inline bool world_interrupt_ready(void)
+{
+    if (isolation_features.hypervisor)
+        return csr_read(CSR_SIP + CSR_VS_OFFSET) & csr_read(CSR_SIE + CSR_VS_OFFSET);
+    return csr_read(CSR_SIP) & csr_read(CSR_SIE);
+}
+
+extern uint64_t world_delta; // guest time = host time + this; 0 without H
+static inline uint64_t world_time_delta(void)
+{
+    return world_delta;
+}
+
 // The guest's own timer (Sstc), in host time; UINT64_MAX if off.
-uint64_t world_timer_deadline(void);
+static inline uint64_t world_timer_deadline(void)
+{
+    uint64_t when;
+    bool enabled;
+
+    if (isolation_features.hypervisor) {
+        enabled = csr_read(CSR_SIE + CSR_VS_OFFSET) & (1UL << INTERRUPT_S_TIMER);
+        when = csr_read64(CSR_STIMECMP + CSR_VS_OFFSET);
+    } else {
+        enabled = csr_read(CSR_SIE) & (1UL << INTERRUPT_S_TIMER);
+        when = csr_read64(CSR_STIMECMP);
+    }
+    // A guest's "never" is any time that host time does not reach.
+    uint64_t host_time = when - world_delta;
+    return enabled && host_time >= when ? host_time : UINT64_MAX;
+}
+
 void world_set_timer(uint64_t guest_time);
-uint64_t world_time_delta(void); // guest time = host time + delta
 // Each hart and capsule sees the same delta: all guests' time starts when the machine does.
 void world_set_time_origin(uint64_t host_time);
 
@@ -157,9 +210,24 @@ void world_reflect(struct context *c, unsigned long cause, unsigned long value);
 struct fault {
     unsigned long cause, value, insn; // mcause, mtval, mtinst
 };
-// Turns the fault into a guest-physical address outside RAM (a device, or nothing). If it is not
-// that, false, and `f` has become the exception that the guest should see.
+// Turns the fault into a guest-physical address, and f->cause into the access fault the guest sees if
+// nothing is there. If it was no access to such an address, false, and `f` has become the exception that
+// the guest should see.
 bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out);
+
+// The same for the common case, a guest-page fault of an explicit load or store for which the hart tells
+// the address (mtval2). False, and `f` untouched, in all others.
+static inline bool isolation_locate_fast(struct fault *f, struct gpa *out)
+{
+    if (!(f->insn & 1) || f->cause < CAUSE_LOAD_GUEST_PAGE)
+        return false;
+    uint64_t address = (uint64_t)csr_read(CSR_MTVAL2) << 2;
+    if (address == 0)
+        return false;
+    f->cause = f->cause - CAUSE_LOAD_GUEST_PAGE + CAUSE_LOAD_ACCESS;
+    *out = gpa(address | (f->value & 3));
+    return true;
+}
 
 // --- guest memory, through the guest's own eyes ----------------------------------------------
 // Each runs with the guest's translation and rights (MPRV). False if the access faulted: `f` is

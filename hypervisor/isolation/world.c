@@ -7,7 +7,7 @@
 
 struct isolation_features isolation_features;
 
-static uint64_t time_delta; // guest time = host time + this; 0 without H
+uint64_t world_delta;
 
 #define WORLD_SAVE(w, offset)                                                                                          \
     do {                                                                                                               \
@@ -37,10 +37,9 @@ static uint64_t time_delta; // guest time = host time + this; 0 without H
             csr_write_timecmp(CSR_STIMECMP + (offset), (w)->timecmp);                                                  \
     } while (0)
 
-static bool is_vs(void) { return isolation_features.hypervisor; }
+static inline bool is_vs(void) { return isolation_features.hypervisor; }
 
-void world_set_time_origin(uint64_t host_time) { time_delta = is_vs() ? -host_time : 0; }
-uint64_t world_time_delta(void) { return time_delta; }
+void world_set_time_origin(uint64_t host_time) { world_delta = is_vs() ? -host_time : 0; }
 
 #if XLEN == 64
 #define STATUS_WIDTHS (STATUS64_UXL_64 | STATUS64_SXL_64)
@@ -235,60 +234,7 @@ void world_quiesce(void)
         csr_write(CSR_SIE, 0);
 }
 
-void world_trap_wait(bool trap)
-{
-    if (is_vs()) {
-        if (trap)
-            csr_set(CSR_HSTATUS, HSTATUS_VTW);
-        else
-            csr_clear(CSR_HSTATUS, HSTATUS_VTW);
-    } else if (trap) {
-        csr_set(CSR_MSTATUS, STATUS_TW);
-    } else {
-        csr_clear(CSR_MSTATUS, STATUS_TW);
-    }
-}
-
 // --- interrupts and time ------------------------------------------------------------------------
-
-void world_raise(unsigned long bits)
-{
-    if (is_vs())
-        csr_set(CSR_HVIP, bits << 1);
-    else
-        csr_set(CSR_MIP, bits);
-}
-
-void world_lower(unsigned long bits)
-{
-    if (is_vs())
-        csr_clear(CSR_HVIP, bits << 1);
-    else
-        csr_clear(CSR_MIP, bits);
-}
-
-bool world_interrupt_ready(void)
-{
-    if (is_vs())
-        return csr_read(CSR_SIP + CSR_VS_OFFSET) & csr_read(CSR_SIE + CSR_VS_OFFSET);
-    return csr_read(CSR_SIP) & csr_read(CSR_SIE);
-}
-
-uint64_t world_timer_deadline(void)
-{
-    uint64_t when;
-    bool enabled;
-
-    if (is_vs()) {
-        enabled = csr_read(CSR_SIE + CSR_VS_OFFSET) & (1UL << INTERRUPT_S_TIMER);
-        when = csr_read64(CSR_STIMECMP + CSR_VS_OFFSET);
-    } else {
-        enabled = csr_read(CSR_SIE) & (1UL << INTERRUPT_S_TIMER);
-        when = csr_read64(CSR_STIMECMP);
-    }
-    // A guest's "never" is any time that host time does not reach.
-    return enabled && when - time_delta > when ? UINT64_MAX : enabled ? when - time_delta : UINT64_MAX;
-}
 
 void world_set_timer(uint64_t guest_time)
 {
@@ -353,8 +299,6 @@ static unsigned long page_cause(unsigned long cause)
 static bool locate_by_walk(const struct world *w, struct fault *f, struct gpa *out)
 {
     unsigned long satp = is_vs() ? csr_read(CSR_SATP + CSR_VS_OFFSET) : csr_read(CSR_SATP);
-    struct hpa ignored;
-
     switch (pmp_walk(w, satp, f->value, &out->value)) {
     case WALK_PAGE_FAULT: // the guest changed its table meanwhile
         f->cause = page_cause(f->cause);
@@ -364,26 +308,22 @@ static bool locate_by_walk(const struct world *w, struct fault *f, struct gpa *o
     case WALK_OK:
         break;
     }
-    return !space_translate(w->space, *out, 1, &ignored);
+    return true;
 }
 
 bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out)
 {
-    struct hpa ignored;
-
     if (f->cause < CAUSE_FETCH_GUEST_PAGE)
         return locate_by_walk(w, f, out);
-    // mtval2 holds the guest-physical address shifted right by two, or 0 if the hart doesn't say.
-    uint64_t page = (uint64_t)csr_read(CSR_MTVAL2) << 2;
-    // An implicit access to the guest's own page table (a pseudo-instruction in mtinst) is no MMIO.
-    bool walk = f->insn == 0x3000 || f->insn == 0x3020 || f->insn == 0x2000 || f->insn == 0x2020;
     f->cause = access_cause(f->cause);
-    if (walk)
+    // An implicit access to the guest's own page table (a pseudo-instruction in mtinst) is no MMIO.
+    if (f->insn == 0x3000 || f->insn == 0x3020 || f->insn == 0x2000 || f->insn == 0x2020)
         return false;
-    if (page == 0)
+    uint64_t address = (uint64_t)csr_read(CSR_MTVAL2) << 2;
+    if (address == 0) // the hart doesn't say
         return locate_by_walk(w, f, out);
-    *out = gpa((page & ~3ULL) | (f->value & 3));
-    return !space_translate(w->space, *out, 1, &ignored);
+    *out = gpa(address | (f->value & 3));
+    return true;
 }
 
 // --- fences ---------------------------------------------------------------------------------------

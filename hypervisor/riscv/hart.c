@@ -1,21 +1,12 @@
 // Harts: time, mail, parking.
 #include "hart.h"
 
-#include "io.h"
-
 struct hart *harts[HARTS_MAX];
 unsigned harts_count;
 
-static uintptr_t time_register; // 0: harts have the `time` CSR
+uintptr_t hart_time_register;
 
-void hart_time_init(bool has_time_csr, uintptr_t mtime) { time_register = has_time_csr ? 0 : mtime; }
-
-uint64_t hart_time(void)
-{
-    if (unlikely(time_register))
-        return mmio_read64(time_register);
-    return csr_read_time();
-}
+void hart_time_init(bool has_time_csr, uintptr_t mtime) { hart_time_register = has_time_csr ? 0 : mtime; }
 
 void hart_request(struct hart *h, unsigned long bits)
 {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "csr.h"
+#include "io.h"
 #include "types.h"
 
 // One bit per hart in a word.
@@ -78,8 +79,13 @@ static inline struct hart *this_hart(void)
 // Sends the hart an inter-processor interrupt after adding `bits` to its requests.
 void hart_request(struct hart *h, unsigned long bits);
 
+extern uintptr_t hart_time_register; // 0: harts have the `time` CSR
+
 // Host time in ticks of the machine's timebase.
-uint64_t hart_time(void);
+static inline uint64_t hart_time(void)
+{
+    return likely(!hart_time_register) ? csr_read_time() : mmio_read64(hart_time_register);
+}
 
 // True once all harts have agreed to use the `time` CSR.
 void hart_time_init(bool has_time_csr, uintptr_t mtime);

@@ -3,7 +3,7 @@
 #include "log.h"
 
 static uint64_t slice_length;
-static _Atomic uint32_t ready_total;         // READY entities, all queues
+_Atomic uint32_t sched_ready_total;
 static _Atomic unsigned long idle_harts;     // asleep in the idle loop
 static _Atomic unsigned long relaxed_harts;  // running a guest that may sleep unseen
 
@@ -38,8 +38,6 @@ void entity_init(struct entity *e, enum entity_kind kind, struct hart *home)
     atomic_store_explicit(&e->home, home, memory_order_relaxed);
 }
 
-bool sched_is_contended(void) { return atomic_load(&ready_total) != 0; }
-
 // --- the queue, under its lock --------------------------------------------------------------------
 
 static void hint_update(struct queue *q)
@@ -56,7 +54,7 @@ static void ready_insert(struct queue *q, struct entity *e)
     heap_insert(&q->ready, &e->ready);
     hint_update(q);
     atomic_fetch_add_explicit(&q->length, 1, memory_order_relaxed);
-    atomic_fetch_add(&ready_total, 1);
+    atomic_fetch_add(&sched_ready_total, 1);
 }
 
 static struct entity *ready_pop(struct queue *q)
@@ -66,7 +64,7 @@ static struct entity *ready_pop(struct queue *q)
         return NULL;
     hint_update(q);
     atomic_fetch_sub_explicit(&q->length, 1, memory_order_relaxed);
-    atomic_fetch_sub(&ready_total, 1);
+    atomic_fetch_sub(&sched_ready_total, 1);
     struct entity *e = container_of(node, struct entity, ready);
     e->state = ENTITY_RUNNING;
     return e;
@@ -107,23 +105,29 @@ static void sleeper_remove(struct queue *q, struct entity *e)
 
 // --- telling others ---------------------------------------------------------------------------------
 
-// Somebody should look at what has become ready at `home`: its own hart if that is idle, else any idle
-// one, else its own, which may have to preempt or to start a slice. Harts whose guests may be asleep
-// unseen are told in any case: their WFI shall trap from now on.
-static void announce(struct hart *home)
+// An idle hart takes what is ready: that at home there, if it is idle. Else all harts have to share from
+// now on, and those are told that don't know: their guests may be asleep unseen, and their slices don't
+// end. False if no hart is idle.
+static bool others_tell(const struct hart *home)
 {
-    atomic_thread_fence(memory_order_seq_cst);
     unsigned long idle = atomic_load(&idle_harts);
     unsigned long relaxed = atomic_load(&relaxed_harts) & ~bit_of(home);
 
-    if (idle & bit_of(home) || !idle)
-        hart_request(home, REQUEST_RESCHEDULE);
-    else
-        hart_request(harts[__builtin_ctzl(idle)], REQUEST_RESCHEDULE);
-    if (idle)
-        return; // an idle hart takes it: nobody needs to make way
+    if (idle) {
+        hart_request(harts[idle & bit_of(home) ? home->index : (unsigned)__builtin_ctzl(idle)], REQUEST_RESCHEDULE);
+        return true;
+    }
     for (; relaxed; relaxed &= relaxed - 1)
         hart_request(harts[__builtin_ctzl(relaxed)], REQUEST_RESCHEDULE);
+    return false;
+}
+
+// Something has become ready at `home`, which may have to preempt or to start a slice.
+static void announce(struct hart *home)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!others_tell(home))
+        hart_request(home, REQUEST_RESCHEDULE);
 }
 
 static void make_ready(struct entity *e, enum entity_state from)
@@ -165,6 +169,7 @@ void sched_put(struct hart *h, struct entity *e, enum put how, uint64_t deadline
     lock_acquire(&q->lock);
     charge(e, hart_time());
     q->running = NULL;
+    q->slice_end = TIME_NEVER; // an idle hart has none
     if (how != PUT_READY && has_cause && has_cause(e))
         how = PUT_READY;
     switch (how) {
@@ -217,7 +222,7 @@ static struct hart *poorest(const struct hart *h, bool any, uint32_t than)
 
 static struct entity *steal(struct hart *h, bool any, uint64_t own_virtual_time)
 {
-    if (atomic_load(&ready_total) <= atomic_load_explicit(&h->queue->length, memory_order_relaxed))
+    if (atomic_load(&sched_ready_total) <= atomic_load_explicit(&h->queue->length, memory_order_relaxed))
         return NULL;
     struct hart *victim = poorest(h, any, hint_of(own_virtual_time) - HINT_HALF_SLICE);
     return victim ? take_from(victim, h) : NULL;
@@ -233,9 +238,8 @@ static struct entity *start(struct hart *h, struct entity *e)
     q->slice_end = sched_is_contended() ? e->started + slice_length : TIME_NEVER;
     atomic_store(&e->running, h);
     // More than one may have become ready while this hart alone was told.
-    unsigned long idle = atomic_load_explicit(&idle_harts, memory_order_relaxed);
-    if (unlikely(idle) && sched_is_contended())
-        hart_request(harts[__builtin_ctzl(idle)], REQUEST_RESCHEDULE);
+    if (sched_is_contended())
+        others_tell(h);
     return e;
 }
 
@@ -269,7 +273,7 @@ bool sched_should_switch(struct hart *h, uint64_t now)
     lock_release(&q->lock);
     if (ended && !make_way)
         make_way = poorest(h, false, hint_of(e->virtual_time) - HINT_HALF_SLICE) != NULL;
-    if (!make_way)
+    if (!make_way && (ended || q->slice_end == TIME_NEVER))
         q->slice_end = sched_is_contended() ? now + slice_length : TIME_NEVER;
     return make_way;
 }
@@ -293,8 +297,10 @@ void sched_expire(struct hart *h, uint64_t now)
         any = true;
     }
     lock_release(&q->lock);
-    if (any)
-        announce(h);
+    // This hart looks by itself, at once if it runs nothing.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (any && q->running)
+        others_tell(h);
 }
 
 uint64_t sched_deadline(const struct hart *h)
@@ -308,16 +314,18 @@ uint64_t sched_deadline(const struct hart *h)
 
 // --- idle and relaxed harts ---------------------------------------------------------------------------------
 
-bool sched_relax(struct hart *h)
+bool sched_relax_slowly(struct hart *h)
 {
-    if (sched_is_contended())
-        return false;
     atomic_fetch_or(&relaxed_harts, bit_of(h));
     atomic_thread_fence(memory_order_seq_cst);
-    if (!sched_is_contended())
-        return true;
+    return !sched_is_contended();
+}
+
+void sched_share(struct hart *h)
+{
     sched_tighten(h);
-    return false;
+    if (h->queue->slice_end == TIME_NEVER) // contention began after the slice was chosen
+        h->queue->slice_end = hart_time() + slice_length;
 }
 
 void sched_tighten(struct hart *h)

@@ -83,12 +83,25 @@ void sched_expire(struct hart *h, uint64_t now);
 // When this hart's scheduler wants an interrupt next: slice or first sleeper.
 uint64_t sched_deadline(const struct hart *h);
 
+extern _Atomic uint32_t sched_ready_total; // READY entities, all queues
+
 // Does anything wait for a hart, anywhere?
-bool sched_is_contended(void);
+static inline bool sched_is_contended(void)
+{
+    return atomic_load_explicit(&sched_ready_total, memory_order_relaxed) != 0;
+}
 
 // The hart runs a guest whose WFI is not trapped (true), or no longer. While it is, it is told when
-// contention begins. Answers false, and does nothing, if there is contention already.
-bool sched_relax(struct hart *h);
+// contention begins. Answers false if there is contention already: then its slice has an end.
+bool sched_relax_slowly(struct hart *h);
+void sched_share(struct hart *h);
+static inline bool sched_relax(struct hart *h)
+{
+    if (!sched_is_contended() && sched_relax_slowly(h))
+        return true;
+    sched_share(h);
+    return false;
+}
 void sched_tighten(struct hart *h);
 
 // Around the idle loop's sleep. sched_idle_enter answers false if there is something to do.
