@@ -22,9 +22,8 @@ struct context *hart_exit(struct context *c, unsigned long exit);
 
 // life.c: one bounded step; how the entity goes on, and until when it waits.
 enum put capsule_life_step(struct capsule *c, uint64_t *deadline);
-bool capsule_life_is_due(struct entity *e);
-// It has ended for good: after its entity is parked, bury it. The machine may end with it.
-bool capsule_life_is_gone(const struct capsule *c);
-void capsule_life_bury(struct capsule *c);
+// After its entity is parked, which it is while the guest runs and for good when the capsule is gone: then
+// the machine may end with it.
+void capsule_life_parked(struct capsule *c);
 // A vcore of a capsule will not run again unless started.
 void capsule_vcore_parked(struct capsule *c);

@@ -140,7 +140,6 @@ static void start_guest(struct capsule_state *s)
     s->loaded_at = hart_time();
     s->stage = LIFE_RUNNING;
     atomic_store(&c->active, 1);
-    sched_start(&first->entity);
 }
 
 // --- ending ------------------------------------------------------------------------------------------
@@ -238,12 +237,6 @@ void capsule_vcore_parked(struct capsule *c)
     sched_start(&c->life);
 }
 
-bool capsule_life_is_due(struct entity *e)
-{
-    struct capsule *c = container_of(e, struct capsule, life);
-    return state_of(c)->stage == LIFE_RUNNING && atomic_load(&c->active) == 0;
-}
-
 enum put capsule_life_step(struct capsule *c, uint64_t *deadline)
 {
     struct capsule_state *s = state_of(c);
@@ -256,9 +249,7 @@ enum put capsule_life_step(struct capsule *c, uint64_t *deadline)
             return PUT_PARKED;
         }
         return PUT_READY;
-    case LIFE_RUNNING:
-        if (!capsule_life_is_due(&c->life))
-            return PUT_PARKED;
+    case LIFE_RUNNING: // its last vcore has parked
         end_guest(s);
         return PUT_READY;
     case LIFE_SCRUBBING:
@@ -269,13 +260,14 @@ enum put capsule_life_step(struct capsule *c, uint64_t *deadline)
     return PUT_PARKED;
 }
 
-bool capsule_life_is_gone(const struct capsule *c)
+// The first vcore starts no earlier: the last one that parks must find this entity parked, and is the only
+// one to start it.
+void capsule_life_parked(struct capsule *c)
 {
-    return container_of(c, const struct capsule_state, capsule)->stage == LIFE_GONE;
-}
-
-void capsule_life_bury(struct capsule *c)
-{
+    if (state_of(c)->stage == LIFE_RUNNING) {
+        sched_start(&c->vcores[0]->entity);
+        return;
+    }
     capsule_release(state_of(c));
     count_end();
 }

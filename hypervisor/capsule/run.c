@@ -83,12 +83,12 @@ static bool vcore_enter(struct hart *h, struct vcore *v)
 static void life_run(struct hart *h, struct capsule *c)
 {
     uint64_t deadline;
-    enum put put = capsule_life_step(c, &deadline);
-    bool gone = capsule_life_is_gone(c);
 
-    sched_put(h, &c->life, put, deadline, capsule_life_is_due);
-    if (gone)
-        capsule_life_bury(c);
+    hart_arm(h); // others sleep meanwhile
+    enum put put = capsule_life_step(c, &deadline);
+    sched_put(h, &c->life, put, deadline, NULL);
+    if (put == PUT_PARKED)
+        capsule_life_parked(c);
 }
 
 static void idle(struct hart *h)
