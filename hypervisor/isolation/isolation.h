@@ -94,7 +94,7 @@ extern struct isolation_features isolation_features;
 
 // Per-hart state of this folder.
 struct isolation_hart {
-    const struct space *space;
+    uint16_t owner; // of the space that is loaded; 0: none yet
     const struct pmp_plan *plan;
     const struct world *fp_owner; // NULL: the registers hold zeros
     const struct world *vector_owner;

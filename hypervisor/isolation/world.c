@@ -156,10 +156,14 @@ static void caches_settle(struct hart *h, struct world *w, bool space_changed)
     s->resident[h->index] = (uint8_t)(w->index + 1);
     w->last = iso;
     if (moved || stale || other || (space_changed && s->vmid == 0)) {
-        if (is_vs())
+        // Off before the fence: the last vcore's table may be walked ahead of time as long as it is there.
+        if (is_vs()) {
+            csr_write(CSR_SATP + CSR_VS_OFFSET, 0);
             hfence_vvma_all();
-        else
+        } else {
+            csr_write(CSR_SATP, 0);
             sfence_all();
+        }
     }
     if (moved || stale)
         fence_i();
@@ -168,16 +172,17 @@ static void caches_settle(struct hart *h, struct world *w, bool space_changed)
 void world_enter(struct hart *h, struct world *w)
 {
     struct isolation_hart *iso = h->isolation;
-    bool changed = iso->space != w->space;
-    int dropped;
+    const struct space *s = w->space;
+    bool changed = iso->owner != s->owner;
 
     if (changed) {
-        if (iso->plan != w->space->plan)
-            pmp_load(w->space->plan);
-        iso->plan = w->space->plan;
+        // A plan of its own may lie where that of a space that is gone did.
+        if (iso->plan != s->plan || s->plan == &s->own_plan)
+            pmp_load(s->plan);
+        iso->plan = s->plan;
         if (is_vs())
-            gstage_activate(w->space);
-        iso->space = w->space;
+            gstage_activate(s);
+        iso->owner = s->owner;
     }
     caches_settle(h, w, changed);
     if (isolation_features.fp)
@@ -200,7 +205,7 @@ void world_enter(struct hart *h, struct world *w)
     csr_write(CSR_SENVCFG, w->envcfg);
     csr_write(CSR_SCOUNTEREN, w->counteren);
     // Another guest's reservation must not let this one's store-conditional succeed.
-    __asm__ volatile("sc.w zero, zero, (%0)" ::"r"(&dropped) : "memory");
+    reservation_drop();
 }
 
 void world_leave(struct hart *h, struct world *w)

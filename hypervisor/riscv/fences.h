@@ -4,6 +4,13 @@
 
 #include "types.h"
 
+// Drops the hart's reservation: a store-conditional to memory of our own.
+static inline void reservation_drop(void)
+{
+    int dropped;
+    __asm__ volatile("sc.w zero, zero, (%0)" ::"r"(&dropped) : "memory");
+}
+
 static inline void fence_i(void) { __asm__ volatile("fence.i" ::: "memory"); }
 static inline void sfence_all(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
 static inline void sfence_address(unsigned long va) { __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory"); }
