@@ -135,16 +135,23 @@ static void forget(struct stream *s)
     list_remove(&s->link);
 }
 
+// Who was there, or typed there, is told where that goes now.
+static void move_on(struct stream *s)
+{
+    struct stream *next = view_next(s);
+    if (console.attached == s)
+        view_set(next == s ? NULL : next);
+    console.notices |= NOTICE_GONE | NOTICE_VIEW;
+    memset(console.gone, 0, sizeof(console.gone));
+    strncpy(console.gone, s->name, sizeof(console.gone) - 1);
+}
+
 void console_remove(struct stream *s)
 {
     drain(s);
     console_acquire();
-    if (console.attached == s) {
-        struct stream *next = view_next(s);
-        view_set(next == s ? NULL : next);
-        strncpy(console.gone, s->name, sizeof(console.gone) - 1);
-        console.notices |= NOTICE_GONE;
-    }
+    if (view_input() == s)
+        move_on(s);
     stream_watch(s, false);
     forget(s);
     pump_all();

@@ -597,9 +597,10 @@ static void test_remove_interleaved(void **state)
     print(0, "last words");
     print(1, "partial");
     console_remove(&streams[0]);
-    expect("[a] last words");
+    expect("[a] last words\r\n[dio] a is gone\r\n"
+           "[dio] all capsules, input to b - Ctrl-] then 1-9: one capsule, h: help\r\n");
     console_poll(1000);
-    expect("\r\n[b] partial");
+    expect("[b] partial");
 }
 
 static void test_remove_with_a_dead_port(void **state)
