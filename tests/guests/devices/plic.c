@@ -67,6 +67,9 @@ static const char *flow(void)
     struct hart *h = hart_self();
     uart_lower();
     route(h, true);
+    // A request that the gateway has passed on stays, though its line is low again.
+    for (uint32_t old; (old = *plic_claim(h));)
+        *plic_claim(h) = old;
     if (asserted())
         return "asserted before anything happened";
     uart_raise();

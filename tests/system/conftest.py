@@ -1,0 +1,178 @@
+"""Fixtures of the system tests: a machine with Diosix and capsules in it, its console at hand.
+
+Every wait is for something to appear on the console, or for the machine to end. A test that fails shows
+the console."""
+import os
+import re
+import subprocess
+import time
+
+import pexpect
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PACK = os.path.join(ROOT, "build/tools/pack")
+# Generous: a busy host of two slow cores is no reason to fail.
+TIMEOUT = 120
+PROMPT = r"root@{}:[^ ]*# "
+
+
+class Backend:
+    """An isolation back end and a machine for it."""
+
+    def __init__(self, name, isolation, cpu):
+        self.name, self.isolation, self.cpu = name, isolation, cpu
+
+    def __repr__(self):
+        return self.name
+
+
+GSTAGE = Backend("gstage", "gstage", "")
+PMP = Backend("pmp", "pmp", "")
+PMP_BARE = Backend("pmp-without-h", "pmp", "h=false")
+BACKENDS = [GSTAGE, PMP, PMP_BARE]
+
+
+def pytest_generate_tests(metafunc):
+    if "backend" in metafunc.fixturenames and not any(
+            "backend" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")):
+        metafunc.parametrize("backend", BACKENDS, ids=repr)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for machine in getattr(item, "machines", []):
+            report.sections.append(("console", machine.console()[-6000:]))
+
+
+class Capsule(dict):
+    """An entry of a manifest."""
+
+    def __init__(self, name, kernel, **keys):
+        super().__init__(name=name, kernel=kernel, **keys)
+
+
+def payload(program, name=None, arch="rv64", **keys):
+    """A capsule with one of the bare test programs."""
+    kernel = os.path.join(ROOT, "build", arch, "guests", program + ".bin")
+    return Capsule(name or program, kernel, **{"memory": "16M", "vcores": 2, **keys})
+
+
+def linux(name="linux1", arch="rv64", **keys):
+    """A capsule with the stock kernel and a small system."""
+    folder = os.path.join(ROOT, "build/guests", arch)
+    return Capsule(name, os.path.join(folder, "linux"), **{
+        "initrd": os.path.join(folder, "initrd.cpio"), "cmdline": "console=ttyS0", "memory": "192M", "vcores": 2, **keys})
+
+
+def manifest_write(path, capsules):
+    lines = ["capsules:"]
+    for capsule in capsules:
+        for number, (key, value) in enumerate(capsule.items()):
+            text = f'"{value}"' if isinstance(value, str) and not re.fullmatch(r"[\w./-]+", value) else value
+            lines.append(("  - " if number == 0 else "    ") + f"{key}: {text}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def pack(path, capsules, arch="rv64"):
+    """Makes a bundle; returns its path."""
+    manifest, bundle = path.with_suffix(".yaml"), path.with_suffix(".itb")
+    manifest_write(manifest, capsules)
+    done = subprocess.run([PACK, "--arch", arch, str(manifest), "-o", str(bundle)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return bundle
+
+
+class Machine:
+    def __init__(self, command, log):
+        self.log = open(log, "w+", encoding="utf-8", errors="replace")
+        self.child = pexpect.spawn(command[0], command[1:], encoding="utf-8", codec_errors="replace",
+                                   timeout=TIMEOUT, logfile=None, echo=False, dimensions=(50, 200), maxread=65536)
+        self.child.logfile_read = self.log
+
+    def expect(self, pattern, timeout=TIMEOUT):
+        """Waits for a pattern (or the first of several: returns which)."""
+        return self.child.expect(pattern, timeout=timeout)
+
+    def expect_all(self, patterns, timeout=TIMEOUT):
+        """Waits for several patterns, in whatever order they come."""
+        missing = list(patterns)
+        while missing:
+            del missing[self.child.expect(missing, timeout=timeout)]
+
+    def send(self, text):
+        self.child.send(text)
+
+    def line(self, text):
+        self.child.send(text + "\r")
+
+    def key(self, key):
+        """The escape key, then another."""
+        self.child.send("\x1d" + key)
+
+    def command(self, text, name="linux1"):
+        """Runs a command at a guest's prompt; returns what it printed."""
+        self.line(text + "; echo end-of-$((40+2))")
+        self.expect("end-of-42")
+        printed = self.child.before
+        self.expect(PROMPT.format(name))
+        return printed.replace("\r", "")
+
+    def end(self, timeout=TIMEOUT):
+        """Waits for the machine to end by itself; returns its exit status."""
+        self.child.expect(pexpect.EOF, timeout=timeout)
+        self.child.close()
+        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
+
+    def console(self):
+        self.log.flush()
+        with open(self.log.name, encoding="utf-8", errors="replace") as text:
+            return text.read().replace("\r", "")
+
+    def stop(self):
+        self.child.close(force=True)
+
+
+@pytest.fixture
+def machine(request, tmp_path):
+    """Starts a machine: machine(capsules or bundle, backend, ...)."""
+    request.node.machines = []
+
+    def start(capsules, backend=GSTAGE, arch="rv64", harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
+        number = len(request.node.machines)
+        bundle = capsules
+        if isinstance(capsules, list):
+            bundle = pack(tmp_path / f"bundle{number}", capsules, arch)
+        cpus = ",".join(word for word in (arch, backend.cpu, cpu) if word)
+        command = [f"qemu-system-riscv{arch[2:]}", "-machine", model, "-cpu", cpus, "-smp", str(harts), "-m", memory,
+                   "-nographic", "-monitor", "none", "-bios", "none",
+                   "-kernel", os.path.join(ROOT, "build", arch, "diosix.elf"),
+                   "-append", f"isolation={backend.isolation} {options}".strip(), *extra]
+        if bundle:
+            command += ["-initrd", str(bundle)]
+        started = Machine(command, tmp_path / f"console{number}.log")
+        request.node.machines.append(started)
+        return started
+
+    yield start
+    for started in request.node.machines:
+        started.stop()
+
+
+def verdicts(console, name):
+    """What a payload said of its tests: how many passed, and the lines of those that failed."""
+    prefix = rf"^(?:\[{re.escape(name)}\] )?"
+    passed = re.findall(prefix + r"PASS (.*)$", console, re.M)
+    failed = re.findall(prefix + r"(FAIL .*)$", console, re.M)
+    return passed, failed
+
+
+def suite_check(machine, name):
+    """Waits for a payload's end; everything in it must have passed."""
+    machine.expect(r"RESULT \w+: .*\n")
+    passed, failed = verdicts(machine.console(), name)
+    assert not failed
+    assert passed

@@ -1,0 +1,64 @@
+"""How capsules end, restart, and what the machine makes of it."""
+import pytest
+from conftest import payload
+
+# How it ends, what the console says of it, and whether it counts as failure.
+ENDS = [
+    ("shutdown", False),
+    ("legacy", False),
+    ("finisher-pass", False),
+    ("failure", True),
+    ("finisher-fail", True),
+    ("stop-all", True),
+]
+REBOOTS = ["reboot-cold", "reboot-warm", "finisher-reset"]
+NAMES = [name for name, _ in ENDS]
+
+
+@pytest.mark.parametrize("end,fails", ENDS, ids=NAMES)
+def test_end_never(machine, backend, end, fails):
+    m = machine([payload("ends", cmdline=f"end={end}")], backend)
+    m.expect(rf"START ends: {end}, 2 harts")
+    m.expect(r"\[dio\] ends: [^\n]*ended")
+    assert m.end() == (1 if fails else 0)
+
+
+@pytest.mark.parametrize("end,fails", ENDS, ids=NAMES)
+def test_end_on_crash(machine, end, fails):
+    m = machine([payload("ends", cmdline=f"end={end}", restart="on-crash")])
+    m.expect("START ends")
+    if not fails:
+        m.expect(r"\[dio\] ends: [^\n]*ended")
+        assert m.end() == 0
+        return
+    for _ in range(2):
+        m.expect("START ends")
+
+
+@pytest.mark.parametrize("end", NAMES)
+def test_end_always(machine, end):
+    m = machine([payload("ends", cmdline=f"end={end}", restart="always")])
+    for _ in range(3):
+        m.expect("START ends")
+
+
+@pytest.mark.parametrize("end", REBOOTS)
+def test_reboot(machine, backend, end):
+    m = machine([payload("ends", cmdline=f"end={end}", vcores=3)], backend)
+    for _ in range(10):
+        m.expect("START ends: [^,]*, 3 harts")
+
+
+def test_one_failure_counts(machine, backend):
+    m = machine([payload("ends", "good"), payload("ends", "bad", cmdline="end=failure")], backend)
+    m.expect_all([r"\[dio\] good: [^\n]*ended", r"\[dio\] bad: [^\n]*ended"])
+    assert m.end() == 1
+
+
+def test_many_restarts_leak_nothing(machine, backend):
+    """A hundred restarts, then another capsule's memory must still be there."""
+    m = machine([payload("ends", "again", cmdline="end=reboot-cold", vcores=4),
+                 payload("state", "witness", cmdline="only=clock.monotone milliseconds=20000")], backend)
+    for _ in range(100):
+        m.expect(r"\[again\] START")
+    m.expect(r"\[witness\] RESULT state: 1 passed")

@@ -1,0 +1,50 @@
+"""Capsules that mean harm: they hurt only themselves. A victim beside each must pass its own tests."""
+import pytest
+from conftest import payload, verdicts
+
+# These find out by themselves whether all was well, and say so.
+JUDGING = ["jump", "csr-scan", "mmio-scan", "memory-probe", "stack-bomb", "pte-unmap-mmio"]
+OTHERS = ["spin", "ipi-flood", "fence-flood", "wild-sbi", "dbcn-wild", "self-modify", "wfi-storm", "timer-storm",
+          "hsm-storm", "trap-loop", "sleep"]
+
+
+def attack(name, seconds=2, **keys):
+    return payload("hostile", "mallory", cmdline=f"attack={name} seconds={seconds}", **{"vcores": 3, **keys})
+
+
+def victim():
+    return payload("state", "victim", vcores=2, cmdline="milliseconds=100")
+
+
+def victim_check(m):
+    passed, failed = verdicts(m.console(), "victim")
+    assert not failed and len(passed) > 15
+
+
+@pytest.mark.parametrize("name", JUDGING + OTHERS)
+def test_attack(machine, backend, name):
+    m = machine([attack(name), victim()], backend, harts=2)
+    m.expect_all([r"\[victim\] RESULT [^\n]*\n", r"\[mallory\] RESULT hostile"], timeout=300)
+    victim_check(m)
+    passed, failed = verdicts(m.console(), "mallory")
+    assert not failed
+    assert passed or name not in JUDGING
+    assert m.end() == 0
+
+
+@pytest.mark.parametrize("name", ["console-flood", "reboot-loop"])
+def test_attack_without_end(machine, backend, name):
+    """The flood of lines of the one, the endless restarts of the other must not keep the victim from its work."""
+    m = machine([victim(), attack(name, seconds=100000)], backend, harts=2)
+    m.expect(r"\[victim\] RESULT [^\n]*\n", timeout=300)
+    victim_check(m)
+
+
+def test_attacks_at_once(machine, backend):
+    names = ["ipi-flood", "fence-flood", "wild-sbi", "hsm-storm", "self-modify", "trap-loop"]
+    capsules = [payload("hostile", f"m{number}", vcores=3, cmdline=f"attack={name} seconds=8")
+                for number, name in enumerate(names)]
+    m = machine(capsules + [victim()], backend, harts=4)
+    m.expect_all([r"\[victim\] RESULT [^\n]*\n"] + [rf"\[m{n}\] RESULT hostile" for n in range(len(names))], timeout=400)
+    victim_check(m)
+    assert m.end() == 0
