@@ -142,6 +142,8 @@ static void move_on(struct stream *s)
     if (console.attached == s)
         view_set(next == s ? NULL : next);
     console.notices |= NOTICE_GONE | NOTICE_VIEW;
+    if (next == s) // nobody left to go to
+        console.notices &= ~(unsigned)NOTICE_VIEW;
     memset(console.gone, 0, sizeof(console.gone));
     strncpy(console.gone, s->name, sizeof(console.gone) - 1);
 }
