@@ -40,6 +40,7 @@ static void level_set(struct host_tree *tree)
     static const struct host_tree_level above_root = {.enabled = true};
     const struct host_tree_level *parent = tree->depth ? &tree->levels[tree->depth - 1] : &above_root;
     tree->levels[tree->depth] = (struct host_tree_level){
+        .name = tree->name,
         .address_cells = host_tree_cell(tree, HOST_TREE_ADDRESS_CELLS, 2),
         .size_cells = host_tree_cell(tree, HOST_TREE_SIZE_CELLS, 1),
         .interrupt_parent = host_tree_cell(tree, HOST_TREE_INTERRUPT_PARENT, parent->interrupt_parent),
@@ -59,8 +60,10 @@ void host_tree_start(struct host_tree *tree, const void *fdt)
 static bool node_load(struct host_tree *tree)
 {
     tree->name = fdt_get_name(tree->fdt, tree->offset, NULL);
-    if (!tree->name)
+    if (!tree->name) {
+        tree->levels[tree->depth].name = "";
         return false;
+    }
     memset(tree->values, 0, sizeof(tree->values));
     int property;
     fdt_for_each_property_offset(property, tree->fdt, tree->offset) property_collect(tree, property);
@@ -70,11 +73,13 @@ static bool node_load(struct host_tree *tree)
 
 bool host_tree_next(struct host_tree *tree)
 {
-    do {
-        tree->offset = fdt_next_node(tree->fdt, tree->offset, &tree->depth);
-        if (tree->offset < 0 || tree->depth < 0)
-            return false;
-    } while (tree->depth >= HOST_TREE_DEPTH_MAX);
+    int depth = tree->depth;
+    do
+        tree->offset = fdt_next_node(tree->fdt, tree->offset, &depth);
+    while (tree->offset >= 0 && depth >= HOST_TREE_DEPTH_MAX);
+    if (tree->offset < 0 || depth < 0)
+        return false;
+    tree->depth = depth;
     if (node_load(tree))
         return true;
     tree->offset = -FDT_ERR_BADSTRUCTURE;

@@ -54,6 +54,7 @@ struct host_tree_value {
 
 // What a node means to the nodes below it.
 struct host_tree_level {
+    const char *name;
     uint32_t address_cells;
     uint32_t size_cells;
     uint32_t interrupt_parent; // phandle, 0 if none was named up to here
@@ -63,7 +64,7 @@ struct host_tree_level {
 
 struct host_tree {
     const void *fdt;
-    // The current node:
+    // The current node, or the last one:
     int offset; // negative once the walk has met an error
     int depth;
     const char *name;

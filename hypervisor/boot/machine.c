@@ -9,10 +9,32 @@
 
 static void error_set(struct machine_error *error, const char *node, const char *text)
 {
-    size_t length = strlen(node);
-    size_t skip = length < MACHINE_NODE_SIZE ? 0 : length - (MACHINE_NODE_SIZE - 1);
-    memcpy(error->node, node + skip, length - skip + 1);
+    memcpy(error->node, node, strlen(node) + 1);
     error->text = text;
+}
+
+// The current node's path, or as much of its end as there is room for.
+static void error_set_here(const struct discovery *d, struct machine_error *error, const char *text)
+{
+    char *at = error->node + sizeof(error->node) - 1;
+    *at = 0;
+    if (d->tree.depth <= 0)
+        *--at = '/';
+    for (int depth = d->tree.depth; depth > 0; depth--) {
+        size_t length = strlen(d->tree.levels[depth].name);
+        if ((size_t)(at - error->node) <= length)
+            break;
+        memcpy(at -= length, d->tree.levels[depth].name, length);
+        *--at = '/';
+    }
+    memmove(error->node, at, strlen(at) + 1);
+    error->text = text;
+}
+
+// Where the next note goes; the last one is written over when they are too many.
+static struct machine_error *note_next(struct machine *m)
+{
+    return &m->notes[m->note_count < MACHINE_NOTES_MAX ? m->note_count++ : MACHINE_NOTES_MAX - 1];
 }
 
 enum status discovery_fail(struct discovery *d, const char *node, const char *text)
@@ -23,25 +45,18 @@ enum status discovery_fail(struct discovery *d, const char *node, const char *te
 
 void discovery_note(struct discovery *d, const char *node, const char *text)
 {
-    if (d->machine->note_count < MACHINE_NOTES_MAX)
-        error_set(&d->machine->notes[d->machine->note_count++], node, text);
-}
-
-static const char *path_here(const struct discovery *d, char *path, int size)
-{
-    return fdt_get_path(d->tree.fdt, d->tree.offset, path, size) ? d->tree.name : path;
+    error_set(note_next(d->machine), node, text);
 }
 
 enum status discovery_fail_here(struct discovery *d, const char *text)
 {
-    char path[128];
-    return discovery_fail(d, path_here(d, path, sizeof(path)), text);
+    error_set_here(d, d->why, text);
+    return STATUS_INVALID;
 }
 
 void discovery_note_here(struct discovery *d, const char *text)
 {
-    char path[128];
-    discovery_note(d, path_here(d, path, sizeof(path)), text);
+    error_set_here(d, note_next(d->machine), text);
 }
 
 // ---- Memory ----
@@ -91,8 +106,8 @@ static enum status memory_visit(struct discovery *d)
     unsigned index = 0;
     for (; host_tree_reg_raw(&d->tree, index, &range); index++)
         if (range.size && !ranges_add(m->ram, &m->ram_count, MACHINE_RAM_MAX, range))
-            discovery_note_here(d, "too many separate memory ranges: this one is not used");
-    return index ? STATUS_OK : discovery_fail_here(d, "memory node without a sound reg property");
+            discovery_note_here(d, "too many memory ranges: one is not used");
+    return index ? STATUS_OK : discovery_fail_here(d, "has no sound reg");
 }
 
 // A node without reg asks for memory from wherever there is some; that is for systems that use it.
@@ -101,23 +116,20 @@ static enum status reserved_visit(struct discovery *d)
     struct range range;
     for (unsigned index = 0; host_tree_reg_raw(&d->tree, index, &range); index++)
         if (!reserved_add(d->machine, range))
-            return discovery_fail_here(d, "more reserved memory ranges than Diosix can keep");
+            return discovery_fail_here(d, "too many reserved ranges");
     return STATUS_OK;
 }
 
 static enum status reserved_visit_header(struct discovery *d)
 {
     int count = fdt_num_mem_rsv(d->tree.fdt);
-    if (count < 0)
-        return discovery_fail(d, "/", "the list of reserved memory in the tree's header does not end");
-    for (int i = 0; i < count; i++) {
+    bool good = count >= 0;
+    for (int i = 0; good && i < count; i++) {
         struct range range;
-        if (fdt_get_mem_rsv(d->tree.fdt, i, &range.start, &range.size) || range_end(range) < range.start)
-            return discovery_fail(d, "/", "the list of reserved memory in the tree's header is broken");
-        if (!reserved_add(d->machine, range))
-            return discovery_fail(d, "/", "more reserved memory ranges than Diosix can keep");
+        good = !fdt_get_mem_rsv(d->tree.fdt, i, &range.start, &range.size) && range_end(range) >= range.start &&
+               reserved_add(d->machine, range);
     }
-    return STATUS_OK;
+    return good ? STATUS_OK : discovery_fail(d, "/", "the header's list of reserved memory is broken or too long");
 }
 
 static bool ram_contains(const struct machine *m, struct range range)
@@ -151,13 +163,9 @@ static void chosen_visit(struct discovery *d)
     if (bootargs)
         m->bootargs = bootargs;
     uint64_t start, end;
-    if (!address_property(d, d->tree.offset, "linux,initrd-start", &start) ||
-        !address_property(d, d->tree.offset, "linux,initrd-end", &end))
-        return;
-    if (end > start)
-        m->bundle = (struct range){start, end - start};
-    else
-        discovery_note_here(d, "linux,initrd-end is not above linux,initrd-start: no bundle");
+    if (address_property(d, d->tree.offset, "linux,initrd-start", &start) &&
+        address_property(d, d->tree.offset, "linux,initrd-end", &end))
+        m->bundle = (struct range){start, end - start}; // checked when all RAM is known
 }
 
 static void root_visit(struct discovery *d)
@@ -211,17 +219,15 @@ static enum status walk(struct discovery *d)
         if (status != STATUS_OK)
             return status;
     }
-    return d->tree.offset < 0
-               ? discovery_fail(d, d->tree.name ? d->tree.name : "/", "the device tree is broken after this node")
-               : STATUS_OK;
+    return d->tree.offset >= 0 ? STATUS_OK : discovery_fail_here(d, "the device tree is broken after this node");
 }
 
 static enum status tree_check(struct discovery *d, const void *fdt)
 {
     if (!fdt || (uintptr_t)fdt % 8)
-        return discovery_fail(d, "/", "no device tree at a multiple of 8: the loader must pass one in a1");
+        return discovery_fail(d, "/", "no device tree in a1, or not at a multiple of 8");
     if (fdt_magic(fdt) != FDT_MAGIC)
-        return discovery_fail(d, "/", "what a1 points to is no device tree: wrong magic number");
+        return discovery_fail(d, "/", "no device tree in a1: wrong magic number");
     if (fdt_check_header(fdt) || fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
         return discovery_fail(d, "/", "the device tree's header is broken or too old");
     return STATUS_OK;
@@ -231,15 +237,15 @@ static enum status finish(struct discovery *d)
 {
     struct machine *m = d->machine;
     if (!m->ram_count)
-        return discovery_fail(d, "/", "no memory node (device_type = \"memory\") with memory in it");
+        return discovery_fail(d, "/", "no memory node with memory in it");
     devices_finish(d);
     enum status status = harts_finish(d);
     if (status != STATUS_OK)
         return status;
-    if (m->bundle.size && !ram_contains(m, m->bundle)) {
-        discovery_note(d, "/chosen", "linux,initrd-start/end lie outside RAM: no bundle");
-        m->bundle.size = 0;
-    }
+    if (!m->bundle.size || ram_contains(m, m->bundle))
+        return STATUS_OK;
+    discovery_note(d, "/chosen", "linux,initrd-start/end give no range of RAM: no bundle");
+    m->bundle.size = 0;
     return STATUS_OK;
 }
 
@@ -264,13 +270,13 @@ enum status machine_discover(const void *fdt, struct machine *machine, struct ma
 enum status machine_check_image(const struct machine *machine, struct range image, struct machine_error *why)
 {
     if (!ram_contains(machine, image)) {
-        error_set(why, "/memory", "the hypervisor's image does not lie in one range of RAM: load it into RAM");
+        error_set(why, "/memory", "the image is not in RAM: load it there");
         return STATUS_INVALID;
     }
     for (size_t i = 0; i < machine->reserved_count; i++) {
         if (!range_overlaps(machine->reserved[i], image))
             continue;
-        error_set(why, "/reserved-memory", "the hypervisor's image lies in reserved memory: load it elsewhere");
+        error_set(why, "/reserved-memory", "the image is in reserved memory: load it elsewhere");
         return STATUS_INVALID;
     }
     return STATUS_OK;

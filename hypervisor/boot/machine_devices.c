@@ -76,7 +76,7 @@ static bool registers_read_or_note(struct discovery *d, struct range *registers)
 {
     bool ok = registers_read(d, 0, registers);
     if (!ok)
-        discovery_note_here(d, "device left out: its registers (reg) are missing or out of reach");
+        discovery_note_here(d, "left out: its registers are missing or out of reach");
     return ok;
 }
 
@@ -105,7 +105,7 @@ static void clint_visit(struct discovery *d, unsigned kinds)
     if (!registers_read_or_note(d, &registers))
         return;
     if (d->clint_count == DISCOVERY_CLINTS_MAX) {
-        discovery_note_here(d, "device left out: more timers than Diosix can drive");
+        discovery_note_here(d, "left out: too many timers");
         return;
     }
     struct clint_node *node = &d->clints[d->clint_count++];
@@ -191,7 +191,7 @@ static void plic_finish(struct discovery *d)
     if (!plic || plic->phandle != d->uart_parent)
         m->uart.irq = 0;
     if (!plic) {
-        discovery_note(d, "/", "no PLIC (sifive,plic-1.0.0): the console is polled");
+        discovery_note(d, "/", "no PLIC: the console is polled");
         return;
     }
     m->plic = (struct plic_config){(uintptr_t)plic->registers.start, plic->registers.size, plic->ndev};
@@ -359,7 +359,7 @@ void devices_finish(struct discovery *d)
     for (size_t i = 0; i < d->clint_count; i++)
         clint_connect(d->machine, &d->clints[i]);
     if (d->machine->uart.kind == UART_NONE)
-        discovery_note(d, "/", "no serial port that Diosix can drive (ns16550a, snps,dw-apb-uart, sifive,uart0)");
+        discovery_note(d, "/", "no serial port of a known kind (ns16550a, snps,dw-apb-uart, sifive,uart0)");
     plic_finish(d);
     power_finish(d);
 }

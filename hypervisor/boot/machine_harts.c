@@ -50,19 +50,19 @@ static const char *hart_read(struct discovery *d, struct machine_hart *hart)
     const char *mmu = host_tree_string(d->tree.values[HOST_TREE_MMU_TYPE]);
     struct range id;
     if (m->hart_count == MACHINE_HARTS_MAX)
-        return "hart left out: more than Diosix can drive";
+        return "left out: too many harts";
     if (!host_tree_reg_raw(&d->tree, 0, &id))
-        return "hart left out: no hart id (reg)";
+        return "left out: no id (reg)";
     if (hart_id_known(m, id.start))
-        return "hart left out: another one has its id";
+        return "left out: its id is another's";
     if (!mmu || strncmp(mmu, "riscv,sv", 8))
-        return "hart left out: no S-mode with paging (mmu-type)";
+        return "left out: no S-mode with paging (mmu-type)";
     if (isa_read_cached(d, &hart->isa) != STATUS_OK)
-        return "hart left out: riscv,isa or riscv,isa-base is missing or not understood";
+        return "left out: riscv,isa is missing or not understood";
     if (m->hart_count && hart->isa.xlen != m->isa.xlen)
-        return "hart left out: its registers are not as wide as the first hart's";
+        return "left out: not as wide as the first hart";
     if (!isa_has(&hart->isa, ISA_M) || !isa_has(&hart->isa, ISA_A) || !isa_has(&hart->isa, ISA_C))
-        return "hart left out: it lacks extension M, A or C";
+        return "left out: lacks extension M, A or C";
     hart->id = id.start;
     return NULL;
 }
@@ -146,39 +146,31 @@ void harts_visit(struct discovery *d)
         d->machine->harts[d->machine->hart_count - 1].phandle = host_tree_phandle(&d->tree);
 }
 
-// Keeps the harts that can be driven; says what the first one without lacks.
-static const char *harts_filter(struct discovery *d)
+// Keeps the harts that can be driven.
+static void harts_filter(struct discovery *d)
 {
     struct machine *m = d->machine;
-    const char *lacks = NULL;
     size_t kept = 0;
     for (size_t i = 0; i < m->hart_count; i++) {
         const struct machine_hart *hart = &m->harts[i];
-        if (hart->mtimecmp && hart->msip) {
+        if (hart->mtimecmp && hart->msip)
             m->harts[kept++] = *hart;
-            continue;
-        }
-        const char *problem = hart->mtimecmp
-                                  ? "hart left out: no software interrupt (CLINT, or ACLINT MSWI) is connected to it"
-                                  : "hart left out: no timer (CLINT, or ACLINT MTIMER) is connected to it";
-        discovery_note(d, "/cpus", problem);
-        lacks = lacks ? lacks : problem;
+        else
+            discovery_note(d, "/cpus",
+                           "a hart is left out: no CLINT, or no ACLINT MTIMER and MSWI, is connected to it");
     }
     m->hart_count = kept;
-    return lacks;
 }
 
 enum status harts_finish(struct discovery *d)
 {
     struct machine *m = d->machine;
     if (!m->hart_count)
+        return discovery_fail(d, "/cpus", "no hart can run guests: S-mode (mmu-type), M, A and C are needed");
+    harts_filter(d);
+    if (!m->hart_count || !m->clint.mtime)
         return discovery_fail(d, "/cpus",
-                              "no hart that can run guests: one with S-mode (mmu-type), M, A and C is needed");
-    const char *lacks = harts_filter(d);
-    if (!m->hart_count)
-        return discovery_fail(d, "/cpus", lacks);
-    if (!m->clint.mtime)
-        return discovery_fail(d, "/cpus", "the timer (CLINT, or ACLINT MTIMER) has no mtime register");
+                              "no timer and software interrupts: a CLINT, or ACLINT MTIMER and MSWI, is needed");
     if (!m->timebase_hz)
         return discovery_fail(d, "/cpus", "no timebase-frequency");
     if (!m->cbom_size)

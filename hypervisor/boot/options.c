@@ -40,15 +40,14 @@ static bool console_parse(struct word value, struct options *options)
 
 static bool log_parse(struct word value, struct options *options)
 {
-    if (word_is(value, "error"))
-        options->log = LOG_ERROR;
-    else if (word_is(value, "info"))
-        options->log = LOG_INFO;
-    else if (word_is(value, "debug"))
-        options->log = LOG_DEBUG;
-    else
-        return false;
-    return true;
+    static const char levels[][6] = {[LOG_ERROR] = "error", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+    for (unsigned i = 0; i < array_length(levels); i++) {
+        if (!word_is(value, levels[i]))
+            continue;
+        options->log = (enum log_level)i;
+        return true;
+    }
+    return false;
 }
 
 // Null if the word was understood.
@@ -68,7 +67,7 @@ static const char *word_parse(struct word w, struct options *options)
     else if (word_is(w, "scrub"))
         options->scrub = true;
     else
-        return "unknown: there are isolation=, console=, log=, verify and scrub";
+        return "unknown (isolation=, console=, log=, verify, scrub are known)";
     return NULL;
 }
 

@@ -39,25 +39,25 @@ static bool capsule_fail(struct bundle_capsule *capsule, const char *field, cons
 
 // ---- Properties ----
 
-// The whole property as one string; null if it is missing or does not end where it should.
-static const char *string_read(const void *fdt, int node, const char *name)
+// The whole property as one string; null if it does not end where it should.
+static const char *string_or(const void *fdt, int node, const char *name, const char *otherwise)
 {
     int length;
     const char *text = fdt_getprop(fdt, node, name, &length);
-    return text && length > 0 && !memchr(text, 0, (size_t)length - 1) && !text[length - 1] ? text : NULL;
+    if (!text)
+        return otherwise;
+    return length > 0 && strnlen(text, (size_t)length) == (size_t)length - 1 ? text : NULL;
 }
 
-static bool property_present(const void *fdt, int node, const char *name)
-{
-    return fdt_getprop(fdt, node, name, NULL) != NULL;
-}
-
-// Null if the property is missing or has another size.
-static const void *sized_read(const void *fdt, int node, const char *name, int size)
+// The whole property as one number of so many bytes; 0 if it is missing or has another size.
+static uint64_t number_read(const struct reader *r, const char *name, int bytes)
 {
     int length;
-    const void *data = fdt_getprop(fdt, node, name, &length);
-    return data && length == size ? data : NULL;
+    const uint8_t *data = fdt_getprop(r->fdt, r->node, name, &length);
+    uint64_t value = 0;
+    for (int i = 0; data && length == bytes && i < bytes; i++)
+        value = value << 8 | data[i];
+    return value;
 }
 
 // Which of `words`, each with its zero, an empty one at the end; negative if none.
@@ -84,106 +84,81 @@ static const uint8_t *hash_find(const void *fdt, int image)
     int node;
     fdt_for_each_subnode(node, fdt, image)
     {
-        const char *algorithm = string_read(fdt, node, "algo");
-        if (algorithm && !strcmp(algorithm, "sha256"))
-            return sized_read(fdt, node, "value", br_sha256_SIZE);
+        const char *algorithm = string_or(fdt, node, "algo", NULL);
+        if (!algorithm || strcmp(algorithm, "sha256"))
+            continue;
+        int length;
+        const uint8_t *hash = fdt_getprop(fdt, node, "value", &length);
+        return hash && length == br_sha256_SIZE ? hash : NULL;
     }
     return NULL;
 }
 
-// Null if the image can be used.
-static const char *image_check(const void *fdt, int node)
+static bool string_is(const void *fdt, int node, const char *name, const char *expected)
 {
-    const char *compression = string_read(fdt, node, "compression");
-    const char *arch = string_read(fdt, node, "arch");
-    if (property_present(fdt, node, "data-offset") || property_present(fdt, node, "data-position"))
-        return "its image lies outside the bundle's tree: pack it with 'dio pack', or mkimage without -E";
-    if (compression && strcmp(compression, "none"))
-        return "its image is compressed: pack it with 'dio pack', which decompresses";
-    if (arch && strcmp(arch, "riscv"))
-        return "its image is for another architecture than riscv";
-    return NULL;
+    const char *text = string_or(fdt, node, name, expected);
+    return text && !strcmp(text, expected);
 }
 
-// The image that property `field` of the capsule names.
-static bool image_read(const struct reader *r, const char *field, struct bundle_image *image)
+// Null if the image can be used.
+static const char *image_read(const struct reader *r, const char *name, struct bundle_image *image)
 {
-    const char *name = string_read(r->fdt, r->node, field);
-    if (!name)
-        return capsule_fail(r->capsule, field, "is no text: give the name of an image");
     int node = fdt_subnode_offset(r->fdt, r->images, name);
     if (node < 0)
-        return capsule_fail(r->capsule, field, "names an image that the bundle does not hold");
-    const char *problem = image_check(r->fdt, node);
-    if (problem)
-        return capsule_fail(r->capsule, field, problem);
+        return "the bundle holds no image of this name";
+    if (!string_is(r->fdt, node, "compression", "none"))
+        return "the image is compressed: 'dio pack' decompresses";
+    if (!string_is(r->fdt, node, "arch", "riscv"))
+        return "the image is for another architecture";
     int length;
     image->data = fdt_getprop(r->fdt, node, "data", &length);
     if (!image->data || length <= 0)
-        return capsule_fail(r->capsule, field, "its image is empty or has no data");
+        return "the image is empty or lies outside the bundle's tree: pack it with 'dio pack'";
     image->size = (size_t)length;
     image->sha256 = hash_find(r->fdt, node);
-    return true;
+    return NULL;
 }
 
-static bool images_read(const struct reader *r)
+// The image that property `field` of the capsule names; none if it is missing and not needed.
+static bool image_find(const struct reader *r, const char *field, const char *otherwise, struct bundle_image *image)
 {
-    if (!property_present(r->fdt, r->node, "kernel"))
-        return capsule_fail(r->capsule, "kernel", "is missing: every capsule needs one");
-    return image_read(r, "kernel", &r->capsule->kernel) &&
-           (!property_present(r->fdt, r->node, "ramdisk") || image_read(r, "ramdisk", &r->capsule->ramdisk));
+    const char *name = string_or(r->fdt, r->node, field, otherwise);
+    if (name && name == otherwise)
+        return true;
+    const char *problem = name ? image_read(r, name, image) : "must be the name of an image";
+    return !problem || capsule_fail(r->capsule, field, problem);
 }
 
 // ---- Capsules ----
 
 static bool bootargs_read(const struct reader *r)
 {
-    if (!property_present(r->fdt, r->node, "bootargs"))
-        return true;
-    const char *text = string_read(r->fdt, r->node, "bootargs");
-    if (!text)
-        return capsule_fail(r->capsule, "bootargs", "is no text");
-    if (strlen(text) >= BUNDLE_BOOTARGS_MAX)
-        return capsule_fail(r->capsule, "bootargs", "is longer than 2047 characters");
+    const char *text = string_or(r->fdt, r->node, "bootargs", "");
+    if (!text || strlen(text) >= BUNDLE_BOOTARGS_MAX)
+        return capsule_fail(r->capsule, "bootargs", "must be a text of at most 2047 characters");
     r->capsule->bootargs = text;
     return true;
 }
 
-static bool memory_read(const struct reader *r)
+static bool sizes_read(const struct reader *r)
 {
-    const void *data = sized_read(r->fdt, r->node, "memory", sizeof(uint64_t));
-    if (!data)
-        return capsule_fail(r->capsule, "memory", "is missing or no 64-bit number of bytes");
-    r->capsule->memory = fdt64_ld(data);
-    if (!r->capsule->memory)
-        return capsule_fail(r->capsule, "memory", "is zero: a capsule needs memory");
-    if (!is_aligned(r->capsule->memory, BUNDLE_MEMORY_UNIT))
-        return capsule_fail(r->capsule, "memory", "is no multiple of 2 MiB (RV64) or 4 MiB (RV32)");
+    struct bundle_capsule *c = r->capsule;
+    c->memory = number_read(r, "memory", sizeof(uint64_t));
+    if (!c->memory || !is_aligned(c->memory, BUNDLE_MEMORY_UNIT))
+        return capsule_fail(c, "memory", "must be a 64-bit number, a multiple of 2 MiB (RV64) or 4 MiB (RV32)");
+    c->vcores = (uint32_t)number_read(r, "vcores", sizeof(uint32_t));
+    if (!c->vcores || c->vcores > BUNDLE_VCORES_MAX)
+        return capsule_fail(c, "vcores", "must be a 32-bit number from 1 to 64");
     return true;
 }
 
-static bool vcores_read(const struct reader *r)
-{
-    const void *data = sized_read(r->fdt, r->node, "vcores", sizeof(uint32_t));
-    if (!data)
-        return capsule_fail(r->capsule, "vcores", "is missing or no 32-bit number");
-    r->capsule->vcores = fdt32_ld(data);
-    if (!r->capsule->vcores || r->capsule->vcores > BUNDLE_VCORES_MAX)
-        return capsule_fail(r->capsule, "vcores", "must be from 1 to 64");
-    return true;
-}
-
-// Missing means the default.
 static bool policies_read(const struct reader *r)
 {
     struct bundle_capsule *c = r->capsule;
-    const char *isolation = string_read(r->fdt, r->node, "isolation");
-    if (property_present(r->fdt, r->node, "isolation") &&
-        (!isolation || !bundle_isolation_parse(isolation, strlen(isolation), &c->isolation)))
+    const char *isolation = string_or(r->fdt, r->node, "isolation", "auto");
+    const char *restart = string_or(r->fdt, r->node, "restart", "never");
+    if (!isolation || !bundle_isolation_parse(isolation, strlen(isolation), &c->isolation))
         return capsule_fail(c, "isolation", "must be auto, gstage or pmp");
-    const char *restart = string_read(r->fdt, r->node, "restart");
-    if (!property_present(r->fdt, r->node, "restart"))
-        return true;
     int word = restart ? word_find("never\0on-crash\0always\0", restart, strlen(restart)) : -1;
     if (word < 0)
         return capsule_fail(c, "restart", "must be never, on-crash or always");
@@ -208,16 +183,17 @@ static bool name_is_new(const struct reader *r, const struct bundle *bundle)
 {
     for (const struct bundle_capsule *other = bundle->capsules; other != r->capsule; other++)
         if (!strcmp(other->name, r->capsule->name))
-            return capsule_fail(r->capsule, "name", "is another capsule's already: give each its own");
+            return capsule_fail(r->capsule, "name", "is another capsule's, too");
     return true;
 }
 
 static void capsule_read(const struct reader *r, const struct bundle *bundle)
 {
-    *r->capsule = (struct bundle_capsule){.status = STATUS_OK, .bootargs = ""};
-    if (name_read(r) && name_is_new(r, bundle) && images_read(r) && bootargs_read(r) && memory_read(r) &&
-        vcores_read(r))
-        (void)policies_read(r);
+    struct bundle_capsule *c = r->capsule;
+    memset(c, 0, sizeof(*c));
+    c->bootargs = "";
+    (void)(name_read(r) && name_is_new(r, bundle) && image_find(r, "kernel", NULL, &c->kernel) &&
+           image_find(r, "ramdisk", "", &c->ramdisk) && bootargs_read(r) && sizes_read(r) && policies_read(r));
 }
 
 static enum status capsules_read(struct reader *r, int configurations, struct bundle *bundle, struct bundle_error *why)
@@ -225,12 +201,12 @@ static enum status capsules_read(struct reader *r, int configurations, struct bu
     fdt_for_each_subnode(r->node, r->fdt, configurations)
     {
         if (bundle->count == BUNDLE_CAPSULES_MAX)
-            return bundle_fail(why, "configurations", "there are more than 64 capsules in the bundle");
+            return bundle_fail(why, "bundle", "holds more than 64 capsules");
         r->capsule = &bundle->capsules[bundle->count];
         capsule_read(r, bundle);
         bundle->count++;
     }
-    return bundle->count ? STATUS_OK : bundle_fail(why, "configurations", "there is no capsule in the bundle");
+    return bundle->count ? STATUS_OK : bundle_fail(why, "bundle", "holds no capsule");
 }
 
 // ---- The bundle ----
@@ -238,11 +214,11 @@ static enum status capsules_read(struct reader *r, int configurations, struct bu
 static const char *blob_check(const void *blob, size_t size)
 {
     if (size < sizeof(struct fdt_header) || (uintptr_t)blob % 8)
-        return "is too small to be one, or lies at an address that is no multiple of 8";
+        return "is too small, or not at a multiple of 8";
     if (fdt_magic(blob) != FDT_MAGIC)
         return "is no FIT image: make it with 'dio pack'";
     if (fdt_totalsize(blob) > size)
-        return "is cut short: the loader must pass all of it in linux,initrd-start/end";
+        return "is cut short: load all of it";
     if (fdt_off_dt_struct(blob) % 4 || fdt_off_mem_rsvmap(blob) % 8 || fdt_check_full(blob, size))
         return "is damaged: make it anew with 'dio pack'";
     return NULL;
@@ -256,10 +232,8 @@ enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, st
         return bundle_fail(why, "bundle", problem);
     struct reader r = {.fdt = blob, .images = fdt_path_offset(blob, "/images")};
     int configurations = fdt_path_offset(blob, "/configurations");
-    if (r.images < 0)
-        return bundle_fail(why, "images", "the node is missing: this is a device tree, but no FIT image");
-    if (configurations < 0)
-        return bundle_fail(why, "configurations", "the node is missing: the bundle describes no capsule");
+    if (r.images < 0 || configurations < 0)
+        return bundle_fail(why, "bundle", "has no images or configurations: this is no FIT image");
     return capsules_read(&r, configurations, bundle, why);
 }
 
@@ -281,15 +255,14 @@ static bool image_verify(const struct bundle *bundle, struct bundle_capsule *cap
     if (!image->data || image_known_good(bundle, image))
         return true;
     if (!image->sha256)
-        return capsule_fail(capsule, field, "its image has no SHA-256 hash to check: pack it with 'dio pack'");
+        return capsule_fail(capsule, field, "the image has no SHA-256 hash: pack it with 'dio pack'");
     uint8_t hash[br_sha256_SIZE];
     br_sha256_context context;
     br_sha256_init(&context);
     br_sha256_update(&context, image->data, image->size);
     br_sha256_out(&context, hash);
     return !memcmp(hash, image->sha256, sizeof(hash)) ||
-           capsule_fail(capsule, field,
-                        "its image does not have the SHA-256 hash that the bundle gives: it is damaged");
+           capsule_fail(capsule, field, "the image is damaged: its SHA-256 hash is another");
 }
 
 enum status bundle_verify(struct bundle *bundle, struct bundle_capsule *capsule)

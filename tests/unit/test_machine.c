@@ -361,7 +361,7 @@ static void reserved_memory_in_too_many_pieces(void **state)
     for (unsigned i = 0; i <= MACHINE_RESERVED_MAX; i++)
         sprintf(text + strlen(text), "0 0x%x 0 0x1000 ", 0x80000000 + i * 0x2000);
     strcat(text, ">; }; };");
-    assert_refused(discover_devices(text), "/reserved-memory/many@0", "more reserved memory");
+    assert_refused(discover_devices(text), "/reserved-memory/many@0", "too many reserved");
 }
 
 static void image_must_lie_in_free_ram(void **state)
@@ -463,7 +463,7 @@ static void harts_that_are_left_out(void **state)
         {CPU_WITH(2, "rv64ima", "mmu-type = \"riscv,sv39\";"), "lacks"},
         {CPU_WITH(2, "rv99", "mmu-type = \"riscv,sv39\";"), "riscv,isa"},
         {"cpu@2 { device_type = \"cpu\"; reg = <2>; mmu-type = \"riscv,sv39\";" INTC(2) "};", "riscv,isa"},
-        {"cpu@2 { device_type = \"cpu\"; mmu-type = \"riscv,sv39\";" INTC(2) "};", "hart id"},
+        {"cpu@2 { device_type = \"cpu\"; mmu-type = \"riscv,sv39\";" INTC(2) "};", "no id"},
         {"cpu@2 { device_type = \"cpu\"; reg = <1>; mmu-type = \"riscv,sv39\"; riscv,isa = \"rv64imac\";" INTC(2) "};",
          "its id"},
     };
@@ -529,7 +529,7 @@ static void more_harts_than_fit(void **state)
     p.devices = clint;
     assert_int_equal(discover_parts(p), STATUS_OK);
     assert_int_equal(machine.hart_count, MACHINE_HARTS_MAX);
-    assert_noted("/cpus/cpu@40", "more than");
+    assert_noted("/cpus/cpu@40", "too many");
     assert_int_equal(machine.harts[63].msip, 0x2000000 + 4 * 63);
 }
 
@@ -562,7 +562,7 @@ static void harts_that_the_timer_does_not_know(void **state)
     assert_int_equal(machine.hart_count, 1);
     assert_int_equal(machine.harts[0].id, 2);
     assert_int_equal(machine.harts[0].mtimecmp, 0x2004000);
-    assert_noted("/cpus", "no timer");
+    assert_noted("/cpus", "no CLINT");
 }
 
 static void timer_with_one_register_range(void **state)
@@ -585,7 +585,7 @@ static void timer_whose_registers_end_early(void **state)
                                     "0x2004000 0 8>; interrupts-extended = <1 7 2 7>; }; " CLINT("1 3 2 3")),
                      STATUS_OK);
     assert_int_equal(machine.hart_count, 1);
-    assert_noted("/cpus", "no timer");
+    assert_noted("/cpus", "no CLINT");
 }
 
 static void timer_without_time(void **state)
@@ -593,7 +593,7 @@ static void timer_without_time(void **state)
     (void)state;
     assert_refused(discover_timer("clint@2000000 { compatible = \"riscv,clint0\"; reg = <0 0x2000000 0 0xbff8>; "
                                   "interrupts-extended = <1 3 1 7 2 3 2 7>; };"),
-                   "/cpus", "mtime");
+                   "/cpus", "MTIMER");
 }
 
 static void timer_out_of_reach(void **state)
@@ -804,13 +804,13 @@ static void bundle_that_can_not_be(void **state)
 {
     (void)state;
     assert_int_equal(
-        discover_devices("chosen { linux,initrd-start = <0x81000000>; linux,initrd-end = <0x81000000>; };"), STATUS_OK);
+        discover_devices("chosen { linux,initrd-start = <0x81000000>; linux,initrd-end = <0x80ffffff>; };"), STATUS_OK);
     assert_int_equal(machine.bundle.size, 0);
-    assert_noted("/chosen", "not above");
+    assert_noted("/chosen", "no range");
     assert_int_equal(
         discover_devices("chosen { linux,initrd-start = <0x8ffff000>; linux,initrd-end = <0x90001000>; };"), STATUS_OK);
     assert_int_equal(machine.bundle.size, 0);
-    assert_noted("/chosen", "outside RAM");
+    assert_noted("/chosen", "no range");
     assert_int_equal(discover_devices("chosen { linux,initrd-start = <0x81000000>; };"), STATUS_OK);
     assert_int_equal(machine.bundle.size, 0);
     assert_int_equal(discover_devices("chosen { bootargs = [61 62]; linux,initrd-start = [00]; linux,initrd-end = "
@@ -870,8 +870,7 @@ static void long_paths_keep_their_end(void **state)
     assert_int_equal(discover_devices("a-bus-with-a-long-name-01 { another-bus-with-long-name { serial@1234 { "
                                       "compatible = \"ns16550a\"; }; }; };"),
                      STATUS_OK);
-    const char path[] = "/a-bus-with-a-long-name-01/another-bus-with-long-name/serial@1234";
-    assert_noted(&path[sizeof(path) - MACHINE_NODE_SIZE], "reg");
+    assert_noted("/another-bus-with-long-name/serial@1234", "reg");
 }
 
 int main(void)
