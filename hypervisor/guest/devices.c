@@ -6,7 +6,7 @@
 
 enum outcome { OUTCOME_DONE, OUTCOME_NOTHING, OUTCOME_ENDING };
 
-static enum outcome uart_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
+static inline enum outcome uart_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
 {
     lock_acquire(&c->devices);
     bool before = vuart_irq(&c->uart);
@@ -25,7 +25,7 @@ static enum outcome uart_access(struct capsule *c, uint32_t offset, const struct
     return OUTCOME_DONE;
 }
 
-static enum outcome plic_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
 {
     struct capsule *c = v->capsule;
 
@@ -43,7 +43,7 @@ static enum outcome plic_access(struct vcore *v, uint32_t offset, const struct i
     return OUTCOME_DONE;
 }
 
-static enum outcome finisher_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
+static inline enum outcome finisher_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
 {
     if (!a->is_store) {
         *value = 0;
@@ -68,7 +68,7 @@ static enum outcome finisher_access(struct capsule *c, uint32_t offset, const st
 }
 
 // By address; within a page or window of a device only. `a` is wholly above none and below all.
-static enum outcome device_access(struct vcore *v, uint64_t address, const struct insn_access *a, uint64_t *value)
+static inline enum outcome device_access(struct vcore *v, uint64_t address, const struct insn_access *a, uint64_t *value)
 {
     if (address - UART_BASE < VUART_WINDOW)
         return a->bytes == 1 ? uart_access(v->capsule, (uint32_t)(address - UART_BASE), a, value) : OUTCOME_NOTHING;
@@ -142,16 +142,18 @@ static bool access_from_memory(struct vcore *v, struct fault *f, struct insn_acc
     return insn_decode_access(insn, XLEN, a) && !a->is_float;
 }
 
-static __attribute__((noinline)) enum exit mmio_fault_slowly(struct vcore *v, struct fault f)
-{
-    struct insn_access a;
+// Where, what and, if nothing is there, which fault.
+struct request {
+    struct fault fault;
     struct gpa where;
+    struct insn_access access;
+};
 
-    if (!isolation_locate(&v->world, &f, &where) || f.cause == CAUSE_FETCH_ACCESS)
-        return reflect(v, &f);
-    if (!access_from_mtinst(f.insn, &a) && !access_from_memory(v, &f, &a))
-        return reflect(v, &f);
-    return access_do(v, f, where, a);
+static __attribute__((noinline)) bool request_find(struct vcore *v, struct request *r)
+{
+    if (!isolation_locate(&v->world, &r->fault, &r->where) || r->fault.cause == CAUSE_FETCH_ACCESS)
+        return false;
+    return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, &r->fault, &r->access);
 }
 
 enum exit mmio_fault(struct vcore *v, unsigned long cause)
@@ -161,7 +163,14 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause)
     struct gpa where;
 
     f.insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
-    if (isolation_locate_fast(&f, &where) && access_from_mtinst(f.insn, &a))
-        return access_do(v, f, where, a);
-    return mmio_fault_slowly(v, (struct fault){.cause = cause, .value = f.value, .insn = f.insn});
+    if (!isolation_locate_fast(&f, &where) || !access_from_mtinst(f.insn, &a)) {
+        // Kept apart, so that what the common case needs stays in registers.
+        struct request r = {.fault = {.cause = cause, .value = f.value, .insn = f.insn}};
+        if (!request_find(v, &r))
+            return reflect(v, &r.fault);
+        f = r.fault;
+        where = r.where;
+        a = r.access;
+    }
+    return access_do(v, f, where, a);
 }
