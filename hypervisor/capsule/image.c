@@ -55,11 +55,11 @@ static enum status linux_open(const uint8_t *data, size_t size, struct image *im
     uint64_t text_offset = load_le(data + LINUX_TEXT_OFFSET, 8);
     uint64_t image_size = load_le(data + LINUX_IMAGE_SIZE, 8);
     if (load_le(data + LINUX_FLAGS, 8) & LINUX_FLAG_BIG_ENDIAN)
-        return image_fail(why, "is a big-endian Linux kernel: build it little-endian", 0);
+        return image_fail(why, "is a big-endian Linux kernel", 0);
     if (text_offset > SIZE_LIMIT || !is_aligned(text_offset, FRAME_SIZE))
-        return image_fail(why, "has a Linux header with a text offset that makes no sense", text_offset);
+        return image_fail(why, "has a damaged Linux header", text_offset);
     if (image_size > SIZE_LIMIT)
-        return image_fail(why, "has a Linux header with an image size that makes no sense", image_size);
+        return image_fail(why, "has a damaged Linux header", image_size);
     image->kind = IMAGE_LINUX;
     image->entry = text_offset;
     image->pieces[0] = (struct image_piece){0, size, image_size > size ? image_size : size, text_offset};
@@ -68,6 +68,9 @@ static enum status linux_open(const uint8_t *data, size_t size, struct image *im
 }
 
 // ---- ELF ----
+
+static const char elf_damaged[] = "is a damaged ELF file";
+static const char elf_no_kernel[] = "is an ELF file, but no kernel: link it to an executable, statically";
 
 enum { ELF_CLASS = 4, ELF_DATA = 5, ELF_TYPE = 16, ELF_MACHINE = 18, ELF_ENTRY = 24 };
 enum { ELF_LITTLE_ENDIAN = 1, ELF_EXEC = 2, ELF_DYN = 3, ELF_RISCV = 243 };
@@ -125,20 +128,20 @@ static enum status elf_header(struct elf *elf, unsigned xlen, struct image_error
     const uint8_t *data = elf->data;
     const struct elf_class *c = elf->class = xlen == 32 ? &elf32 : &elf64;
     if (elf->size < c->header_size)
-        return image_fail(why, "is an ELF file cut short in its header", elf->size);
+        return image_fail(why, elf_damaged, elf->size);
     if (data[ELF_CLASS] * 4 != c->word)
-        return image_fail(why, "is an ELF file for another register width than this machine's", 0);
+        return image_fail(why, "is an ELF file for another register width", 0);
     if (data[ELF_DATA] != ELF_LITTLE_ENDIAN || load_le(data + ELF_MACHINE, 2) != ELF_RISCV)
-        return image_fail(why, "is an ELF file for another machine than RISC-V", load_le(data + ELF_MACHINE, 2));
+        return image_fail(why, "is an ELF file for another machine", load_le(data + ELF_MACHINE, 2));
     elf->type = (unsigned)load_le(data + ELF_TYPE, 2);
     if (elf->type != ELF_EXEC && elf->type != ELF_DYN)
-        return image_fail(why, "is an ELF file that is not linked: link it to an executable", 0);
+        return image_fail(why, elf_no_kernel, 0);
     elf->segments = load_le(data + c->phoff, c->word);
     elf->segment_count = (unsigned)load_le(data + c->phnum, 2);
     struct range file = {0, elf->size};
     if (load_le(data + c->phentsize, 2) != c->segment_size ||
         !range_contains(file, elf->segments, (uint64_t)elf->segment_count * c->segment_size))
-        return image_fail(why, "is an ELF file whose program headers are cut short or broken", elf->segments);
+        return image_fail(why, elf_damaged, elf->segments);
     return STATUS_OK;
 }
 
@@ -168,7 +171,7 @@ static bool elf_relocates(const struct elf *elf, const struct elf_segment *dynam
 static enum status piece_add(struct image *image, struct image_piece added, struct image_error *why)
 {
     if (image->piece_count == IMAGE_PIECES_MAX)
-        return image_fail(why, "has more loadable segments than 16", 0);
+        return image_fail(why, "has more than 16 segments", 0);
     size_t at = image->piece_count++;
     for (; at && image->pieces[at - 1].load > added.load; at--)
         image->pieces[at] = image->pieces[at - 1];
@@ -187,16 +190,16 @@ static enum status elf_segments(struct elf *elf, struct image *image, struct ima
         if (s.type != ELF_LOAD && s.type != ELF_DYNAMIC && s.type != ELF_INTERP)
             continue;
         if (s.type == ELF_INTERP)
-            return image_fail(why, "is a program that needs a dynamic linker, no kernel", 0);
+            return image_fail(why, elf_no_kernel, 0);
         if (!elf_segment_sane(elf, &s))
-            return image_fail(why, "has a segment that is cut short or makes no sense", s.paddr);
+            return image_fail(why, elf_damaged, s.paddr);
         if (s.type == ELF_DYNAMIC)
             elf->relocations = elf_relocates(elf, &s);
         struct image_piece piece = {s.offset, s.filesz, s.memsz, s.paddr};
         if (s.type == ELF_LOAD && s.memsz && piece_add(image, piece, why) != STATUS_OK)
             return STATUS_INVALID;
     }
-    return image->piece_count ? STATUS_OK : image_fail(why, "is an ELF file with nothing to load", 0);
+    return image->piece_count ? STATUS_OK : image_fail(why, elf_no_kernel, 0);
 }
 
 // The entry is a virtual address; kernels begin without translation, at the physical one.
@@ -210,7 +213,7 @@ static enum status elf_entry(const struct elf *elf, struct image *image, struct 
         image->entry = s.paddr + (entry - s.vaddr);
         return STATUS_OK;
     }
-    return image_fail(why, "has an entry point outside its executable segments", entry);
+    return image_fail(why, elf_damaged, entry);
 }
 
 // Makes addresses of what can lie anywhere offsets from the start of RAM. What was linked for RAM at its
@@ -241,7 +244,7 @@ static enum status elf_open(const uint8_t *data, size_t size, unsigned xlen, str
 
 // ---- Raw, and what is mistaken for it ----
 
-enum mistake { MISTAKE_GZIP, MISTAKE_COMPRESSED, MISTAKE_TREE, MISTAKE_UIMAGE, MISTAKE_SCRIPT, MISTAKE_ARCHIVE };
+enum mistake { MISTAKE_COMPRESSED, MISTAKE_WRAPPED, MISTAKE_OTHER };
 
 struct magic {
     uint8_t mistake;
@@ -249,37 +252,31 @@ struct magic {
     char bytes[6];
 };
 static const struct magic magics[] = {
-    {MISTAKE_GZIP, 2, "\x1f\x8b"},
-    {MISTAKE_COMPRESSED, 4, "\x28\xb5\x2f\xfd"},
+    {MISTAKE_COMPRESSED, 2, "\x1f\x8b"},         // gzip
+    {MISTAKE_COMPRESSED, 4, "\x28\xb5\x2f\xfd"}, // zstd
     {MISTAKE_COMPRESSED, 6,
      "\xfd"
-     "7zXZ"},
-    {MISTAKE_COMPRESSED, 3, "BZh"},
-    {MISTAKE_COMPRESSED, 4, "\x02\x21\x4c\x18"},
-    {MISTAKE_COMPRESSED, 4, "\x04\x22\x4d\x18"},
-    {MISTAKE_TREE, 4, "\xd0\x0d\xfe\xed"},
-    {MISTAKE_UIMAGE, 4, "\x27\x05\x19\x56"},
-    {MISTAKE_SCRIPT, 2, "#!"},
-    {MISTAKE_ARCHIVE, 6, "070701"},
+     "7zXZ"},                                    // xz
+    {MISTAKE_COMPRESSED, 3, "BZh"},              // bzip2
+    {MISTAKE_COMPRESSED, 4, "\x02\x21\x4c\x18"}, // lz4, as Linux uses it
+    {MISTAKE_COMPRESSED, 4, "\x04\x22\x4d\x18"}, // lz4
+    {MISTAKE_WRAPPED, 4, "\xd0\x0d\xfe\xed"},    // FIT
+    {MISTAKE_WRAPPED, 4, "\x27\x05\x19\x56"},    // U-Boot's older form
+    {MISTAKE_OTHER, 2, "#!"},                    // a script
+    {MISTAKE_OTHER, 6, "070701"},                // cpio: an initrd
 };
 
 static const char *mistake_text(enum mistake mistake)
 {
     switch (mistake) {
-    case MISTAKE_GZIP:
-        return "is compressed with gzip: pack it with 'dio pack', which decompresses";
     case MISTAKE_COMPRESSED:
-        return "is compressed: decompress it first";
-    case MISTAKE_TREE:
-        return "is a device tree or FIT image, no kernel";
-    case MISTAKE_UIMAGE:
-        return "is a U-Boot image: give the kernel that is inside";
-    case MISTAKE_SCRIPT:
-        return "is a script, no kernel";
-    case MISTAKE_ARCHIVE:
-        return "is a cpio archive: give it as the initrd, not as the kernel";
+        return "is compressed: decompress it first ('dio pack' does if it is gzip)";
+    case MISTAKE_WRAPPED:
+        return "is a FIT or U-Boot image: give the kernel inside";
+    case MISTAKE_OTHER:
+        break;
     }
-    return NULL;
+    return "is no kernel: it does not begin with a RISC-V instruction";
 }
 
 // Null if it may be code.
@@ -289,10 +286,10 @@ static const char *raw_mistake(const uint8_t *data, size_t size)
         if (size >= magics[i].length && !memcmp(data, magics[i].bytes, magics[i].length))
             return mistake_text((enum mistake)magics[i].mistake);
     if (size >= 8 && !memcmp(data, "MZ", 2) && !memcmp(data + 4, "zimg", 4))
-        return "is a kernel that EFI firmware decompresses: give its Image instead";
+        return "is a kernel for EFI firmware to decompress: give its Image";
     // 16 zeros and 16 ones are illegal instructions by definition.
     if (size < 4 || load_le(data, 2) == 0 || load_le(data, 2) == 0xffff)
-        return "does not begin with a RISC-V instruction: this is no kernel";
+        return mistake_text(MISTAKE_OTHER);
     return NULL;
 }
 
@@ -375,12 +372,12 @@ enum status image_place(struct image *image, const struct image_request *request
     uint64_t limit = request->ram_base.value + (request->ram_size < GIB ? request->ram_size : GIB);
     *layout = (struct image_layout){.entry = gpa(image->entry)};
     if (!place_below(image, request, request->tree_size, &limit))
-        return image_fail(why, "leaves no room for the device tree: give the capsule more memory", request->tree_size);
+        return image_fail(why, "leaves no room for the device tree: give more memory", request->tree_size);
     layout->tree = gpa(limit);
     if (!request->initrd_size)
         return STATUS_OK;
     if (!place_below(image, request, request->initrd_size, &limit))
-        return image_fail(why, "leaves no room for the initrd: give the capsule more memory", request->initrd_size);
+        return image_fail(why, "leaves no room for the initrd: give more memory", request->initrd_size);
     layout->initrd = gpa(limit);
     return STATUS_OK;
 }
