@@ -9,15 +9,16 @@ static _Atomic unsigned long relaxed_harts;  // running a guest that may sleep u
 
 static unsigned long bit_of(const struct hart *h) { return 1UL << h->index; }
 
-// Virtual times are compared across harts without a lock, so as 32-bit hints that wrap: a slice is 8
-// to 16 units, and half the circle is days.
+// Virtual times are compared across harts without a lock, so as hints of one word: a slice is 8 to 16
+// units. On RV32 they wrap, and half the circle is days.
 static unsigned hint_shift;
 #define HINT_HALF_SLICE 4
-static uint32_t hint_of(uint64_t virtual_time) { return (uint32_t)(virtual_time >> hint_shift); }
-static bool hint_before(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
+static unsigned long hint_of(uint64_t virtual_time) { return (unsigned long)(virtual_time >> hint_shift); }
+static bool hint_before(unsigned long a, unsigned long b) { return (long)(a - b) < 0; }
 
-// The most that any running entity has had: where sleepers are let in again, on whatever hart.
-static _Atomic uint32_t floor_hint;
+// The most that any running entity has had when it was last charged: where sleepers are let in again, on
+// whatever hart.
+static _Atomic unsigned long floor_hint;
 
 void sched_init(uint64_t slice)
 {
@@ -72,7 +73,7 @@ static struct entity *ready_pop(struct queue *q)
 
 static void floor_raise(const struct entity *e)
 {
-    uint32_t hint = hint_of(e->virtual_time);
+    unsigned long hint = hint_of(e->virtual_time);
     if (hint_before(atomic_load_explicit(&floor_hint, memory_order_relaxed), hint))
         atomic_store_explicit(&floor_hint, hint, memory_order_relaxed);
 }
@@ -88,11 +89,14 @@ static void charge(struct entity *e, uint64_t now)
 }
 
 // A sleeper comes back with at most half a slice of credit: enough to be served soon, too little to
-// starve those who stayed.
-static void virtual_time_catch_up(struct entity *e)
+// starve those who stayed. Who runs alone is charged late, so the floor may turn out to have been low
+// then: whoever starts to run has no more than a few slices of credit.
+#define CREDIT_AWAKE HINT_HALF_SLICE
+#define CREDIT_RUNNING (8 * HINT_HALF_SLICE)
+static void virtual_time_catch_up(struct entity *e, unsigned long credit)
 {
-    uint32_t least = atomic_load_explicit(&floor_hint, memory_order_relaxed) - HINT_HALF_SLICE;
-    uint32_t own = hint_of(e->virtual_time);
+    unsigned long least = atomic_load_explicit(&floor_hint, memory_order_relaxed) - credit;
+    unsigned long own = hint_of(e->virtual_time);
     if (hint_before(own, least))
         e->virtual_time += (uint64_t)(least - own) << hint_shift;
 }
@@ -145,7 +149,7 @@ static void make_ready(struct entity *e, enum entity_state from)
         if (e->state == from) {
             if (from == ENTITY_WAITING)
                 sleeper_remove(q, e);
-            virtual_time_catch_up(e);
+            virtual_time_catch_up(e, CREDIT_AWAKE);
             ready_insert(q, e);
             woken = true;
         }
@@ -202,7 +206,7 @@ static struct entity *take_from(struct hart *victim, struct hart *h)
 }
 
 // The hart whose first ready entity has had the least, if that is less than `than` by half a slice.
-static struct hart *poorest(const struct hart *h, bool any, uint32_t than)
+static struct hart *poorest(const struct hart *h, bool any, unsigned long than)
 {
     struct hart *found = NULL;
 
@@ -210,7 +214,7 @@ static struct hart *poorest(const struct hart *h, bool any, uint32_t than)
         struct queue *q = harts[i]->queue;
         if (harts[i] == h || !q || !atomic_load_explicit(&q->length, memory_order_relaxed))
             continue;
-        uint32_t hint = atomic_load_explicit(&q->first_hint, memory_order_relaxed);
+        unsigned long hint = atomic_load_explicit(&q->first_hint, memory_order_relaxed);
         if (any || hint_before(hint, than)) {
             found = harts[i];
             than = hint;
@@ -234,6 +238,7 @@ static struct entity *start(struct hart *h, struct entity *e)
 
     e->started = hart_time();
     q->running = e;
+    virtual_time_catch_up(e, CREDIT_RUNNING);
     floor_raise(e);
     q->slice_end = sched_is_contended() ? e->started + slice_length : TIME_NEVER;
     atomic_store(&e->running, h);
@@ -292,7 +297,7 @@ void sched_expire(struct hart *h, uint64_t now)
             break;
         heap_pop(&q->sleepers);
         struct entity *e = container_of(first, struct entity, timer);
-        virtual_time_catch_up(e);
+        virtual_time_catch_up(e, CREDIT_AWAKE);
         ready_insert(q, e);
         any = true;
     }

@@ -50,7 +50,7 @@ struct queue {
     struct entity *running;
     uint64_t slice_end; // TIME_NEVER: nobody else wants this hart
     _Atomic uint32_t length;
-    _Atomic uint32_t first_hint; // virtual time of the first in `ready`, coarse (see hint_of)
+    _Atomic unsigned long first_hint; // virtual time of the first in `ready`, coarse (see hint_of)
 };
 
 // `slice` in ticks. Once, before any hart starts; every harts[] entry has its queue.
