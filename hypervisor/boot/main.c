@@ -88,7 +88,10 @@ static void hart_describe(struct hart *h, const struct machine_hart *from)
     h->plic_context = from->plic_context;
 }
 
-static size_t harts_wanted(void) { return machine.hart_count < HARTS_MAX ? machine.hart_count : HARTS_MAX; }
+static size_t harts_wanted(void)
+{
+    return machine.hart_count < HARTS_MAX ? machine.hart_count : HARTS_MAX;
+}
 
 // The boot hart is number 0, wherever the tree lists it.
 static void harts_create(unsigned long boot_id)
@@ -189,21 +192,6 @@ static bool bundle_read(void)
     return false;
 }
 
-static void greet(void)
-{
-    uint64_t total = frames_total_bytes();
-
-    log_info("Diosix on %s: %u hart%s, %u MiB RAM, %u MiB of it for capsules", machine.model, harts_count,
-             harts_count == 1 ? "" : "s", (unsigned)(total >> 20), (unsigned)(frames_largest_free() >> 20));
-    log_info("isolation: %s", isolation_features.hypervisor
-                                  ? "auto chooses gstage (the harts have the H extension); pmp is possible too"
-                                  : "auto chooses pmp (the harts lack the H extension)");
-    for (size_t i = 0; i < machine.note_count; i++)
-        log_info("%s: %s", machine.notes[i].node, machine.notes[i].text);
-    for (size_t i = 0; i < options.bad_count; i++)
-        log_error("option %.*s: %s", (int)options.bad[i].length, options.bad[i].word, options.bad[i].text);
-}
-
 static enum isolation_kind isolation_of(enum bundle_isolation wanted)
 {
     if (wanted == BUNDLE_ISOLATION_AUTO)
@@ -216,6 +204,23 @@ static enum isolation_kind isolation_of(enum bundle_isolation wanted)
     default:
         return isolation_features.hypervisor ? ISOLATION_GSTAGE : ISOLATION_PMP;
     }
+}
+
+static void greet(void)
+{
+    uint64_t total = frames_total_bytes();
+
+    log_info("Diosix on %s: %u hart%s, %u MiB RAM, %u MiB of it for capsules", machine.model, harts_count,
+             harts_count == 1 ? "" : "s", (unsigned)(total >> 20), (unsigned)(frames_largest_free() >> 20));
+    log_info("isolation: %s for capsules that leave the choice (%s)",
+             isolation_of(BUNDLE_ISOLATION_AUTO) == ISOLATION_GSTAGE ? "gstage" : "pmp",
+             options.isolation != BUNDLE_ISOLATION_AUTO ? "as asked"
+             : isolation_features.hypervisor            ? "the harts have the H extension"
+                                                        : "the harts lack the H extension");
+    for (size_t i = 0; i < machine.note_count; i++)
+        log_info("%s: %s", machine.notes[i].node, machine.notes[i].text);
+    for (size_t i = 0; i < options.bad_count; i++)
+        log_error("option %.*s: %s", (int)options.bad[i].length, options.bad[i].word, options.bad[i].text);
 }
 
 static void capsules_launch(void)
