@@ -4,31 +4,19 @@
 #include "host_tree.h"
 #include "machine.h"
 
-#define DISCOVERY_CLINTS_MAX 8
-#define DISCOVERY_PLICS_MAX 4
-#define DISCOVERY_SYSCONS_MAX 8
+#define DISCOVERY_DEVICES_MAX 16
 
 // Interrupt numbers at a hart's own controller.
 enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_M_EXTERNAL = 11 };
 
-// A CLINT or an ACLINT device: where its registers are (size 0: it has none of these), and whom it
-// interrupts.
-struct clint_node {
-    struct range mtime, mtimecmp, msip;
-    struct host_tree_value targets;
-};
-
-struct plic_node {
-    uint32_t phandle;
-    uint32_t ndev;
-    struct range registers;
-    struct host_tree_value targets;
-};
-
-struct syscon_node {
-    uint32_t phandle;
+// A device that others refer to, or that refers to others.
+struct device_node {
+    uint16_t kinds; // machine_devices.c
     uint8_t io_width;
-    struct range registers;
+    uint32_t phandle;
+    uint32_t ndev;                  // a PLIC's sources
+    struct range registers[2];      // the second of size 0 if it has one only
+    struct host_tree_value targets; // interrupts-extended: whom it interrupts
 };
 
 // A syscon-poweroff or syscon-reboot.
@@ -58,12 +46,8 @@ struct discovery {
     uint32_t stdout_baud; // 0 if not said
     uint32_t uart_parent; // phandle of the UART's interrupt controller
 
-    struct clint_node clints[DISCOVERY_CLINTS_MAX];
-    size_t clint_count;
-    struct plic_node plics[DISCOVERY_PLICS_MAX];
-    size_t plic_count;
-    struct syscon_node syscons[DISCOVERY_SYSCONS_MAX];
-    size_t syscon_count;
+    struct device_node devices[DISCOVERY_DEVICES_MAX];
+    size_t device_count;
     struct action_node poweroff, reboot;
 };
 

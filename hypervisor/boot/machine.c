@@ -5,6 +5,9 @@
 #include "bits.h"
 #include "discovery.h"
 
+// The device tree's format since 2007. libfdt need not know older ones.
+#define FDT_VERSION 17u
+
 // ---- Errors and notes ----
 
 static void error_set(struct machine_error *error, const char *node, const char *text)
@@ -228,7 +231,8 @@ static enum status tree_check(struct discovery *d, const void *fdt)
         return discovery_fail(d, "/", "no device tree in a1, or not at a multiple of 8");
     if (fdt_magic(fdt) != FDT_MAGIC)
         return discovery_fail(d, "/", "no device tree in a1: wrong magic number");
-    if (fdt_check_header(fdt) || fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
+    if (fdt_version(fdt) < FDT_VERSION || fdt_check_header(fdt) || fdt_off_dt_struct(fdt) % 4 ||
+        fdt_off_mem_rsvmap(fdt) % 8)
         return discovery_fail(d, "/", "the device tree's header is broken or too old");
     return STATUS_OK;
 }

@@ -80,45 +80,31 @@ static bool registers_read_or_note(struct discovery *d, struct range *registers)
     return ok;
 }
 
-// ---- Timer and software interrupts ----
-
-static struct range part(struct range whole, uint64_t offset, uint64_t size)
+static void device_visit(struct discovery *d, unsigned kinds)
 {
-    return whole.size >= offset + size ? (struct range){whole.start + offset, size} : (struct range){0};
-}
-
-static void mtimer_read(struct discovery *d, struct range registers, struct clint_node *node)
-{
-    struct range second;
-    if (registers_read(d, 1, &second)) {
-        node->mtime = part(registers, 0, 8);
-        node->mtimecmp = second;
-    } else {
-        node->mtime = part(registers, MTIMER_MTIME, 8);
-        node->mtimecmp = part(registers, 0, MTIMER_MTIME);
-    }
-}
-
-static void clint_visit(struct discovery *d, unsigned kinds)
-{
-    struct range registers;
-    if (!registers_read_or_note(d, &registers))
+    struct device_node device = {.kinds = (uint16_t)kinds};
+    if (!registers_read_or_note(d, &device.registers[0]))
         return;
-    if (d->clint_count == DISCOVERY_CLINTS_MAX) {
-        discovery_note_here(d, "left out: too many timers");
+    if (d->device_count == DISCOVERY_DEVICES_MAX) {
+        discovery_note_here(d, "left out: too many devices");
         return;
     }
-    struct clint_node *node = &d->clints[d->clint_count++];
-    node->targets = d->tree.values[HOST_TREE_INTERRUPTS_EXTENDED];
-    if (kinds & KIND_CLINT) {
-        node->mtime = part(registers, CLINT_MTIME, 8);
-        node->mtimecmp = part(registers, CLINT_MTIMECMP, CLINT_MTIME - CLINT_MTIMECMP);
-        node->msip = part(registers, CLINT_MSIP, CLINT_MTIMECMP - CLINT_MSIP);
-    } else if (kinds & KIND_MTIMER) {
-        mtimer_read(d, registers, node);
-    } else {
-        node->msip = registers;
-    }
+    if (!registers_read(d, 1, &device.registers[1]))
+        device.registers[1].size = 0;
+    device.io_width = (uint8_t)host_tree_cell(&d->tree, HOST_TREE_REG_IO_WIDTH, 4);
+    device.phandle = host_tree_phandle(&d->tree);
+    device.ndev = host_tree_cell(&d->tree, HOST_TREE_NDEV, 0);
+    device.targets = d->tree.values[HOST_TREE_INTERRUPTS_EXTENDED];
+    d->devices[d->device_count++] = device;
+}
+
+// The next device of one of these kinds after `last`, the first after null; null if there is none.
+static const struct device_node *device_next(const struct discovery *d, const struct device_node *last, unsigned kinds)
+{
+    const struct device_node *at = last ? last + 1 : d->devices;
+    while (at < d->devices + d->device_count && !(at->kinds & kinds))
+        at++;
+    return at < d->devices + d->device_count ? at : NULL;
 }
 
 // `interrupts-extended` at a hart's controller: its phandle and the interrupt number.
@@ -127,11 +113,11 @@ struct target {
     uint32_t irq;
 };
 
-static bool target_read(struct machine *m, struct host_tree_value targets, uint32_t index, struct target *target)
+static bool target_read(struct machine *m, const struct device_node *device, uint32_t index, struct target *target)
 {
-    if (targets.length / 8 <= index)
+    if (device->targets.length / 8 <= index)
         return false;
-    const fdt32_t *cells = (const fdt32_t *)(const void *)(targets.data + 8 * index);
+    const fdt32_t *cells = (const fdt32_t *)(const void *)(device->targets.data + 8 * index);
     uint32_t phandle = fdt32_ld(cells);
     *target = (struct target){NULL, fdt32_ld(cells + 1)};
     for (size_t i = 0; i < m->hart_count && phandle; i++)
@@ -140,63 +126,89 @@ static bool target_read(struct machine *m, struct host_tree_value targets, uint3
     return true;
 }
 
-// The n-th target of a kind has the n-th register of that kind.
-static void clint_connect(struct machine *m, const struct clint_node *node)
+// ---- Timer and software interrupts ----
+
+// The address at an offset, 0 if `size` bytes there are not part of the whole.
+static uintptr_t part(struct range whole, uint64_t offset, uint64_t size)
 {
-    uint64_t timers = 0, softs = 0;
+    return whole.size >= offset + size ? (uintptr_t)(whole.start + offset) : 0;
+}
+
+// Where a CLINT or an ACLINT device has its registers.
+struct clint_places {
+    struct range mtimecmp, msip;
+    uintptr_t mtime;
+};
+
+static struct range range_from(struct range whole, uint64_t offset)
+{
+    return whole.size > offset ? (struct range){whole.start + offset, whole.size - offset} : (struct range){0};
+}
+
+static void clint_places_find(const struct device_node *device, struct clint_places *places)
+{
+    const struct range *registers = device->registers;
+    memset(places, 0, sizeof(*places));
+    if (device->kinds & KIND_CLINT) {
+        places->mtime = part(registers[0], CLINT_MTIME, 8);
+        places->mtimecmp = range_from(registers[0], CLINT_MTIMECMP);
+        places->msip = registers[0];
+    } else if (device->kinds & KIND_MSWI) {
+        places->msip = registers[0];
+    } else if (registers[1].size) {
+        places->mtime = part(registers[0], 0, 8);
+        places->mtimecmp = registers[1];
+    } else {
+        places->mtime = part(registers[0], MTIMER_MTIME, 8);
+        places->mtimecmp = registers[0];
+    }
+}
+
+// The n-th target of a kind has the n-th register of that kind.
+static void clint_connect(struct machine *m, const struct device_node *device)
+{
+    struct clint_places places;
     struct target target;
-    for (uint32_t i = 0; target_read(m, node->targets, i, &target); i++) {
-        if (target.irq == IRQ_M_TIMER) {
-            struct range compare = part(node->mtimecmp, 8 * timers++, 8);
-            if (target.hart && compare.size)
-                target.hart->mtimecmp = (uintptr_t)compare.start;
-        } else if (target.irq == IRQ_M_SOFT) {
-            struct range msip = part(node->msip, 4 * softs++, 4);
-            if (target.hart && msip.size)
-                target.hart->msip = (uintptr_t)msip.start;
-        }
+    uint64_t timers = 0, softs = 0;
+    clint_places_find(device, &places);
+    for (uint32_t i = 0; target_read(m, device, i, &target); i++) {
+        uint64_t timer = 8 * timers, soft = 4 * softs;
+        timers += target.irq == IRQ_M_TIMER;
+        softs += target.irq == IRQ_M_SOFT;
+        if (target.hart && target.irq == IRQ_M_TIMER)
+            target.hart->mtimecmp = part(places.mtimecmp, timer, 8);
+        else if (target.hart && target.irq == IRQ_M_SOFT)
+            target.hart->msip = part(places.msip, soft, 4);
     }
     if (!m->clint.mtime)
-        m->clint.mtime = (uintptr_t)node->mtime.start;
+        m->clint.mtime = places.mtime;
 }
 
 // ---- Interrupt controller ----
 
-static void plic_visit(struct discovery *d)
-{
-    struct range registers;
-    if (d->plic_count == DISCOVERY_PLICS_MAX || !registers_read_or_note(d, &registers))
-        return;
-    d->plics[d->plic_count++] = (struct plic_node){
-        .phandle = host_tree_phandle(&d->tree),
-        .ndev = host_tree_cell(&d->tree, HOST_TREE_NDEV, 0),
-        .registers = registers,
-        .targets = d->tree.values[HOST_TREE_INTERRUPTS_EXTENDED],
-    };
-}
-
 // The one the UART is connected to, if there are several.
-static const struct plic_node *plic_choose(const struct discovery *d)
+static const struct device_node *plic_choose(const struct discovery *d)
 {
-    for (size_t i = 0; i < d->plic_count; i++)
-        if (d->plics[i].phandle == d->uart_parent)
-            return &d->plics[i];
-    return d->plic_count ? &d->plics[0] : NULL;
+    const struct device_node *first = device_next(d, NULL, KIND_PLIC);
+    for (const struct device_node *at = first; at; at = device_next(d, at, KIND_PLIC))
+        if (at->phandle == d->uart_parent)
+            return at;
+    return first;
 }
 
 static void plic_finish(struct discovery *d)
 {
     struct machine *m = d->machine;
-    const struct plic_node *plic = plic_choose(d);
+    const struct device_node *plic = plic_choose(d);
     if (!plic || plic->phandle != d->uart_parent)
         m->uart.irq = 0;
     if (!plic) {
         discovery_note(d, "/", "no PLIC: the console is polled");
         return;
     }
-    m->plic = (struct plic_config){(uintptr_t)plic->registers.start, plic->registers.size, plic->ndev};
+    m->plic = (struct plic_config){(uintptr_t)plic->registers[0].start, plic->registers[0].size, plic->ndev};
     struct target target;
-    for (uint32_t context = 0; target_read(m, plic->targets, context, &target); context++)
+    for (uint32_t context = 0; target_read(m, plic, context, &target); context++)
         if (target.hart && target.irq == IRQ_M_EXTERNAL)
             target.hart->plic_context = context;
 }
@@ -268,18 +280,6 @@ static void uart_visit(struct discovery *d, unsigned kinds)
 
 // ---- Power ----
 
-static void syscon_visit(struct discovery *d)
-{
-    struct range registers;
-    if (d->syscon_count == DISCOVERY_SYSCONS_MAX || !registers_read(d, 0, &registers))
-        return;
-    d->syscons[d->syscon_count++] = (struct syscon_node){
-        .phandle = host_tree_phandle(&d->tree),
-        .io_width = (uint8_t)host_tree_cell(&d->tree, HOST_TREE_REG_IO_WIDTH, 4),
-        .registers = registers,
-    };
-}
-
 // Without `value` the mask is the value (the binding's first version).
 static void action_visit(struct discovery *d, struct action_node *action)
 {
@@ -299,23 +299,23 @@ static void action_visit(struct discovery *d, struct action_node *action)
 
 static struct power_action action_resolve(const struct discovery *d, const struct action_node *action)
 {
-    for (size_t i = 0; i < d->syscon_count && action->present && action->regmap; i++) {
-        const struct syscon_node *syscon = &d->syscons[i];
-        if (syscon->phandle != action->regmap || syscon->registers.size < (uint64_t)action->offset + 4)
-            continue;
-        return (struct power_action){
-            .address = (uintptr_t)syscon->registers.start + action->offset,
-            .value = action->value,
-            .mask = action->mask,
-            .io_width = syscon->io_width,
-        };
-    }
+    const struct device_node *at = NULL;
+    while (action->present && action->regmap && (at = device_next(d, at, KIND_SYSCON)))
+        if (at->phandle == action->regmap)
+            return (struct power_action){
+                .address = part(at->registers[0], action->offset, 4),
+                .value = action->value,
+                .mask = action->mask,
+                .io_width = at->io_width,
+            };
     return (struct power_action){0};
 }
 
 static void power_finish(struct discovery *d)
 {
     struct power_config *power = &d->machine->power;
+    const struct device_node *finisher = device_next(d, NULL, KIND_FINISHER);
+    power->finisher = finisher ? (uintptr_t)finisher->registers[0].start : 0;
     power->poweroff = action_resolve(d, &d->poweroff);
     power->reboot = action_resolve(d, &d->reboot);
     if (power->finisher && !power->poweroff.address)
@@ -326,38 +326,26 @@ static void power_finish(struct discovery *d)
 
 // ---- All ----
 
-static void power_visit(struct discovery *d, unsigned kinds)
-{
-    struct range registers;
-    if (kinds & KIND_FINISHER && registers_read(d, 0, &registers))
-        d->machine->power.finisher = (uintptr_t)registers.start;
-    if (kinds & KIND_SYSCON)
-        syscon_visit(d);
-    if (kinds & KIND_POWEROFF)
-        action_visit(d, &d->poweroff);
-    if (kinds & KIND_REBOOT)
-        action_visit(d, &d->reboot);
-}
-
 void devices_visit(struct discovery *d)
 {
     if (!host_tree_has(&d->tree, HOST_TREE_COMPATIBLE) || !host_tree_level(&d->tree)->enabled)
         return;
     unsigned kinds = node_kinds(&d->tree);
-    if (kinds & (KIND_CLINT | KIND_MTIMER | KIND_MSWI))
-        clint_visit(d, kinds);
-    else if (kinds & KIND_PLIC)
-        plic_visit(d);
-    else if (kinds & (KIND_UART_16550 | KIND_UART_SIFIVE))
+    if (kinds & (KIND_UART_16550 | KIND_UART_SIFIVE))
         uart_visit(d, kinds);
+    else if (kinds & KIND_POWEROFF)
+        action_visit(d, &d->poweroff);
+    else if (kinds & KIND_REBOOT)
+        action_visit(d, &d->reboot);
     else if (kinds)
-        power_visit(d, kinds);
+        device_visit(d, kinds);
 }
 
 void devices_finish(struct discovery *d)
 {
-    for (size_t i = 0; i < d->clint_count; i++)
-        clint_connect(d->machine, &d->clints[i]);
+    const struct device_node *at = NULL;
+    while ((at = device_next(d, at, KIND_CLINT | KIND_MTIMER | KIND_MSWI)))
+        clint_connect(d->machine, at);
     if (d->machine->uart.kind == UART_NONE)
         discovery_note(d, "/", "no serial port of a known kind (ns16550a, snps,dw-apb-uart, sifive,uart0)");
     plic_finish(d);

@@ -6,6 +6,9 @@
 
 #include "bits.h"
 
+// The tree's format since 2007. libfdt need not know older ones.
+#define FDT_VERSION 17u
+
 static bool is_name_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -219,7 +222,8 @@ static const char *blob_check(const void *blob, size_t size)
         return "is no FIT image: make it with 'dio pack'";
     if (fdt_totalsize(blob) > size)
         return "is cut short: load all of it";
-    if (fdt_off_dt_struct(blob) % 4 || fdt_off_mem_rsvmap(blob) % 8 || fdt_check_full(blob, size))
+    if (fdt_version(blob) < FDT_VERSION || fdt_off_dt_struct(blob) % 4 || fdt_off_mem_rsvmap(blob) % 8 ||
+        fdt_check_full(blob, size))
         return "is damaged: make it anew with 'dio pack'";
     return NULL;
 }

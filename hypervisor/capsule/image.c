@@ -167,19 +167,15 @@ static bool elf_relocates(const struct elf *elf, const struct elf_segment *dynam
     return false;
 }
 
-// Keeps the pieces ascending.
+// The ELF specification wants segments ascending.
 static enum status piece_add(struct image *image, struct image_piece added, struct image_error *why)
 {
+    const struct image_piece *last = image->piece_count ? &image->pieces[image->piece_count - 1] : NULL;
+    if (last && last->load + last->memory_size > added.load)
+        return image_fail(why, "is an ELF file whose segments overlap or are out of order", added.load);
     if (image->piece_count == IMAGE_PIECES_MAX)
         return image_fail(why, "has more than 16 segments", 0);
-    size_t at = image->piece_count++;
-    for (; at && image->pieces[at - 1].load > added.load; at--)
-        image->pieces[at] = image->pieces[at - 1];
-    image->pieces[at] = added;
-    const struct image_piece *below = &image->pieces[at ? at - 1 : 0], *above = &image->pieces[at + 1];
-    if ((at && below->load + below->memory_size > added.load) ||
-        (at + 1 < image->piece_count && added.load + added.memory_size > above->load))
-        return image_fail(why, "has segments that overlap", added.load);
+    image->pieces[image->piece_count++] = added;
     return STATUS_OK;
 }
 
