@@ -24,8 +24,14 @@ static struct queue queues[HARTS];
 static uint64_t now;
 static struct entity entities[ENTITIES];
 
-uint64_t hart_time(void) { return now; }
-void hart_request(struct hart *h, unsigned long bits) { h->requests |= bits; }
+uint64_t hart_time(void)
+{
+    return now;
+}
+void hart_request(struct hart *h, unsigned long bits)
+{
+    h->requests |= bits;
+}
 
 static void machine(unsigned count)
 {
@@ -336,8 +342,14 @@ static void test_start_and_wake_by_state(void **state)
     machine_check();
 }
 
-static bool yes(struct entity *e) { return e == e0; }
-static bool no(struct entity *e) { return e != e0; }
+static bool yes(struct entity *e)
+{
+    return e == e0;
+}
+static bool no(struct entity *e)
+{
+    return e != e0;
+}
 
 static void test_put_asks_for_causes(void **state)
 {
@@ -552,7 +564,9 @@ static void random_hart(struct hart *h)
     } else if (rand() % 4 == 0) {
         sched_tighten(h);
         sched_put(h, e, (enum put)(rand() % 3), rand() % 3 ? now + (uint64_t)(rand() % 2000) : TIME_NEVER,
-                  rand() % 3 ? NULL : rand() % 2 ? yes : no);
+                  rand() % 3   ? NULL
+                  : rand() % 2 ? yes
+                               : no);
     } else if (sched_should_switch(h, now)) {
         sched_put(h, e, PUT_READY, TIME_NEVER, NULL);
     } else {
