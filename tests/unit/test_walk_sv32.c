@@ -1,0 +1,2 @@
+// wrap: -DFAKE_XLEN=32
+#include "test_walk.c"
