@@ -32,7 +32,7 @@ def test_suite_one_hart(machine, backend, suite):
 
 @pytest.mark.parametrize("cpu", ["sstc=false", "v=true,vlen=256", "smepmp=true", "svadu=true", "zicboz=false,zicbom=false"])
 def test_state_on_other_harts(machine, backend, cpu):
-    m = machine([payload("state", vcores=3)], backend, cpu=cpu, harts=2)
+    m = machine([payload("state", vcores=3, cmdline="milliseconds=100")], backend, cpu=cpu, harts=2)
     suite_check(m, "state")
     assert m.end() == 0
 

@@ -33,10 +33,11 @@ void dbcn_wild(void *argument)
 
 static bool is_harmful(unsigned long extension, unsigned long function, const unsigned long *x)
 {
+    function = (uint32_t)function; // as the firmware may well see it
     if (extension == SBI_HSM)
         return function != HSM_STATUS && !(function == HSM_START && x[0] > HARTS_MAX);
     if (extension == SBI_SRST)
-        return x[0] <= RESET_WARM_REBOOT;
+        return (uint32_t)x[0] <= RESET_WARM_REBOOT;
     return extension == LEGACY_SHUTDOWN || extension == LEGACY_PUTCHAR || extension == SBI_DBCN;
 }
 
