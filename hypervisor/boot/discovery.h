@@ -5,6 +5,7 @@
 #include "machine.h"
 
 #define DISCOVERY_DEVICES_MAX 16
+#define DISCOVERY_UARTS_MAX 8
 
 // Interrupt numbers at a hart's own controller.
 enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_M_EXTERNAL = 11 };
@@ -17,6 +18,13 @@ struct device_node {
     uint32_t ndev;                  // a PLIC's sources
     struct range registers[2];      // the second of size 0 if it has one only
     struct host_tree_value targets; // interrupts-extended: whom it interrupts
+};
+
+// A serial port that could be the console.
+struct uart_node {
+    int offset;      // of the node
+    uint32_t parent; // phandle of its interrupt controller
+    struct uart_config config;
 };
 
 // A syscon-poweroff or syscon-reboot.
@@ -42,9 +50,9 @@ struct discovery {
     struct isa isa;
     enum status isa_status;
 
-    int stdout_node;      // offset of the node that stdout-path names, negative if none
-    uint32_t stdout_baud; // 0 if not said
-    uint32_t uart_parent; // phandle of the UART's interrupt controller
+    const char *stdout_path; // null if there is none
+    struct uart_node uarts[DISCOVERY_UARTS_MAX];
+    size_t uart_count;
 
     struct device_node devices[DISCOVERY_DEVICES_MAX];
     size_t device_count;
@@ -66,7 +74,6 @@ void harts_visit_intc(struct discovery *d);
 must_check enum status harts_finish(struct discovery *d);
 
 // machine_devices.c
-void devices_find_stdout(struct discovery *d);
 void devices_visit(struct discovery *d);
 // Resolves who is connected to what; before harts_finish().
 void devices_finish(struct discovery *d);

@@ -15,18 +15,18 @@ static const struct {
 #undef NAME_TYPE
 #undef NAME
 
-static void property_collect(struct host_tree *tree, int property)
+// The property at an offset that libfdt has found to be one.
+static void property_collect(struct host_tree *tree, int offset)
 {
-    const char *name;
-    int length;
-    const void *data = fdt_getprop_by_offset(tree->fdt, property, &name, &length);
-    if (!data)
+    const struct fdt_property *property = fdt_offset_ptr(tree->fdt, offset, sizeof(*property));
+    int name_length;
+    const char *name = fdt_get_string(tree->fdt, (int)fdt32_ld(&property->nameoff), &name_length);
+    if (!name)
         return;
-    size_t name_length = strlen(name);
     const uint8_t *at = (const uint8_t *)&names;
     for (unsigned i = 0; i < HOST_TREE_PROPERTY_COUNT; at += 1 + *at, i++)
-        if (*at == name_length && !memcmp(at + 1, name, name_length))
-            tree->values[i] = (struct host_tree_value){data, (uint32_t)length};
+        if (*at == name_length && !memcmp(at + 1, name, *at))
+            tree->values[i] = (struct host_tree_value){(const uint8_t *)property->data, fdt32_ld(&property->len)};
 }
 
 static bool node_enabled(const struct host_tree *tree)
@@ -53,37 +53,43 @@ void host_tree_start(struct host_tree *tree, const void *fdt)
 {
     memset(tree, 0, sizeof(*tree));
     tree->fdt = fdt;
-    tree->offset = -1;
     tree->depth = -1;
 }
 
-static bool node_load(struct host_tree *tree)
+// Reads the node that begins at `offset`, up to its first subnode or its end.
+static void node_load(struct host_tree *tree, int offset)
 {
-    tree->name = fdt_get_name(tree->fdt, tree->offset, NULL);
-    if (!tree->name) {
-        tree->levels[tree->depth].name = "";
-        return false;
-    }
+    tree->offset = offset;
+    tree->name = fdt_offset_ptr(tree->fdt, offset + (int)FDT_TAGSIZE, 1);
     memset(tree->values, 0, sizeof(tree->values));
-    int property;
-    fdt_for_each_property_offset(property, tree->fdt, tree->offset) property_collect(tree, property);
+    for (int next;; tree->next = next) {
+        uint32_t tag = fdt_next_tag(tree->fdt, tree->next, &next);
+        if (tag == FDT_PROP)
+            property_collect(tree, tree->next);
+        else if (tag != FDT_NOP)
+            break;
+    }
     level_set(tree);
-    return property == -FDT_ERR_NOTFOUND;
 }
 
 bool host_tree_next(struct host_tree *tree)
 {
     int depth = tree->depth;
-    do
-        tree->offset = fdt_next_node(tree->fdt, tree->offset, &depth);
-    while (tree->offset >= 0 && depth >= HOST_TREE_DEPTH_MAX);
-    if (tree->offset < 0 || depth < 0)
-        return false;
-    tree->depth = depth;
-    if (node_load(tree))
-        return true;
-    tree->offset = -FDT_ERR_BADSTRUCTURE;
-    return false;
+    for (;;) {
+        int offset = tree->next;
+        uint32_t tag = fdt_next_tag(tree->fdt, offset, &tree->next);
+        if (tag == FDT_END) { // or something that is none, or cut short
+            tree->broken = true;
+            return false;
+        }
+        if (tag == FDT_END_NODE && --depth < 0)
+            return false;
+        if (tag == FDT_BEGIN_NODE && ++depth < HOST_TREE_DEPTH_MAX) {
+            tree->depth = depth;
+            node_load(tree, offset);
+            return true;
+        }
+    }
 }
 
 uint32_t host_tree_cell(const struct host_tree *tree, enum host_tree_property property, uint32_t otherwise)

@@ -1,5 +1,6 @@
 // A walk over the host's device tree, once from front to back, because libfdt finds everything by
-// searching from the start. Each node comes with the properties we know, found in one pass.
+// searching from the start and looks at each property three times on the way. Each node comes with the
+// properties we know.
 #pragma once
 
 #include <libfdt.h>
@@ -11,6 +12,11 @@
 
 // The properties that are collected. X(constant, name).
 #define HOST_TREE_PROPERTIES(X)                                                                                        \
+    X(BOOTARGS, "bootargs")                                                                                            \
+    X(STDOUT, "stdout-path")                                                                                           \
+    X(STDOUT_OLD, "linux,stdout-path")                                                                                 \
+    X(INITRD_START, "linux,initrd-start")                                                                              \
+    X(INITRD_END, "linux,initrd-end")                                                                                  \
     X(ADDRESS_CELLS, "#address-cells")                                                                                 \
     X(SIZE_CELLS, "#size-cells")                                                                                       \
     X(RANGES, "ranges")                                                                                                \
@@ -64,8 +70,10 @@ struct host_tree_level {
 
 struct host_tree {
     const void *fdt;
+    int next;    // where the walk goes on
+    bool broken; // there it is no tree
     // The current node, or the last one:
-    int offset; // negative once the walk has met an error
+    int offset;
     int depth;
     const char *name;
     struct host_tree_value values[HOST_TREE_PROPERTY_COUNT];
@@ -75,8 +83,7 @@ struct host_tree {
 // The tree's header was checked.
 void host_tree_start(struct host_tree *tree, const void *fdt);
 
-// Goes to the next node; the first is the root. False at the end, or (`offset` negative) where the
-// tree is broken.
+// Goes to the next node; the first is the root. False at the end, or where the tree is `broken`.
 must_check bool host_tree_next(struct host_tree *tree);
 
 static inline const struct host_tree_level *host_tree_level(const struct host_tree *tree)

@@ -145,30 +145,19 @@ static bool ram_contains(const struct machine *m, struct range range)
 
 // ---- /chosen and the root ----
 
-static const char *string_property(const struct discovery *d, int node, const char *name)
-{
-    int length;
-    const void *data = fdt_getprop(d->tree.fdt, node, name, &length);
-    return data ? host_tree_string((struct host_tree_value){data, (uint32_t)length}) : NULL;
-}
-
-static bool address_property(const struct discovery *d, int node, const char *name, uint64_t *address)
-{
-    int length;
-    const void *data = fdt_getprop(d->tree.fdt, node, name, &length);
-    return data && host_tree_number((struct host_tree_value){data, (uint32_t)length}, address);
-}
-
 static void chosen_visit(struct discovery *d)
 {
-    struct machine *m = d->machine;
-    const char *bootargs = string_property(d, d->tree.offset, "bootargs");
+    const struct host_tree_value *values = d->tree.values;
+    const char *bootargs = host_tree_string(values[HOST_TREE_BOOTARGS]);
     if (bootargs)
-        m->bootargs = bootargs;
+        d->machine->bootargs = bootargs;
+    d->stdout_path = host_tree_string(values[HOST_TREE_STDOUT]);
+    if (!d->stdout_path)
+        d->stdout_path = host_tree_string(values[HOST_TREE_STDOUT_OLD]);
     uint64_t start, end;
-    if (address_property(d, d->tree.offset, "linux,initrd-start", &start) &&
-        address_property(d, d->tree.offset, "linux,initrd-end", &end))
-        m->bundle = (struct range){start, end - start}; // checked when all RAM is known
+    if (host_tree_number(values[HOST_TREE_INITRD_START], &start) &&
+        host_tree_number(values[HOST_TREE_INITRD_END], &end))
+        d->machine->bundle = (struct range){start, end - start}; // checked when all RAM is known
 }
 
 static void root_visit(struct discovery *d)
@@ -222,7 +211,7 @@ static enum status walk(struct discovery *d)
         if (status != STATUS_OK)
             return status;
     }
-    return d->tree.offset >= 0 ? STATUS_OK : discovery_fail_here(d, "the device tree is broken after this node");
+    return d->tree.broken ? discovery_fail_here(d, "the device tree is broken after this node") : STATUS_OK;
 }
 
 static enum status tree_check(struct discovery *d, const void *fdt)
@@ -262,7 +251,6 @@ enum status machine_discover(const void *fdt, struct machine *machine, struct ma
     if (status != STATUS_OK)
         return status;
     d.tree.fdt = fdt;
-    devices_find_stdout(&d);
     status = reserved_visit_header(&d);
     if (status == STATUS_OK)
         status = walk(&d);

@@ -184,35 +184,6 @@ static void clint_connect(struct machine *m, const struct device_node *device)
         m->clint.mtime = places.mtime;
 }
 
-// ---- Interrupt controller ----
-
-// The one the UART is connected to, if there are several.
-static const struct device_node *plic_choose(const struct discovery *d)
-{
-    const struct device_node *first = device_next(d, NULL, KIND_PLIC);
-    for (const struct device_node *at = first; at; at = device_next(d, at, KIND_PLIC))
-        if (at->phandle == d->uart_parent)
-            return at;
-    return first;
-}
-
-static void plic_finish(struct discovery *d)
-{
-    struct machine *m = d->machine;
-    const struct device_node *plic = plic_choose(d);
-    if (!plic || plic->phandle != d->uart_parent)
-        m->uart.irq = 0;
-    if (!plic) {
-        discovery_note(d, "/", "no PLIC: the console is polled");
-        return;
-    }
-    m->plic = (struct plic_config){(uintptr_t)plic->registers[0].start, plic->registers[0].size, plic->ndev};
-    struct target target;
-    for (uint32_t context = 0; target_read(m, plic, context, &target); context++)
-        if (target.hart && target.irq == IRQ_M_EXTERNAL)
-            target.hart->plic_context = context;
-}
-
 // ---- Console ----
 
 // "115200n8", after the path's colon.
@@ -224,58 +195,96 @@ static uint32_t baud_parse(const char *text)
     return baud;
 }
 
-void devices_find_stdout(struct discovery *d)
-{
-    const void *fdt = d->tree.fdt;
-    d->stdout_node = fdt_path_offset(fdt, "/chosen");
-    if (d->stdout_node < 0)
-        return;
-    int length;
-    const void *data = fdt_getprop(fdt, d->stdout_node, "stdout-path", &length);
-    if (!data)
-        data = fdt_getprop(fdt, d->stdout_node, "linux,stdout-path", &length);
-    d->stdout_node = -1;
-    const char *path = data ? host_tree_string((struct host_tree_value){data, (uint32_t)length}) : NULL;
-    if (!path)
-        return;
-    size_t path_length = strcspn(path, ":");
-    d->stdout_node = fdt_path_offset_namelen(fdt, path, (int)path_length);
-    if (path[path_length])
-        d->stdout_baud = baud_parse(path + path_length + 1);
-}
-
 // `interrupts` at the inherited parent, or `interrupts-extended`: both for controllers with one cell.
-static void uart_interrupt_read(struct discovery *d)
+static void uart_interrupt_read(const struct host_tree *tree, struct uart_node *uart)
 {
-    struct uart_config *uart = &d->machine->uart;
-    struct host_tree_value extended = d->tree.values[HOST_TREE_INTERRUPTS_EXTENDED];
+    struct host_tree_value extended = tree->values[HOST_TREE_INTERRUPTS_EXTENDED];
     if (extended.length >= 8) {
-        d->uart_parent = fdt32_ld((const fdt32_t *)(const void *)extended.data);
-        uart->irq = fdt32_ld((const fdt32_t *)(const void *)(extended.data + 4));
+        uart->parent = fdt32_ld((const fdt32_t *)(const void *)extended.data);
+        uart->config.irq = fdt32_ld((const fdt32_t *)(const void *)(extended.data + 4));
     } else {
-        d->uart_parent = host_tree_level(&d->tree)->interrupt_parent;
-        uart->irq = host_tree_cell(&d->tree, HOST_TREE_INTERRUPTS, 0);
+        uart->parent = host_tree_level(tree)->interrupt_parent;
+        uart->config.irq = host_tree_cell(tree, HOST_TREE_INTERRUPTS, 0);
     }
 }
 
-// The one that stdout-path names, otherwise the first.
 static void uart_visit(struct discovery *d, unsigned kinds)
 {
-    struct uart_config *uart = &d->machine->uart;
     struct range registers;
-    bool named = d->tree.offset == d->stdout_node;
-    if ((uart->kind != UART_NONE && !named) || !registers_read_or_note(d, &registers))
+    if (d->uart_count == DISCOVERY_UARTS_MAX || !registers_read_or_note(d, &registers))
         return;
     bool is_16550 = kinds & KIND_UART_16550;
-    *uart = (struct uart_config){
+    struct uart_node *uart = &d->uarts[d->uart_count++];
+    uart->offset = d->tree.offset;
+    uart->config = (struct uart_config){
         .kind = is_16550 ? UART_16550 : UART_SIFIVE,
         .base = (uintptr_t)(registers.start + host_tree_cell(&d->tree, HOST_TREE_REG_OFFSET, 0)),
         .reg_shift = (uint8_t)host_tree_cell(&d->tree, HOST_TREE_REG_SHIFT, 0),
         .reg_io_width = (uint8_t)host_tree_cell(&d->tree, HOST_TREE_REG_IO_WIDTH, is_16550 ? 1 : 4),
         .clock_hz = host_tree_cell(&d->tree, HOST_TREE_CLOCK, 0),
-        .baud = host_tree_cell(&d->tree, HOST_TREE_SPEED, named ? d->stdout_baud : 0),
+        .baud = host_tree_cell(&d->tree, HOST_TREE_SPEED, 0),
     };
-    uart_interrupt_read(d);
+    uart_interrupt_read(&d->tree, uart);
+}
+
+// The one that stdout-path names, otherwise the first; null if there is none. Libfdt resolves aliases.
+static struct uart_node *uart_choose(struct discovery *d)
+{
+    const char *path = d->stdout_path ? d->stdout_path : "";
+    size_t length = strcspn(path, ":");
+    if (d->uart_count > 1 || path[length]) { // else it is the only one anyway
+        int node = fdt_path_offset_namelen(d->tree.fdt, path, (int)length);
+        for (size_t i = 0; i < d->uart_count; i++) {
+            struct uart_node *uart = &d->uarts[i];
+            if (uart->offset != node)
+                continue;
+            if (path[length] && !uart->config.baud)
+                uart->config.baud = baud_parse(path + length + 1);
+            return uart;
+        }
+    }
+    return d->uart_count ? &d->uarts[0] : NULL;
+}
+
+// Answers its interrupt controller's phandle, 0 if there is no serial port.
+static uint32_t uart_finish(struct discovery *d)
+{
+    const struct uart_node *uart = uart_choose(d);
+    if (!uart) {
+        discovery_note(d, "/", "no serial port of a known kind (ns16550a, snps,dw-apb-uart, sifive,uart0)");
+        return 0;
+    }
+    d->machine->uart = uart->config;
+    return uart->parent;
+}
+
+// ---- Interrupt controller ----
+
+// The one the UART is connected to, if there are several.
+static const struct device_node *plic_choose(const struct discovery *d, uint32_t uart_parent)
+{
+    const struct device_node *first = device_next(d, NULL, KIND_PLIC);
+    for (const struct device_node *at = first; at; at = device_next(d, at, KIND_PLIC))
+        if (at->phandle == uart_parent)
+            return at;
+    return first;
+}
+
+static void plic_finish(struct discovery *d, uint32_t uart_parent)
+{
+    struct machine *m = d->machine;
+    const struct device_node *plic = plic_choose(d, uart_parent);
+    if (!plic || plic->phandle != uart_parent)
+        m->uart.irq = 0;
+    if (!plic) {
+        discovery_note(d, "/", "no PLIC: the console is polled");
+        return;
+    }
+    m->plic = (struct plic_config){(uintptr_t)plic->registers[0].start, plic->registers[0].size, plic->ndev};
+    struct target target;
+    for (uint32_t context = 0; target_read(m, plic, context, &target); context++)
+        if (target.hart && target.irq == IRQ_M_EXTERNAL)
+            target.hart->plic_context = context;
 }
 
 // ---- Power ----
@@ -346,8 +355,6 @@ void devices_finish(struct discovery *d)
     const struct device_node *at = NULL;
     while ((at = device_next(d, at, KIND_CLINT | KIND_MTIMER | KIND_MSWI)))
         clint_connect(d->machine, at);
-    if (d->machine->uart.kind == UART_NONE)
-        discovery_note(d, "/", "no serial port of a known kind (ns16550a, snps,dw-apb-uart, sifive,uart0)");
-    plic_finish(d);
+    plic_finish(d, uart_finish(d));
     power_finish(d);
 }
