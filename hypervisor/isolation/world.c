@@ -58,7 +58,8 @@ void world_reset(struct world *w)
     // SBI HSM: sstatus.SIE and satp are 0. FS and VS are off, as on QEMU's default firmware; under VS
     // what counts for the hypervisor is mstatus, and the guest's own switch is vsstatus.
     w->ie = w->tvec = w->scratch = w->epc = w->cause = w->tval = w->satp = 0;
-    w->envcfg = w->counteren = 0;
+    w->envcfg = 0;
+    w->counteren = COUNTEREN_CY_TM_IR; // Linux leaves it as the firmware did, and its vDSO reads `time`
     w->pending = 0;
     w->timecmp = UINT64_MAX;
     w->fp_used = w->vector_used = false;
