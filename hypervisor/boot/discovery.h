@@ -51,12 +51,10 @@ struct discovery {
     enum status isa_status;
 
     const char *stdout_path; // null if there is none
-    struct uart_node uarts[DISCOVERY_UARTS_MAX];
-    size_t uart_count;
-
-    struct device_node devices[DISCOVERY_DEVICES_MAX];
-    size_t device_count;
     struct action_node poweroff, reboot;
+    size_t device_count, uart_count;
+    struct device_node devices[DISCOVERY_DEVICES_MAX];
+    struct uart_node uarts[DISCOVERY_UARTS_MAX];
 };
 
 // About the node the walk is at.

@@ -205,7 +205,6 @@ static enum status node_visit(struct discovery *d)
 
 static enum status walk(struct discovery *d)
 {
-    host_tree_start(&d->tree, d->tree.fdt);
     while (host_tree_next(&d->tree)) {
         enum status status = node_visit(d);
         if (status != STATUS_OK)
@@ -242,19 +241,25 @@ static enum status finish(struct discovery *d)
     return STATUS_OK;
 }
 
+// Apart from what holds `d` on its stack, or the compiler reaches for each field there the long way.
+static __attribute__((noinline)) enum status discover(struct discovery *d, const void *fdt)
+{
+    enum status status = tree_check(d, fdt);
+    if (status != STATUS_OK)
+        return status;
+    host_tree_start(&d->tree, fdt);
+    status = reserved_visit_header(d);
+    if (status == STATUS_OK)
+        status = walk(d);
+    return status == STATUS_OK ? finish(d) : status;
+}
+
 enum status machine_discover(const void *fdt, struct machine *machine, struct machine_error *why)
 {
     struct discovery d = {.machine = machine, .why = why};
     memset(machine, 0, sizeof(*machine));
     machine->bootargs = "";
-    enum status status = tree_check(&d, fdt);
-    if (status != STATUS_OK)
-        return status;
-    d.tree.fdt = fdt;
-    status = reserved_visit_header(&d);
-    if (status == STATUS_OK)
-        status = walk(&d);
-    return status == STATUS_OK ? finish(&d) : status;
+    return discover(&d, fdt);
 }
 
 // ---- What the caller asks afterwards ----

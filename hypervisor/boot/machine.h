@@ -32,19 +32,13 @@ struct machine_hart {
     struct isa isa;
 };
 
+// The long lists come last, so that the rest is within short reach.
 struct machine {
-    // Memory, sorted, apart from each other, as the tree says: the hypervisor's image, the bundle
-    // and the tree lie in it.
-    struct range ram[MACHINE_RAM_MAX];
-    size_t ram_count;
-    // What of it must be left alone (/reserved-memory and the header's list). Page-aligned outwards.
-    struct range reserved[MACHINE_RESERVED_MAX];
-    size_t reserved_count;
+    const char *model;    // never null; into the tree
+    const char *bootargs; // never null; into the tree
+    struct range bundle;  // linux,initrd-start/end; size 0 if none
 
-    // Harts that can run guests and us: enabled, with S-mode, a timer and software interrupts.
-    struct machine_hart harts[MACHINE_HARTS_MAX];
-    size_t hart_count;
-    struct isa isa;       // what all of them have
+    struct isa isa;       // what all harts have
     const char *mmu_type; // the least of theirs, e.g. "riscv,sv39"
     uint32_t timebase_hz;
     uint32_t cbom_size, cbop_size, cboz_size; // cache block sizes, 0 if unknown
@@ -54,13 +48,17 @@ struct machine {
     struct plic_config plic; // base 0 if there is none: the UART is polled
     struct power_config power;
 
-    struct range bundle;  // linux,initrd-start/end; size 0 if none
-    const char *bootargs; // never null; into the tree
-    const char *model;    // never null; into the tree
+    size_t ram_count, reserved_count, hart_count, note_count;
 
+    // Memory, sorted, apart from each other, as the tree says: the hypervisor's image, the bundle
+    // and the tree lie in it.
+    struct range ram[MACHINE_RAM_MAX];
+    // What of it must be left alone (/reserved-memory and the header's list). Page-aligned outwards.
+    struct range reserved[MACHINE_RESERVED_MAX];
     // What a person should know but can live with, e.g. harts that were left out.
     struct machine_error notes[MACHINE_NOTES_MAX];
-    size_t note_count;
+    // Harts that can run guests and us: enabled, with S-mode, a timer and software interrupts.
+    struct machine_hart harts[MACHINE_HARTS_MAX];
 };
 
 // Reads the tree. The strings in the result point into it. Anything but STATUS_OK: the machine can't

@@ -45,8 +45,8 @@ struct bundle_capsule {
 };
 
 struct bundle {
-    struct bundle_capsule capsules[BUNDLE_CAPSULES_MAX]; // in the file's order
     size_t count;
+    struct bundle_capsule capsules[BUNDLE_CAPSULES_MAX]; // in the file's order
 };
 
 // Reads what the bundle says. STATUS_OK: it is a bundle, with at least one capsule, each of which has
