@@ -40,6 +40,10 @@ static uint64_t leaf_address(pte_t pte, uint64_t gva, unsigned level)
 
 enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gva, uint64_t *out)
 {
+    // Under pmp a capsule's RAM is one extent, whose guest addresses are host addresses. With H but
+    // without mtval2 a capsule under gstage comes here too, and has its extents looked up.
+    const struct extent *ram = &w->space->extents[0];
+    bool is_direct = w->space->kind == ISOLATION_PMP;
     unsigned levels = levels_of(SATP_MODE(satp));
     uint64_t table = (uint64_t)SATP_PPN(satp) << FRAME_SHIFT;
 
@@ -49,8 +53,10 @@ enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gv
     }
     for (unsigned level = levels; level-- > 0;) {
         uint64_t index = (gva >> (FRAME_SHIFT + level * INDEX_BITS)) & ((1u << INDEX_BITS) - 1);
-        struct hpa where;
-        if (!space_translate(w->space, gpa(table + index * sizeof(pte_t)), sizeof(pte_t), &where))
+        struct hpa where = hpa(table + index * sizeof(pte_t));
+        // Tables are page-aligned, as RAM is: an entry that begins in it ends in it.
+        if (likely(is_direct) ? where.value - ram->host.value >= ram->size
+                              : !space_translate(w->space, gpa(where.value), sizeof(pte_t), &where))
             return WALK_ACCESS_FAULT;
         pte_t pte = *(volatile const pte_t *)hpa_pointer(where);
         if (!(pte & PTE_V))
