@@ -188,6 +188,7 @@ void capsule_launch(const struct bundle_capsule *from, enum isolation_kind isola
 void capsule_release(struct capsule_state *s)
 {
     console_remove(&s->capsule.stream);
+    console_events_settle();
     space_destroy(&s->capsule.space);
     capsule_unmake(s);
 }

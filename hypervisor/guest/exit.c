@@ -21,12 +21,23 @@ void hart_arm(struct hart *h)
     }
 }
 
+static _Atomic uint32_t console_events_users; // harts that may hold a stream taken from the console
+
 // Streams that got input or room: their UARTs want to know.
 static void console_events_pass_on(void)
 {
     struct stream *s;
+
+    atomic_fetch_add(&console_events_users, 1);
     while ((s = console_next_event()) != NULL)
         capsule_uart_event(container_of(s, struct capsule, stream));
+    atomic_fetch_sub(&console_events_users, 1);
+}
+
+void console_events_settle(void)
+{
+    while (atomic_load(&console_events_users)) {
+    }
 }
 
 static enum exit switch_if_due(struct hart *h, uint64_t now)

@@ -120,6 +120,8 @@ enum exit guest_exit(struct vcore *v);
 // Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME, EXIT_RESCHEDULE or
 // EXIT_END.
 enum exit hart_interrupts(struct hart *h, unsigned long pending);
+// After console_remove(): returns when no hart works on an event of the removed stream any more.
+void console_events_settle(void);
 // Programs the hart's timer for whatever comes first.
 void hart_arm(struct hart *h);
 
