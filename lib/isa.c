@@ -104,13 +104,22 @@ void isa_intersect(struct isa *isa, const struct isa *other)
         isa->bits[i] &= other->bits[i];
 }
 
-void isa_guest_filter(const struct isa *host, struct isa *guest)
+void isa_drop(struct isa *isa, enum isa_rule rule)
 {
     const char *at = (const char *)&entries;
-    *guest = *host;
     for (unsigned i = 0; i < ISA_COUNT; i++)
-        if (entry_next(&at).rule == ISA_KEPT)
-            isa_remove(guest, (enum isa_extension)i);
+        if (entry_next(&at).rule == rule)
+            isa_remove(isa, (enum isa_extension)i);
+}
+
+void isa_guest_filter(const struct isa *host, struct isa *guest)
+{
+    *guest = *host;
+    isa_drop(guest, ISA_KEPT);
+    if (!isa_has(host, ISA_F))
+        isa_drop(guest, ISA_FLOAT);
+    if (!isa_has(host, ISA_V))
+        isa_drop(guest, ISA_VECTOR);
     // Who is told of both takes Svade for what is on at first, and asks firmware for the other.
     if (isa_has(guest, ISA_SVADU))
         isa_remove(guest, ISA_SVADE);

@@ -10,8 +10,8 @@
 enum isa_rule {
     ISA_KEPT,   // never given: it belongs to the machine, or its state is not switched
     ISA_GIVEN,  // nothing to do: instructions without state of their own, or promises about memory
-    ISA_FLOAT,  // given; its state is the floating-point registers (FS)
-    ISA_VECTOR, // given; its state is the vector registers (VS)
+    ISA_FLOAT,  // given with F; its state is the floating-point registers (FS)
+    ISA_VECTOR, // given with V; its state is the vector registers (VS)
     ISA_ENVCFG, // given if menvcfg (and henvcfg under the H extension) have its bits set
 };
 
@@ -23,7 +23,7 @@ enum isa_rule {
     X(A, "a", GIVEN)                                                                                                   \
     X(F, "f", FLOAT)                                                                                                   \
     X(D, "d", FLOAT)                                                                                                   \
-    X(Q, "q", FLOAT)                                                                                                   \
+    X(Q, "q", KEPT) /* wider registers than those that are switched */                                                 \
     X(C, "c", GIVEN)                                                                                                   \
     X(B, "b", KEPT) /* stands for Zba, Zbb and Zbs, which are given */                                                 \
     X(V, "v", VECTOR)                                                                                                  \
@@ -173,6 +173,9 @@ must_check enum status isa_parse_list(const char *base, const char *list, size_t
 
 // Leaves in `isa` what both have.
 void isa_intersect(struct isa *isa, const struct isa *other);
+
+// Takes out all extensions of a rule, e.g. where a state can't be switched after all.
+void isa_drop(struct isa *isa, enum isa_rule rule);
 
 // What of the host's extensions a guest may see, by the rules above. Those of rule ISA_ENVCFG are
 // included: the caller removes them where it does not set the bits.

@@ -179,6 +179,19 @@ static void guest_gets_what_is_safe(void **state)
     assert_string(&guest, "rv64imafdcv_zicbom_zicboz_zicntr_zicsr_zifencei_zkn_zvbb_sstc_svadu_svpbmt");
 }
 
+static void extensions_go_with_their_registers(void **state)
+{
+    (void)state;
+    struct isa host = parsed("rv64imac_zfh_zve32x_zvbb_zbb"), guest;
+    isa_guest_filter(&host, &guest);
+    assert_string(&guest, "rv64imac_zicntr_zicsr_zifencei_zbb");
+    host = parsed("rv64imafdqcv_zfh_zvbb_zbb");
+    isa_guest_filter(&host, &guest);
+    assert_string(&guest, "rv64imafdcv_zicntr_zicsr_zifencei_zfh_zbb_zvbb");
+    isa_drop(&guest, ISA_VECTOR);
+    assert_string(&guest, "rv64imafdc_zicntr_zicsr_zifencei_zfh_zbb");
+}
+
 static void guest_is_told_of_one_scheme_for_accessed_and_dirty(void **state)
 {
     (void)state;
@@ -210,6 +223,7 @@ int main(void)
         cmocka_unit_test(printing_stops_at_the_end_of_the_buffer),
         cmocka_unit_test(intersection_has_what_both_have),
         cmocka_unit_test(guest_gets_what_is_safe),
+        cmocka_unit_test(extensions_go_with_their_registers),
         cmocka_unit_test(guest_is_told_of_one_scheme_for_accessed_and_dirty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
