@@ -782,6 +782,33 @@ static void power_register_outside_its_syscon(void **state)
     assert_int_equal(machine.power.poweroff.address, 0);
 }
 
+static void more_devices_than_fit(void **state)
+{
+    (void)state;
+    char text[8192] = "";
+    for (unsigned i = 0; i < 20; i++)
+        sprintf(text + strlen(text), "control@%x { compatible = \"syscon\"; reg = <0 0x%x 0 0x1000>; };", i * 0x1000,
+                i * 0x1000);
+    assert_int_equal(discover_devices(text), STATUS_OK);
+    assert_noted("/control@f000", "too many devices");
+}
+
+static void compatible_that_does_not_end(void **state)
+{
+    (void)state;
+    assert_int_equal(discover_devices("serial@1000 { compatible = [6e 73]; reg = <0 0x1000 0 0x100>; };"), STATUS_OK);
+    assert_int_equal(machine.uart.kind, UART_NONE);
+}
+
+static void power_action_without_a_value(void **state)
+{
+    (void)state;
+    assert_int_equal(discover_devices("poweroff { compatible = \"syscon-poweroff\"; regmap = <44>; }; control@1000 { "
+                                      "compatible = \"syscon\"; phandle = <44>; reg = <0 0x1000 0 0x10>; };"),
+                     STATUS_OK);
+    assert_int_equal(machine.power.poweroff.address, 0);
+}
+
 // ---- /chosen ----
 
 static void bundle_in_both_widths(void **state)
@@ -926,6 +953,9 @@ int main(void)
         TEST(power_through_syscons),
         TEST(power_through_the_finisher_alone),
         TEST(power_register_outside_its_syscon),
+        TEST(more_devices_than_fit),
+        TEST(compatible_that_does_not_end),
+        TEST(power_action_without_a_value),
         TEST(bundle_in_both_widths),
         TEST(bundle_that_can_not_be),
         TEST(no_tree),
