@@ -23,8 +23,8 @@ HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -
 HV_FAST := -O2
 HV_SMALL := -Os -msave-restore
 HV_FAST_FILES := hypervisor/guest/% hypervisor/sched/% hypervisor/isolation/world.c hypervisor/isolation/access.c \
-    hypervisor/isolation/pmp/walk.c hypervisor/capsule/run.c hypervisor/riscv/hart.c hypervisor/console/stream.c \
-    lib/heap.c lib/insn.c
+    hypervisor/isolation/pmp/walk.c hypervisor/capsule/run.c hypervisor/riscv/hart.c hypervisor/riscv/builtins.c \
+    hypervisor/console/stream.c lib/heap.c lib/insn.c
 
 # Each folder sees only what it may call (docs/architecture.md). From the bottom up:
 HV_SEES_lib := lib
@@ -62,7 +62,7 @@ $(BUILD)/$(1)/diosix.elf: $$(HV_OBJECTS_$(1)) hypervisor/hypervisor.ld
 	$(Q)$(HV_LD) -m $(HV_EMULATION_$(1)) -pie --no-dynamic-linker -z norelro --gc-sections \
 	    -z max-page-size=4096 --no-warn-rwx-segments --orphan-handling=place \
 	    $(HV_LDFLAGS) -T hypervisor/hypervisor.ld -o $$@ $$(HV_OBJECTS_$(1)) \
-	    --start-group $(HV_LIBC)/lib/$(if $(wildcard $(HV_LIBC)/lib/release),release/)$(HV_MULTI_$(1))/libc.a \
+	    --start-group $(HV_LIBC)/lib/$(HV_MULTI_$(1))/libc.a \
 	    $$(shell $(HV_CC) $(subst _zicsr_zifencei,,$(HV_ARCH_$(1))) -print-libgcc-file-name) --end-group
 
 $(BUILD)/$(1)/diosix.bin: $(BUILD)/$(1)/diosix.elf

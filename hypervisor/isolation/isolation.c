@@ -33,7 +33,7 @@ static unsigned vmid_bits_probe(void)
     unsigned long vmid = csr_read(CSR_HGATP) >> 22 & 0x7f;
 #endif
     csr_write(CSR_HGATP, 0);
-    return vmid ? 32 - (unsigned)__builtin_clz((uint32_t)vmid) : 0;
+    return (unsigned)__builtin_ctzl(vmid + 1); // they are implemented from the lowest up
 }
 
 // Keeps the bits that the hart takes: a board's H may be older than its device tree's promises.
@@ -41,7 +41,7 @@ static uint64_t envcfg_probe(uint64_t wanted)
 {
     unsigned long ignored;
 
-    if (!csr_probe(CSR_MENVCFG, &ignored))
+    if (!csr_probe(CSR_MENVCFG, &ignored)) // before version 1.12 of the privileged specification
         return 0;
     csr_write64(CSR_MENVCFG, wanted);
     uint64_t kept = csr_read64(CSR_MENVCFG);
@@ -63,6 +63,7 @@ void isolation_probe(const struct isa *isa)
     f->fp = isa_has(isa, ISA_F);
     f->fp_double = isa_has(isa, ISA_D);
     f->time_csr = csr_probe(CSR_TIME, &value);
+    f->senvcfg = csr_probe(CSR_SENVCFG, &value);
     f->stateen = csr_probe(CSR_MSTATEEN0, &value);
     if (isa_has(isa, ISA_V)) {
         csr_set(CSR_MSTATUS, STATUS_VS);

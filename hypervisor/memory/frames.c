@@ -9,8 +9,7 @@
 #define UNIT_ORDER 9 // of FRAMES_RUN_UNIT
 #define UNIT_FRAMES (1u << UNIT_ORDER)
 #define ORDERS (FRAMES_ORDER_MAX + 1)
-#define POOLS 2u         // blocks of the hypervisor's own range, and all others
-#define ZEROING_STEP 64u // the table's size is a multiple of it
+#define POOLS 2u // blocks of the hypervisor's own range, and all others
 
 // One entry of the table. Indices are 27 bits: 512 GiB of RAM. Behind the frames' entries lie the heads of
 // the free lists, which are circular, one for each pool and order.
@@ -210,16 +209,7 @@ size_t frames_table_size(const struct range *ram, size_t count)
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += ram[i].size >> FRAME_SHIFT; // a frame that is cut by the range's ends isn't counted
-    return (size_t)align_up((total + POOLS * ORDERS) * sizeof(struct frame), ZEROING_STEP);
-}
-
-// The table is 1/512 of all RAM: unrolled, and not left to a memset() that may go by bytes.
-static void table_zero(uint64_t *word, size_t size)
-{
-    for (uint64_t *end = word + size / sizeof(*word); word != end; word += 8) {
-        word[0] = word[1] = word[2] = word[3] = 0;
-        word[4] = word[5] = word[6] = word[7] = 0;
-    }
+    return (size_t)(total + POOLS * ORDERS) * sizeof(struct frame);
 }
 
 static void area_add(struct range ram)
@@ -242,7 +232,7 @@ void frames_init(void *table, const struct range *ram, size_t count)
     frames.table = table;
     for (size_t i = 0; i < count; i++)
         area_add(ram[i]);
-    table_zero(table, frames_table_size(ram, count));
+    memset(table, 0, frames_table_size(ram, count));
     for (uint32_t list = frames.total; list < list_of(POOLS, 0); list++)
         frames.table[list].next = frames.table[list].prev = list;
 }
