@@ -21,7 +21,8 @@ HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -
     -fno-tree-loop-distribute-patterns -isystem $(HV_LIBC)/include -MMD -MP
 # What runs on every exit or world switch is fast; all else is small.
 HV_FAST := -O2
-HV_SMALL := -Os -msave-restore
+HV_SMALL := -Os -msave-restore -mtune=size -fno-jump-tables -fno-tree-switch-conversion \
+    -fno-move-loop-invariants -fno-tree-ch -fno-caller-saves
 HV_FAST_FILES := hypervisor/guest/% hypervisor/sched/% hypervisor/isolation/world.c hypervisor/isolation/access.c \
     hypervisor/isolation/pmp/walk.c hypervisor/capsule/run.c hypervisor/riscv/hart.c hypervisor/riscv/builtins.c \
     hypervisor/console/stream.c lib/heap.c lib/insn.c
@@ -57,7 +58,7 @@ HV_HEADERS_$(1) := $(foreach f,$(HV_OFFSETS),$(BUILD)/$(1)/include/$(notdir $(f:
 
 hypervisor: $(BUILD)/$(1)/diosix.elf $(BUILD)/$(1)/diosix.bin
 
-$(BUILD)/$(1)/diosix.elf: $$(HV_OBJECTS_$(1)) hypervisor/hypervisor.ld
+$(BUILD)/$(1)/diosix.elf: $$(HV_OBJECTS_$(1)) hypervisor/hypervisor.ld hypervisor/build.mk
 	$(call say,LD,$$@)
 	$(Q)$(HV_LD) -m $(HV_EMULATION_$(1)) -pie --no-dynamic-linker -z norelro --gc-sections \
 	    -z max-page-size=4096 --no-warn-rwx-segments --orphan-handling=place \
@@ -68,22 +69,22 @@ $(BUILD)/$(1)/diosix.elf: $$(HV_OBJECTS_$(1)) hypervisor/hypervisor.ld
 $(BUILD)/$(1)/diosix.bin: $(BUILD)/$(1)/diosix.elf
 	$(Q)$(HV_OBJCOPY) -O binary $$< $$@
 
-$(BUILD)/$(1)/%.c.o: %.c $$(HV_HEADERS_$(1))
+$(BUILD)/$(1)/%.c.o: %.c $$(HV_HEADERS_$(1)) hypervisor/build.mk
 	@mkdir -p $$(@D)
 	$(call say,CC,$$@)
 	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) $$(if $$(filter $$(HV_FAST_FILES),$$<),$(HV_FAST),$(HV_SMALL)) \
 	    $$(call hv_includes,$$<) -c -o $$@ $$<
 
-$(BUILD)/$(1)/%.S.o: %.S $$(HV_HEADERS_$(1))
+$(BUILD)/$(1)/%.S.o: %.S $$(HV_HEADERS_$(1)) hypervisor/build.mk
 	@mkdir -p $$(@D)
 	$(call say,AS,$$@)
 	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -I$(BUILD)/$(1)/include $$(call hv_includes,$$<) -c -o $$@ $$<
 
-$(BUILD)/$(1)/libfdt/%.o: $(LIBFDT_DIR)/%.c
+$(BUILD)/$(1)/libfdt/%.o: $(LIBFDT_DIR)/%.c hypervisor/build.mk
 	@mkdir -p $$(@D)
 	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $(HV_SMALL) -DFDT_ASSUME_MASK=0 -I$(LIBFDT_DIR) -c -o $$@ $$<
 
-$(BUILD)/$(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c
+$(BUILD)/$(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c hypervisor/build.mk
 	@mkdir -p $$(@D)
 	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $(HV_SMALL) -I$(BEARSSL_DIR)/inc -I$(BEARSSL_DIR)/src -c -o $$@ $$<
 
@@ -92,7 +93,7 @@ endef
 
 # Offsets of C structs, as assembly sees them.
 define hv_offsets
-$(BUILD)/$(1)/include/$(notdir $(2:.c=.h)): $(2)
+$(BUILD)/$(1)/include/$(notdir $(2:.c=.h)): $(2) hypervisor/build.mk
 	@mkdir -p $$(@D)
 	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) $$(call hv_includes,$(2)) -MF $$@.d -MT $$@ -S -o - $(2) | \
 	    sed -n 's/^#define/#define/p' > $$@
