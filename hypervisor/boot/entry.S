@@ -35,6 +35,14 @@ _start:
     csrw CSR_MTVEC, t0
     csrw CSR_MSCRATCH, zero
 
+    // A hart without S-mode (SiFive's monitor cores) can't run guests, so it must not boot for others
+    // either. misa may read 0: then it is not known, and the device tree decides.
+    csrr t0, CSR_MISA
+    beqz t0, 8f
+    srli t0, t0, 'S' - 'A'
+    andi t0, t0, 1
+    beqz t0, 9f
+8:
     lla t0, boot_lottery
     li t1, 1
     amoadd.w.aqrl t1, t1, (t0)

@@ -210,8 +210,8 @@ static void greet(void)
 {
     uint64_t total = frames_total_bytes();
 
-    log_info("Diosix on %s: %u hart%s, %u MiB RAM, %u MiB of it for capsules", machine.model, harts_count,
-             harts_count == 1 ? "" : "s", (unsigned)(total >> 20), (unsigned)(frames_largest_free() >> 20));
+    log_info("Diosix on %s: %u hart%s, %u MiB RAM, %u MiB of it free", machine.model, harts_count,
+             harts_count == 1 ? "" : "s", (unsigned)(total >> 20), (unsigned)(frames_free_bytes() >> 20));
     log_info("isolation: %s for capsules that leave the choice (%s)",
              isolation_of(BUNDLE_ISOLATION_AUTO) == ISOLATION_GSTAGE ? "gstage" : "pmp",
              options.isolation != BUNDLE_ISOLATION_AUTO ? "as asked"
@@ -236,10 +236,15 @@ static void capsules_launch(void)
 
 static void memory_needs(struct memory_needs *needs)
 {
+    uint64_t ram = 0;
+
+    for (size_t i = 0; i < machine.ram_count; i++)
+        ram += machine.ram[i].size;
     *needs = (struct memory_needs){.hypervisor = harts_wanted() * AREA_SIZE + 64 * 1024};
     for (size_t i = 0; i < bundle.count; i++) {
         const struct bundle_capsule *c = &bundle.capsules[i];
-        if (c->status != STATUS_OK)
+        // One that asks for more than there is will be refused, and must not crowd out the others.
+        if (c->status != STATUS_OK || c->memory > ram)
             continue;
         needs->vcores += c->vcores;
         needs->capsules++;

@@ -172,8 +172,12 @@ void capsule_launch(const struct bundle_capsule *from, enum isolation_kind isola
     }
     enum isolation_kind kind = isolation_choose(isolation);
     if (capsule_prepare(s, kind, &why) != STATUS_OK) {
-        log_error("%s: not started (%u MiB, %s): %s%s%llx", from->name, (unsigned)(from->memory >> 20),
-                  isolation_name(kind), why.text, why.number ? ": 0x" : " ", (unsigned long long)why.number);
+        unsigned mib = (unsigned)(from->memory >> 20);
+        if (why.number)
+            log_error("%s: not started (%u MiB, %s): %s: 0x%llx", from->name, mib, isolation_name(kind), why.text,
+                      (unsigned long long)why.number);
+        else
+            log_error("%s: not started (%u MiB, %s): %s", from->name, mib, isolation_name(kind), why.text);
         capsule_unmake(s);
         capsule_count_failure();
         return;

@@ -83,6 +83,7 @@ struct isolation_features {
     bool sstc;
     bool fp, fp_double, vector;
     bool time_csr;
+    bool senvcfg; // that CSR exists
     bool stateen; // Smstateen
     unsigned vlenb;
     uint64_t envcfg; // bits guests get

@@ -203,7 +203,8 @@ void world_enter(struct hart *h, struct world *w)
         csr_clear(CSR_MIP, INTERRUPT_S_ALL);
         csr_set(CSR_MIP, w->pending);
     }
-    csr_write(CSR_SENVCFG, w->envcfg);
+    if (isolation_features.senvcfg)
+        csr_write(CSR_SENVCFG, w->envcfg);
     csr_write(CSR_SCOUNTEREN, w->counteren);
     // Another guest's reservation must not let this one's store-conditional succeed.
     reservation_drop();
@@ -223,7 +224,8 @@ void world_leave(struct hart *h, struct world *w)
         if (isolation_features.sstc)
             w->pending &= ~(1UL << INTERRUPT_S_TIMER); // stimecmp says so by itself
     }
-    w->envcfg = csr_read(CSR_SENVCFG);
+    if (isolation_features.senvcfg)
+        w->envcfg = csr_read(CSR_SENVCFG);
     w->counteren = csr_read(CSR_SCOUNTEREN);
     if (isolation_features.fp)
         float_save(iso, w);

@@ -31,7 +31,11 @@ enum status gstage_init(struct range hypervisor, struct range tables)
         status = pmp_plan_add(&shared_plan, tables, PMP_R, grain);
     if (status == STATUS_OK)
         status = pmp_plan_add_all(&shared_plan, PMP_R | PMP_W | PMP_X);
-    return status;
+    if (status == STATUS_OK && shared_plan.count <= isolation_features.pmp_count)
+        return STATUS_OK;
+    // Too few entries, or too coarse ones: the second stage alone keeps guests out of the hypervisor.
+    shared_plan = (struct pmp_plan){0};
+    return pmp_plan_add_all(&shared_plan, PMP_R | PMP_W | PMP_X);
 }
 
 uint64_t gstage_table_bytes(uint64_t memory)

@@ -87,7 +87,7 @@ void pmp_load(const struct pmp_plan *plan)
 {
     uint8_t config[PMP_ENTRIES] = {0};
 
-    if (isolation_features.pmp_count < PMP_ENTRIES_NEEDED)
+    if (isolation_features.pmp_count < plan->count) // no entries at all: nothing is closed
         return;
     for (unsigned i = 1; i < plan->count; i++) {
         address_write(i, plan->address[i]);
