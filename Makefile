@@ -22,6 +22,9 @@ CACHE := $(or $(DIOSIX_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/diosix,$(
 LIBFDT_DIR ?= $(CACHE)/src/libfdt
 BEARSSL_DIR ?= $(CACHE)/src/bearssl
 
+# libfdt reads device trees of the last version only (ASSUME_LATEST): who opens one checks it first.
+LIBFDT_FLAGS := -DFDT_ASSUME_MASK=4
+
 # Accepted by GCC and Clang alike, for the hypervisor, the tools and the tests.
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wvla -Wundef -Wmissing-prototypes -Wstrict-prototypes \
     -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough

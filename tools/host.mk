@@ -25,7 +25,7 @@ $(1)/obj/%.o: %.c
 
 $(1)/libfdt/%.o: $(LIBFDT_DIR)/%.c
 	@mkdir -p $$(@D)
-	$(Q)$(2) -g -O1 -w $(3) -I$(LIBFDT_DIR) -c -o $$@ $$<
+	$(Q)$(2) -g -O1 -w $(3) $(LIBFDT_FLAGS) -I$(LIBFDT_DIR) -c -o $$@ $$<
 
 $(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c
 	@mkdir -p $$(@D)

@@ -219,9 +219,10 @@ static enum status tree_check(struct discovery *d, const void *fdt)
         return discovery_fail(d, "/", "no device tree in a1, or not at a multiple of 8");
     if (fdt_magic(fdt) != FDT_MAGIC)
         return discovery_fail(d, "/", "no device tree in a1: wrong magic number");
-    if (fdt_version(fdt) < FDT_VERSION || fdt_check_header(fdt) || fdt_off_dt_struct(fdt) % 4 ||
-        fdt_off_mem_rsvmap(fdt) % 8)
-        return discovery_fail(d, "/", "the device tree's header is broken or too old");
+    // libfdt is built to assume the version.
+    if (fdt_version(fdt) < FDT_VERSION || fdt_last_comp_version(fdt) > FDT_VERSION || fdt_check_header(fdt) ||
+        fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
+        return discovery_fail(d, "/", "the device tree's header is broken, or of another version than 17");
     return STATUS_OK;
 }
 

@@ -222,8 +222,9 @@ static const char *blob_check(const void *blob, size_t size)
         return "is no FIT image: make it with 'dio pack'";
     if (fdt_totalsize(blob) > size)
         return "is cut short: load all of it";
-    if (fdt_version(blob) < FDT_VERSION || fdt_off_dt_struct(blob) % 4 || fdt_off_mem_rsvmap(blob) % 8 ||
-        fdt_check_full(blob, size))
+    // libfdt is built to assume the version.
+    if (fdt_version(blob) < FDT_VERSION || fdt_last_comp_version(blob) > FDT_VERSION || fdt_off_dt_struct(blob) % 4 ||
+        fdt_off_mem_rsvmap(blob) % 8 || fdt_check_full(blob, size))
         return "is damaged: make it anew with 'dio pack'";
     return NULL;
 }
