@@ -38,9 +38,7 @@ void boot_secondary(void);
 
 _Noreturn void panic_stop(void)
 {
-    for (unsigned i = 0; i < harts_count; i++)
-        if (harts[i] && harts[i] != this_hart())
-            hart_request(harts[i], REQUEST_STOP);
+    harts_stop_others();
     power_off(false);
 }
 

@@ -26,9 +26,7 @@ static void count_end(void)
         return;
     console_announce("all capsules have ended: switching off");
     console_flush();
-    for (unsigned i = 0; i < harts_count; i++)
-        if (harts[i] != this_hart())
-            hart_request(harts[i], REQUEST_STOP);
+    harts_stop_others();
     power_off(atomic_load(&all_well));
 }
 

@@ -317,3 +317,8 @@ void console_seize(void)
     raw_rest(&console_dio);
     raw_rest(&console_urgent);
 }
+
+bool console_off_asked(void)
+{
+    return atomic_load_explicit(&console.off_asked, memory_order_relaxed);
+}

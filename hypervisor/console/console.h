@@ -54,6 +54,10 @@ static inline uint64_t console_deadline(void)
 }
 void console_poll(uint64_t now);
 
+// Has the person at the terminal asked to switch the machine off (Ctrl-] Q)? To be looked at after
+// console_interrupt() and console_poll().
+bool console_off_asked(void);
+
 // Waits until everything watched is out of the port's hands: before the machine is switched off.
 void console_flush(void);
 

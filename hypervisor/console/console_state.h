@@ -49,6 +49,7 @@ struct console {
     char wanted[CAPSULE_NAME_SIZE]; // attach to this one once it is added
     bool waiting;                   // for it
     bool escaped;                   // the escape key was the last key
+    _Atomic uint32_t off_asked;     // Ctrl-] Q
 
     uint64_t hold;        // ticks that a line without end waits
     uint64_t poll_period; // ticks between polls where there is no interrupt

@@ -53,6 +53,9 @@ static void command(uint8_t key)
     case 'A':
         view_set(NULL);
         break;
+    case 'Q': // not q: it can't be taken back
+        atomic_store_explicit(&console.off_asked, 1, memory_order_relaxed);
+        break;
     default:
         console.notices |= NOTICE_HELP;
     }

@@ -26,14 +26,14 @@ static void here(void)
     if (console.attached) {
         screen_text("at ");
         screen_text(input->name);
-        screen_text(" - Ctrl-] then n: next capsule, a: all, h: help");
+        screen_text(" - Ctrl-] then n: next capsule, a: all, Q: off, h: help");
     } else {
         screen_text("all capsules");
         if (input) {
             screen_text(", input to ");
             screen_text(input->name);
         }
-        screen_text(" - Ctrl-] then 1-9: one capsule, h: help");
+        screen_text(" - Ctrl-] then 1-9: one capsule, Q: off, h: help");
     }
     screen_line_end();
     if (console.attached)
@@ -68,6 +68,7 @@ static void help(void)
     screen_line_end();
     line("  a       all capsules, line by line with their names");
     line("  Ctrl-]  is sent to the capsule");
+    line("  Q       switch the machine off, whatever runs");
     line("  other   this help");
 }
 

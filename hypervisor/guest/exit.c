@@ -4,6 +4,7 @@
 #include "io.h"
 #include "devices.h"
 #include "plic.h"
+#include "power.h"
 #include "sbi.h"
 #include "vcore.h"
 
@@ -23,11 +24,21 @@ void hart_arm(struct hart *h)
 
 static _Atomic uint32_t console_events_users; // harts that may hold a stream taken from the console
 
-// Streams that got input or room: their UARTs want to know.
+static _Noreturn void switch_off(void)
+{
+    console_announce("switched off at the console");
+    console_flush();
+    harts_stop_others();
+    power_off(true);
+}
+
+// Streams that got input or room: their UARTs want to know. The person at the console may want an end.
 static void console_events_pass_on(void)
 {
     struct stream *s;
 
+    if (unlikely(console_off_asked()))
+        switch_off();
     atomic_fetch_add(&console_events_users, 1);
     while ((s = console_next_event()) != NULL)
         capsule_uart_event(container_of(s, struct capsule, stream));

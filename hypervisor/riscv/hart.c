@@ -14,6 +14,13 @@ void hart_request(struct hart *h, unsigned long bits)
     mmio_write32(h->msip, 1);
 }
 
+void harts_stop_others(void)
+{
+    for (unsigned i = 0; i < harts_count; i++)
+        if (harts[i] && harts[i] != this_hart())
+            hart_request(harts[i], REQUEST_STOP);
+}
+
 _Noreturn void hart_park(void)
 {
     csr_write(CSR_MIE, 0);

@@ -90,6 +90,9 @@ static inline uint64_t hart_time(void)
 // True once all harts have agreed to use the `time` CSR.
 void hart_time_init(bool has_time_csr, uintptr_t mtime);
 
+// All other harts park themselves as soon as they see it; nobody waits for them.
+void harts_stop_others(void);
+
 // Turns a hart into a stopped one, for good.
 _Noreturn void hart_park(void);
 
