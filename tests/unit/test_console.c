@@ -189,10 +189,10 @@ static void start_attached(unsigned count)
     forget_sent();
 }
 
-#define AT_A "[dio] at a - Ctrl-] then n: next capsule, a: all, h: help\r\n"
-#define AT_B "[dio] at b - Ctrl-] then n: next capsule, a: all, h: help\r\n"
-#define AT_C "[dio] at c - Ctrl-] then n: next capsule, a: all, h: help\r\n"
-#define AT_ALL "[dio] all capsules, input to a - Ctrl-] then 1-9: one capsule, h: help\r\n"
+#define AT_A "[dio] at a - Ctrl-] then n: next capsule, a: all, Q: off, h: help\r\n"
+#define AT_B "[dio] at b - Ctrl-] then n: next capsule, a: all, Q: off, h: help\r\n"
+#define AT_C "[dio] at c - Ctrl-] then n: next capsule, a: all, Q: off, h: help\r\n"
+#define AT_ALL "[dio] all capsules, input to a - Ctrl-] then 1-9: one capsule, Q: off, h: help\r\n"
 
 // What is said before there is a port is kept until there is one.
 static void test_early(void **state)
@@ -362,6 +362,10 @@ static void test_keys(void **state)
     forget_sent();
     type("\035p");
     expect(AT_C);
+    type("Q\035q"); // neither without the escape key nor the small letter
+    assert_false(console_off_asked());
+    type("\035Q");
+    assert_true(console_off_asked());
 }
 
 static void test_keys_without_capsules(void **state)
@@ -372,7 +376,7 @@ static void test_keys_without_capsules(void **state)
     assert_true(was_sent("this help"));
     forget_sent();
     type("\035a");
-    expect("[dio] all capsules - Ctrl-] then 1-9: one capsule, h: help\r\n");
+    expect("[dio] all capsules - Ctrl-] then 1-9: one capsule, Q: off, h: help\r\n");
 }
 
 // Switching shows the line again in which the cursor was: the prompt.
@@ -598,7 +602,7 @@ static void test_remove_interleaved(void **state)
     print(1, "partial");
     console_remove(&streams[0]);
     expect("[a] last words\r\n[dio] a is gone\r\n"
-           "[dio] all capsules, input to b - Ctrl-] then 1-9: one capsule, h: help\r\n");
+           "[dio] all capsules, input to b - Ctrl-] then 1-9: one capsule, Q: off, h: help\r\n");
     console_poll(1000);
     expect("[b] partial");
 }
