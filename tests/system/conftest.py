@@ -18,25 +18,47 @@ PROMPT = r"root@{}:[^ ]*# "
 
 
 class Backend:
-    """An isolation back end and a machine for it."""
+    """An isolation back end, and a machine for it."""
 
-    def __init__(self, name, isolation, cpu):
-        self.name, self.isolation, self.cpu = name, isolation, cpu
+    def __init__(self, name, isolation, cpu="", arch="rv64"):
+        self.name, self.isolation, self.cpu, self.arch = name, isolation, cpu, arch
 
     def __repr__(self):
         return self.name
 
 
-GSTAGE = Backend("gstage", "gstage", "")
-PMP = Backend("pmp", "pmp", "")
+GSTAGE = Backend("gstage", "gstage")
+PMP = Backend("pmp", "pmp")
 PMP_BARE = Backend("pmp-without-h", "pmp", "h=false")
 BACKENDS = [GSTAGE, PMP, PMP_BARE]
+BACKENDS_RV32 = [Backend("rv32-" + b.name, b.isolation, b.cpu, "rv32") for b in BACKENDS]
+
+# What ./dio test was told, as --name=value.
+OPTIONS = dict(word[2:].split("=", 1) for word in os.environ.get("DIOSIX_TEST_OPTIONS", "").split() if "=" in word)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "both_widths: runs on RV32 machines too")
 
 
 def pytest_generate_tests(metafunc):
-    if "backend" in metafunc.fixturenames and not any(
-            "backend" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")):
-        metafunc.parametrize("backend", BACKENDS, ids=repr)
+    """A test that asks for a back end runs on each, unless it names its own."""
+    marks = list(metafunc.definition.iter_markers())
+    if "backend" not in metafunc.fixturenames or any(
+            mark.name == "parametrize" and "backend" in str(mark.args[0]) for mark in marks):
+        return
+    backends = BACKENDS + (BACKENDS_RV32 if any(mark.name == "both_widths" for mark in marks) else [])
+    metafunc.parametrize("backend", backends, ids=repr)
+
+
+def pytest_collection_modifyitems(config, items):
+    """--arch and --isolation leave only the tests of such machines."""
+    def wanted(item):
+        backend = getattr(item, "callspec", None) and item.callspec.params.get("backend")
+        return not backend or (OPTIONS.get("arch", backend.arch) == backend.arch
+                               and OPTIONS.get("isolation", "auto") in ("auto", backend.isolation))
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -55,32 +77,32 @@ class Capsule(dict):
         super().__init__(name=name, kernel=kernel, **keys)
 
 
-def payload(program, name=None, arch="rv64", **keys):
-    """A capsule with one of the bare test programs."""
-    kernel = os.path.join(ROOT, "build", arch, "guests", program + ".bin")
+def payload(program, name=None, **keys):
+    """A capsule with one of the bare test programs, of the machine's width."""
+    kernel = os.path.join(ROOT, "build/ARCH/guests", program + ".bin")
     return Capsule(name or program, kernel, **{"memory": "16M", "vcores": 2, **keys})
 
 
-def linux(name="linux1", arch="rv64", **keys):
+def linux(name="linux1", **keys):
     """A capsule with the stock kernel and a small system."""
-    folder = os.path.join(ROOT, "build/guests", arch)
+    folder = os.path.join(ROOT, "build/guests/ARCH")
     return Capsule(name, os.path.join(folder, "linux"), **{
         "initrd": os.path.join(folder, "initrd.cpio"), "cmdline": "console=ttyS0", "memory": "192M", "vcores": 2, **keys})
 
 
-def manifest_write(path, capsules):
+def manifest_write(path, capsules, arch):
     lines = ["capsules:"]
     for capsule in capsules:
         for number, (key, value) in enumerate(capsule.items()):
             text = f'"{value}"' if isinstance(value, str) and not re.fullmatch(r"[\w./-]+", value) else value
             lines.append(("  - " if number == 0 else "    ") + f"{key}: {text}")
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines).replace("/ARCH/", f"/{arch}/") + "\n")
 
 
 def pack(path, capsules, arch="rv64"):
     """Makes a bundle; returns its path."""
     manifest, bundle = path.with_suffix(".yaml"), path.with_suffix(".itb")
-    manifest_write(manifest, capsules)
+    manifest_write(manifest, capsules, arch)
     done = subprocess.run([PACK, "--arch", arch, str(manifest), "-o", str(bundle)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return bundle
@@ -141,8 +163,8 @@ def machine(request, tmp_path):
     """Starts a machine: machine(capsules or bundle, backend, ...)."""
     request.node.machines = []
 
-    def start(capsules, backend=GSTAGE, arch="rv64", harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
-        number = len(request.node.machines)
+    def start(capsules, backend=GSTAGE, harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
+        number, arch = len(request.node.machines), backend.arch
         bundle = capsules
         if isinstance(capsules, list):
             bundle = pack(tmp_path / f"bundle{number}", capsules, arch)

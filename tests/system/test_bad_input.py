@@ -140,7 +140,7 @@ def test_bad_host_tree(machine, tmp_path, change, word):
 def test_bad_manifest(tmp_path, text, complaint):
     import re
     manifest = tmp_path / "m.yaml"
-    manifest.write_text(text.format(kernel=payload("ends")["kernel"]))
+    manifest.write_text(text.format(kernel=payload("ends")["kernel"].replace("ARCH", "rv64")))
     done = subprocess.run([PACK, "--arch", "rv64", str(manifest), "-o", str(tmp_path / "m.itb")], capture_output=True,
                           text=True)
     assert done.returncode != 0

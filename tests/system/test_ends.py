@@ -15,6 +15,7 @@ REBOOTS = ["reboot-cold", "reboot-warm", "finisher-reset"]
 NAMES = [name for name, _ in ENDS]
 
 
+@pytest.mark.both_widths
 @pytest.mark.parametrize("end,fails", ENDS, ids=NAMES)
 def test_end_never(machine, backend, end, fails):
     m = machine([payload("ends", cmdline=f"end={end}")], backend)
@@ -55,10 +56,10 @@ def test_one_failure_counts(machine, backend):
     assert m.end() == 1
 
 
+@pytest.mark.both_widths
 def test_many_restarts_leak_nothing(machine, backend):
-    """A hundred restarts, then another capsule's memory must still be there."""
-    m = machine([payload("ends", "again", cmdline="end=reboot-cold", vcores=4),
-                 payload("state", "witness", cmdline="only=clock.monotone milliseconds=20000")], backend)
-    for _ in range(100):
+    """In a machine with little memory to spare, a leak of a few pages each time would show."""
+    m = machine([payload("ends", "again", cmdline="end=reboot-cold", vcores=4)], backend, memory="64M")
+    for _ in range(200):
         m.expect(r"\[again\] START")
-    m.expect(r"\[witness\] RESULT state: 1 passed")
+    assert "not started" not in m.console()

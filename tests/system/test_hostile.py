@@ -8,12 +8,12 @@ OTHERS = ["spin", "ipi-flood", "fence-flood", "wild-sbi", "dbcn-wild", "self-mod
           "hsm-storm", "trap-loop", "sleep"]
 
 
-def attack(name, seconds=2, **keys):
+def attack(name, seconds=1, **keys):
     return payload("hostile", "mallory", cmdline=f"attack={name} seconds={seconds}", **{"vcores": 3, **keys})
 
 
 def victim():
-    return payload("state", "victim", vcores=2, cmdline="milliseconds=100")
+    return payload("state", "victim", vcores=2, cmdline="milliseconds=50")
 
 
 def victim_check(m):
@@ -21,15 +21,24 @@ def victim_check(m):
     assert not failed and len(passed) > 15
 
 
-@pytest.mark.parametrize("name", JUDGING + OTHERS)
-def test_attack(machine, backend, name):
-    m = machine([attack(name), victim()], backend, harts=2)
+def attack_check(m, name):
     m.expect_all([r"\[victim\] RESULT [^\n]*\n", r"\[mallory\] RESULT hostile"], timeout=300)
     victim_check(m)
     passed, failed = verdicts(m.console(), "mallory")
     assert not failed
     assert passed or name not in JUDGING
     assert m.end() == 0
+
+
+@pytest.mark.both_widths
+@pytest.mark.parametrize("name", JUDGING)
+def test_attack_that_looks(machine, backend, name):
+    attack_check(machine([attack(name), victim()], backend, harts=2), name)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_attack(machine, backend, name):
+    attack_check(machine([attack(name), victim()], backend, harts=2), name)
 
 
 @pytest.mark.parametrize("name", ["console-flood", "reboot-loop"])
@@ -40,6 +49,7 @@ def test_attack_without_end(machine, backend, name):
     victim_check(m)
 
 
+@pytest.mark.both_widths
 def test_attacks_at_once(machine, backend):
     names = ["ipi-flood", "fence-flood", "wild-sbi", "hsm-storm", "self-modify", "trap-loop"]
     capsules = [payload("hostile", f"m{number}", vcores=3, cmdline=f"attack={name} seconds=8")

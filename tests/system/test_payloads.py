@@ -5,6 +5,7 @@ from conftest import GSTAGE, payload, suite_check, verdicts
 SUITES = ["sbi", "state", "devices"]
 
 
+@pytest.mark.both_widths
 @pytest.mark.parametrize("suite", SUITES)
 def test_suite(machine, backend, suite):
     m = machine([payload(suite, vcores=3)], backend)
@@ -12,6 +13,7 @@ def test_suite(machine, backend, suite):
     assert m.end() == 0
 
 
+@pytest.mark.both_widths
 @pytest.mark.parametrize("suite", SUITES)
 def test_suite_more_vcores_than_harts(machine, backend, suite):
     """Two capsules of the same on two harts: each vcore moves, waits and is preempted."""

@@ -88,7 +88,7 @@ static void code_watch(void *argument)
 static void watchers_start(void (*watch)(void *))
 {
     watchers_stop = false;
-    rounds_until = time_now() + ticks(2000000);
+    rounds_until = time_now() + ticks(tree_number("milliseconds", 300) * 4000);
     round_now = 0;
     for (unsigned i = 0; i < HARTS_MAX; i++)
         round_seen[i] = 0;
