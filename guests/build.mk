@@ -1,16 +1,24 @@
-# What the bundled manifests boot. The kernel and busybox are Debian's, which ./dio keeps in the cache.
+# What the bundled manifests boot. Kernel and busybox are in the cache, where ./dio puts them: Debian's
+# own for RV64, built from Debian's sources for RV32.
 
-GUEST_CACHE := $(CACHE)/guests/rv64
-GUEST_DIR := $(BUILD)/guests/rv64
+GUEST_ROOT_FILES := $(shell find guests/root -type f)
 
-.PHONY: guests
-guests: $(GUEST_DIR)/linux $(GUEST_DIR)/initrd.cpio
+.PHONY: guests guests-rv64 guests-rv32
 
-$(GUEST_DIR)/linux: $(GUEST_CACHE)/linux
-	@mkdir -p $(@D)
-	$(Q)ln -sf $< $@
+define guest_rules
+guests-$(1): $(BUILD)/guests/$(1)/linux $(BUILD)/guests/$(1)/initrd.cpio
 
-$(GUEST_DIR)/initrd.cpio: guests/initrd $(GUEST_CACHE)/busybox $(shell find guests/root -type f)
-	@mkdir -p $(@D)
-	$(call say,INITRD,$@)
-	$(Q)guests/initrd $(GUEST_CACHE)/busybox $@
+$(BUILD)/guests/$(1)/linux: $(CACHE)/guests/$(1)/linux
+	@mkdir -p $$(@D)
+	$$(Q)ln -sf $$< $$@
+
+$(BUILD)/guests/$(1)/initrd.cpio: guests/initrd $(CACHE)/guests/$(1)/busybox $(GUEST_ROOT_FILES)
+	@mkdir -p $$(@D)
+	$$(call say,INITRD,$$@)
+	$$(Q)guests/initrd $(CACHE)/guests/$(1)/busybox $$@
+endef
+
+$(eval $(call guest_rules,rv64))
+$(eval $(call guest_rules,rv32))
+
+guests: $(patsubst $(CACHE)/guests/%/linux,guests-%,$(wildcard $(CACHE)/guests/*/linux))

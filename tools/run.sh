@@ -4,7 +4,6 @@ command_run() {
     local manifest bundle saved='' status=0
     at_most 1
     manifest=${arguments[0]-$(manifest_default)}
-    [[ -f $manifest || ${#arguments[@]} -gt 0 ]] || fail "$option_arch has no guests of its own yet: name a manifest"
     [[ -f $manifest ]] || fail "$manifest: no such manifest"
     setup build run
     guests_set_up "$manifest"

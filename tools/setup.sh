@@ -246,6 +246,7 @@ source_get() {
     mkdir "$work/tree"
     tar -xf "$work"/*.tar.* -C "$work/tree" --strip-components=1
     mkdir -p "$cache/src"
+    (cd "$work" && ls ./*.tar.*) | sed 's|^./||' >"$cache/src/$name.version"
     mv "$work/tree$part" "$cache/src/$name"
     rm -rf "$work"
 }
@@ -255,53 +256,4 @@ work_directory() {
     rm -rf "$cache/work"
     mkdir -p "$cache/work"
     mktemp -d "$cache/work/XXXXXX"
-}
-
-# --- guests ---
-
-# What the bundled manifests boot: build/guests/, made from Debian's kernel and busybox. A manifest
-# that names none of it needs none.
-guests_set_up() {
-    [[ -f $1 ]] && grep -q build/guests "$1" || return 0
-    guests_set_up_all
-}
-
-guests_set_up_all() {
-    local dir=$cache/guests/rv64
-    [[ -e $dir/linux && -e $dir/busybox ]] || (
-        lock_take
-        mkdir -p "$dir"
-        guest_get "$(guest_kernel_package)" "the guests' kernel" './boot/vmlinu*' "$dir/linux"
-        guest_get busybox-static "the guests' shell and tools" './*bin/busybox' "$dir/busybox"
-    )
-    build guests
-}
-
-# linux-image-riscv64 is empty and depends on the kernel of the day.
-guest_kernel_package() {
-    apt_guest_set_up
-    apt-cache -c "$cache/apt/guest/apt.conf" depends linux-image-riscv64 |
-        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
-}
-
-# guest_get PACKAGE WHY PATTERN FILE: one file out of a package for riscv64.
-guest_get() {
-    local package=$1 why=$2 pattern=$3 file=$4 work
-    [[ ! -e $file ]] || return 0
-    apt_guest_set_up
-    say "getting $package for riscv64 ($(guest_size "$package")): $why"
-    work=$(work_directory)
-    (cd "$work" && apt-get -c "$cache/apt/guest/apt.conf" download -q "$package" </dev/null >&2) ||
-        fail "$package could not be had"
-    say "unpacking it"
-    dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards "$pattern"
-    (cd "$work" && ls ./*.deb) | sed 's|^./||' >"$file.version"
-    find "$work" -type f ! -name '*.deb' -exec mv {} "$file" \;
-    rm -rf "$work"
-    [[ -e $file ]] || fail "$package holds no $pattern"
-}
-
-guest_size() {
-    apt-cache -c "$cache/apt/guest/apt.conf" show "$1" | sed -n 's/^Size: //p' | head -n 1 |
-        awk '{ printf "%.0f MB", $1 / 1e6 }'
 }
