@@ -204,7 +204,7 @@ static enum isolation_kind isolation_of(enum bundle_isolation wanted)
     }
 }
 
-static void greet(void)
+static void greet(const struct memory_needs *needs)
 {
     uint64_t total = frames_total_bytes();
 
@@ -215,6 +215,10 @@ static void greet(void)
              options.isolation != BUNDLE_ISOLATION_AUTO ? "as asked"
              : isolation_features.hypervisor            ? "the harts have the H extension"
                                                         : "the harts lack the H extension");
+    log_info("own memory: image %u KiB, frame table %u KiB, harts and capsules %u KiB",
+             (unsigned)((image_end - image_start) >> 10),
+             (unsigned)(frames_table_size(machine.ram, machine.ram_count) >> 10),
+             (unsigned)((needs->hypervisor + needs->tables) >> 10));
     for (size_t i = 0; i < machine.note_count; i++)
         log_info("%s: %s", machine.notes[i].node, machine.notes[i].text);
     for (size_t i = 0; i < options.bad_count; i++)
@@ -309,7 +313,7 @@ void boot_main(unsigned long hart_id, const void *tree)
     harts_create(hart_id);
     capsules_init(needs.capsules ? needs.capsules : 1, needs.vcores ? needs.vcores : 1);
     hart_init(this_hart());
-    greet();
+    greet(&needs);
     if (!has_bundle)
         boot_stop();
     interrupts_start(this_hart());
