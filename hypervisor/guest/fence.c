@@ -11,10 +11,8 @@ void hart_fences_serve(struct hart *h)
     unsigned long from = atomic_exchange(&h->fence_from, 0);
 
     for (; from; from &= from - 1) {
+        // The mark on the vcore stays: whose it is can't be told, and who set it may ask too late.
         struct hart *asking = harts[__builtin_ctzl(from)];
-        // Cleared before the fence: who marks it stale again will ask again.
-        if (h->current)
-            atomic_store(&vcore_of(h->current)->world.stale, 0);
         struct fence_request request = asking->fence;
         world_fence(&request);
         atomic_fetch_sub(&asking->fence_acks, 1);
