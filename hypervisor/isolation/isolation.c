@@ -88,6 +88,8 @@ void isolation_guest_isa(struct isa *guest)
             isa_remove(guest, envcfg_rows[i].extension);
     if (!isolation_features.sstc)
         isa_remove(guest, ISA_SSTC);
+    if (!isolation_features.vector)
+        isa_drop(guest, ISA_VECTOR);
 }
 
 enum status isolation_init(struct range hypervisor, struct range tables)
