@@ -40,7 +40,7 @@ static void vcore_wake(struct vcore *v)
     if (likely(state == HSM_STARTED))
         return;
     if (state == HSM_SUSPENDED && v->resume_fresh)
-        vcore_boot_state(v, v->start_pc, v->start_opaque);
+        vcore_resume_state(v);
     if (state == HSM_SUSPENDED || state == HSM_START_PENDING)
         atomic_store(&v->hsm, HSM_STARTED);
 }

@@ -2,16 +2,31 @@
 
 #include <string.h>
 
-void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque)
+static void registers_reset(struct vcore *v, unsigned long pc, unsigned long opaque)
 {
     memset(v->context.x, 0, sizeof(v->context.x));
     v->context.x[10] = v->index;
     v->context.x[11] = opaque;
     v->context.pc = pc;
-    v->timer = TIME_NEVER;
     v->resume_fresh = false;
-    atomic_store(&v->posted, 0);
     world_reset(&v->world);
+}
+
+void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque)
+{
+    registers_reset(v, pc, opaque);
+    v->timer = TIME_NEVER;
+    atomic_store(&v->posted, 0);
+}
+
+void vcore_resume_state(struct vcore *v)
+{
+    unsigned long pending = v->world.pending;
+    uint64_t timecmp = v->world.timecmp;
+
+    registers_reset(v, v->start_pc, v->start_opaque);
+    v->world.pending = pending;
+    v->world.timecmp = timecmp;
 }
 
 bool vcore_can_start_at(const struct vcore *v, unsigned long pc)

@@ -89,6 +89,9 @@ enum exit {
 // The state in which the SBI specification lets a hart start: a0 = hart id, a1 = opaque, satp 0,
 // interrupts off. The vcore is not loaded.
 void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque);
+// The same after a non-retentive suspend, at the place that was given then: timer and interrupts, one of
+// which woke it, are no part of what is lost.
+void vcore_resume_state(struct vcore *v);
 // Has the guest given this address to a hart to run at? It must be RAM.
 bool vcore_can_start_at(const struct vcore *v, unsigned long pc);
 
