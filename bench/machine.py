@@ -8,7 +8,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ICOUNT = ["-icount", "shift=0,sleep=off"]
-MTIME = 0x0200BFF8  # of QEMU's virt machine
+TICK_NS = 100  # of the clock of QEMU's virt machine
 
 
 class Column:
@@ -101,25 +101,40 @@ class Machine:
             raise MachineError("does not end; the last it said:\n" + output.decode(errors="replace")[-2000:])
         return output.decode(errors="replace").replace("\r", "")
 
-    def time_to(self, column, guests, address, **arguments):
-        """Nanoseconds from reset until a hart first gets to a virtual address, by the machine's own
-        clock: a debugger stops the machine there and reads the clock's register."""
-        path = self.path("gdb")
+    def time_said(self, column, guests, address, pattern, **arguments):
+        """Nanoseconds from reset until the guest read its clock and printed it, in ticks, as `pattern`
+        has it. A capsule's clock does not start at reset: a debugger stops the machine in the guest, at
+        a virtual address, and reads how far its clock is set off."""
+        path, log = self.path("gdb"), self.path("log")
         extra = ICOUNT + ["-S", "-gdb", f"unix:path={path},server=on,wait=off"]
         line = self.command(column, guests, extra=extra, **arguments)
-        with open(self.path("log"), "w") as log:
-            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with open(log, "w") as out:
+            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
             debugger = Debugger(path)
-            debugger.stop_at(address)
-            return debugger.word64(MTIME) * 100
+            debugger.run_to(address)
+            offset = debugger.time_offset()
+            debugger.go_on()
+            return (wait_for_line(log, pattern) - offset) * TICK_NS
         except (OSError, MachineError) as error:
-            with open(self.path("log"), errors="replace") as log:
-                raise MachineError(f"{error}\n{log.read()[-2000:]}") from error
+            with open(log, errors="replace") as out:
+                raise MachineError(f"{error}\n{out.read()[-2000:]}") from error
         finally:
             process.kill()
             process.wait()
-            os.path.exists(path) and os.unlink(path)
+            if os.path.exists(path):
+                os.unlink(path)
+
+
+def wait_for_line(log, pattern):
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        with open(log, errors="replace") as out:
+            match = re.search(pattern, out.read())
+        if match:
+            return int(match.group(1))
+        time.sleep(0.05)
+    raise MachineError(f"never said {pattern}")
 
 
 class Debugger:
@@ -155,22 +170,30 @@ class Debugger:
                 raise MachineError("the machine ended before it got there")
             self.buffer += chunk
 
-    def stop_at(self, address):
-        self.send(f"Z1,{address:x},2")
-        if self.receive() != "OK":
+    def ask(self, text):
+        self.send(text)
+        return self.receive()
+
+    def run_to(self, address):
+        if self.ask(f"Z1,{address:x},2") != "OK":
             raise MachineError("breakpoint refused")
-        self.send("c")
-        answer = self.receive()
+        answer = self.ask("c")
         if not answer.startswith("T"):
             raise MachineError(f"stopped with {answer}")
+        self.ask(f"z1,{address:x},2")
 
-    def word64(self, address):
-        self.send("qRcmd," + f"xp /2xw {address:#x}".encode().hex())
-        text = ""
-        while True:
-            answer = self.receive()
-            if answer == "OK" or answer == "":
-                break
-            text += bytes.fromhex(answer[1:] if answer.startswith("O") else answer).decode()
-        low, high = re.findall(r"0x([0-9a-f]{8})\b", text.split(":", 1)[1])
-        return int(high + low, 16)
+    def go_on(self):
+        self.send("c")
+
+    def time_offset(self):
+        """htimedelta, a signed number; 0 on harts that have none."""
+        offset = self.csr("htimedelta") | self.csr("htimedeltah") << 32
+        return offset - (1 << 64) if offset >> 63 else offset
+
+    def csr(self, name):
+        xml = self.ask("qXfer:features:read:riscv-csr.xml:0,fffff")
+        match = re.search(rf'name="{name}"[^>]*regnum="(\d+)"', xml)
+        if not match:
+            return 0
+        value = self.ask(f"p{int(match.group(1)):x}")
+        return 0 if value.startswith("E") else int.from_bytes(bytes.fromhex(value), "little")

@@ -34,7 +34,15 @@ static void fail(const char *what)
     reboot(RB_POWER_OFF);
 }
 
-// A debugger of the machine stops here, to read the machine's clock.
+// The clock as the hart shows it, in ticks.
+static unsigned long clock_ticks(void)
+{
+    unsigned long ticks;
+    __asm__ volatile("rdtime %0" : "=r"(ticks));
+    return ticks;
+}
+
+// A debugger of the machine stops here, to see how far that clock is set off from the machine's.
 __attribute__((noinline)) void init_reached(void) { __asm__ volatile("" ::: "memory"); }
 
 static void null_call(int rounds)
@@ -223,9 +231,10 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "exit"))
         return 0;
+    unsigned long reached = clock_ticks();
     init_reached();
     setvbuf(stdout, NULL, _IONBF, 0);
-    printf("\n");
+    printf("\nBENCH init_clock %lu\n", reached);
     print_uptime();
     if (getenv("bench") && !strcmp(getenv("bench"), "boot"))
         reboot(RB_POWER_OFF);
