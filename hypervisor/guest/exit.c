@@ -100,6 +100,7 @@ static enum exit external_interrupt(struct hart *h)
 static enum exit software_interrupt(struct hart *h)
 {
     mmio_write32(h->msip, 0);
+    mmio_settle(); // who raises it again has done so after this, or is seen below
     unsigned long requests = atomic_exchange(&h->requests, 0);
 
     if (atomic_load(&h->fence_from))

@@ -21,6 +21,12 @@ MMIO_ACCESSORS(8)
 MMIO_ACCESSORS(16)
 MMIO_ACCESSORS(32)
 
+// No access to memory that follows comes before a register's write that precedes.
+static inline void mmio_settle(void)
+{
+    __asm__ volatile("fence o, rw" ::: "memory");
+}
+
 // A counter that runs meanwhile is read until its upper half stands still.
 static inline uint64_t mmio_read64(uintptr_t address)
 {
