@@ -113,6 +113,14 @@ _Noreturn void explore_fail(const char *format, ...)
     abort(); // the run is over
 }
 
+_Noreturn void explore_end(void)
+{
+    current->ended = true;
+    struct fiber *next = another();
+    switch_to(next ? next : tester);
+    abort(); // nobody goes on here
+}
+
 static void fiber_start(void)
 {
     if (!tester->stack) // the first: where we come from is learned only now
@@ -120,9 +128,7 @@ static void fiber_start(void)
     else
         __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
     fiber_entry(explore_self());
-    current->ended = true;
-    struct fiber *next = another();
-    switch_to(next ? next : tester);
+    explore_end();
 }
 
 static void fiber_create(struct fiber *f, char *stack)

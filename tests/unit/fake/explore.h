@@ -22,6 +22,7 @@ extern void (*explore_hook)(void);
 // Within a run:
 unsigned explore_self(void); // which hart goes on now
 void explore_point(void);
+_Noreturn void explore_end(void); // returns from entry(), from wherever
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned explore_random(unsigned below); // outside, too: from the last seed
 

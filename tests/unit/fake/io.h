@@ -1,0 +1,4 @@
+// Stands in for riscv/io.h in host tests.
+#pragma once
+
+#include "hart.h"
