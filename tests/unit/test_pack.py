@@ -1,5 +1,6 @@
 """The packer: what a manifest may say, what it is told where it may not, and what comes out."""
 import gzip
+import os
 import pathlib
 import shutil
 import struct
@@ -155,11 +156,12 @@ BAD_MANIFESTS = {
     "overflowing memory": ("64M", "18446744073709551616", 6, "size like"),
     "overflowing unit": ("64M", "99999999999999999G", 6, "too much"),
     "odd memory": ("64M", "65M", 6, "multiple of 2M"),
+    "memory without a unit": ("64M", "64", 6, "write 64M"),
     "too little memory": ("64M", "8M", 6, "too little"),
     "zero vcores": ("    memory: 64M", "    memory: 64M\n    vcores: 0", 7, "1 to 64"),
     "many vcores": ("    memory: 64M", "    memory: 64M\n    vcores: 65", 7, "1 to 64"),
     "bad vcores": ("    memory: 64M", "    memory: 64M\n    vcores: two", 7, "1 to 64"),
-    "bad isolation": ("    memory: 64M", "    memory: 64M\n    isolation: pm", 7, "auto, gstage, pmp"),
+    "bad isolation": ("    memory: 64M", "    memory: 64M\n    isolation: pm", 7, "isolation 'pm': must be one of auto, gst"),
     "bad restart": ("    memory: 64M", "    memory: 64M\n    restart: 'on-crash, always'", 7, "never, on-crash, always"),
     "missing kernel": ("kernel: linux", "kernel: nowhere", 3, "nowhere: can't be read: No such file"),
     "kernel is a folder": ("kernel: linux", "kernel: sub", 3, "is no file"),
@@ -207,3 +209,17 @@ def test_no_manifest_and_no_place_to_write(place):
     (place / "m.yaml").write_text(GOOD)
     result = subprocess.run([PACK, "m.yaml", "-o", "none/out.itb"], cwd=place, capture_output=True, text=True)
     assert result.returncode == 1 and "can't be written" in result.stderr
+    result = subprocess.run([PACK, "sub", "-o", "out.itb"], cwd=place, capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr.startswith("sub: can't be read: ")
+
+
+@pytest.mark.parametrize("output", ["m.yaml", "linux", "initrd", "sub/../link", "pipe"])
+def test_nothing_is_overwritten_by_a_slip(place, output):
+    (place / "m.yaml").write_text(GOOD)
+    (place / "link").symlink_to("linux")
+    os.mkfifo(place / "pipe")
+    before = os.stat(place / output)
+    result = subprocess.run([PACK, "m.yaml", "-o", output], cwd=place, capture_output=True, text=True)
+    assert result.returncode == 1 and "can't be written" in result.stderr
+    after = os.stat(place / output)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

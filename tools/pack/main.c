@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // What a capsule's guest tree and the alignment of tree and initrd take beside the images.
@@ -71,6 +72,30 @@ static void capsule_load(const struct manifest_capsule *manifest, const struct w
         memory_check(capsule);
 }
 
+// Whether both paths lead to one file that is there.
+static bool same_file(const char *one, const struct stat *other)
+{
+    struct stat status;
+    return one && !stat(one, &status) && status.st_dev == other->st_dev && status.st_ino == other->st_ino;
+}
+
+// A slip of the hand must not cost anybody their manifest or kernel, nor a device such as /dev/null.
+static void output_check(const struct arguments *arguments, const struct manifest *manifest)
+{
+    struct place place = {arguments->output, 0};
+    struct stat status;
+    if (stat(arguments->output, &status))
+        return;
+    if (!S_ISREG(status.st_mode))
+        report_fatal(place, "can't be written: is no file");
+    bool is_input = same_file(arguments->manifest, &status);
+    for (size_t i = 0; i < manifest->count; i++)
+        is_input = is_input || same_file(manifest->capsules[i].kernel.value, &status) ||
+                   same_file(manifest->capsules[i].initrd.value, &status);
+    if (is_input)
+        report_fatal(place, "can't be written: the bundle is made from it");
+}
+
 // To a temporary name beside it first.
 static void bundle_write(const char *path, const void *data, size_t size)
 {
@@ -102,6 +127,7 @@ int main(int argc, char **argv)
         capsule_load(&manifest.capsules[i], arguments.width, &images, &capsules[i]);
     if (report_count())
         return 1;
+    output_check(&arguments, &manifest);
 
     size_t size;
     struct fit fit = {&images, capsules, manifest.count};

@@ -114,7 +114,8 @@ static void path_read(struct reader *reader, const yaml_node_t *node, void *valu
 }
 
 // One of a few words: `list` holds them, with a comma and a space between.
-static void word_read(struct reader *reader, const yaml_node_t *node, struct text *word, const char *list)
+static void word_read(struct reader *reader, const yaml_node_t *node, struct text *word, const char *key,
+                      const char *list)
 {
     text_read(reader, node, word);
     if (!word->value)
@@ -123,17 +124,17 @@ static void word_read(struct reader *reader, const yaml_node_t *node, struct tex
     for (const char *at = list; *at; at += strcspn(at, ","), at += strspn(at, ", "))
         if (strcspn(at, ",") == length && strncmp(at, word->value, length) == 0)
             return;
-    report_error(word->place, "'%s' is none of: %s", word->value, list);
+    report_error(word->place, "%s '%s': must be one of %s", key, word->value, list);
 }
 
 static void isolation_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    word_read(reader, node, value, "auto, gstage, pmp");
+    word_read(reader, node, value, "isolation", "auto, gstage, pmp");
 }
 
 static void restart_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    word_read(reader, node, value, "never, on-crash, always");
+    word_read(reader, node, value, "restart", "never, on-crash, always");
 }
 
 // Decimal digits only; what follows them goes to `rest`. False if there are none or too many.
@@ -177,24 +178,30 @@ static bool size_parse(const char *text, uint64_t *bytes)
     return true;
 }
 
+// What is wrong is not kept: nothing more is said about it.
 static void memory_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
     struct number *memory = value;
     const struct width *width = reader->width;
     const char *text = text_at(reader, node);
+    uint64_t bytes = 0;
     memory->place = place_of(reader, node);
     if (!text)
         return;
-    if (!size_parse(text, &memory->value))
+    if (!size_parse(text, &bytes))
         report_error(memory->place, "memory '%s': must be a size like 256M or 1G", text);
-    else if (memory->value == 0)
-        report_error(memory->place, "memory '%s': a capsule needs some, 64M for a small Linux", text);
-    else if (memory->value > width->memory_max)
+    else if (bytes == 0)
+        report_error(memory->place, "memory '%s': a capsule needs some, 128M for a small Linux", text);
+    else if (bytes > width->memory_max)
         report_error(memory->place, "memory '%s': too much, at most %lluG are possible on %s", text,
                      (unsigned long long)(width->memory_max / GIB), width->name);
-    else if (memory->value % width->memory_unit)
+    else if (bytes < width->memory_unit && text[strlen(text) - 1] <= '9')
+        report_error(memory->place, "memory '%s': are bytes, write %sM for MiB", text, text);
+    else if (bytes % width->memory_unit)
         report_error(memory->place, "memory '%s': must be a multiple of %lluM on %s", text,
                      (unsigned long long)(width->memory_unit / MIB), width->name);
+    else
+        memory->value = bytes;
 }
 
 static const struct key keys[] = {
@@ -314,6 +321,10 @@ void manifest_read(const char *path, const struct width *width, struct manifest 
     FILE *input = fopen(path, "rb");
     if (!input)
         report_fatal(file, "can't be read: %s", strerror(errno));
+    int first = getc(input);
+    if (first == EOF && ferror(input)) // a folder
+        report_fatal(file, "can't be read: %s", strerror(errno));
+    ungetc(first, input);
     if (!yaml_parser_initialize(&parser))
         report_fatal(file, "out of memory");
     yaml_parser_set_input_file(&parser, input);
