@@ -1,11 +1,15 @@
-"""What people do: the stock kernel in capsules, to a shell and back."""
+"""What people do: Linux in capsules, to a shell and back. RV64's kernel is Debian's, RV32's built from its source."""
 import re
 
 import pytest
-from conftest import GSTAGE, PMP, PMP_BARE, PROMPT, linux
+from conftest import BACKENDS_RV32, GSTAGE, PMP, PMP_BARE, PROMPT, linux
 
-# What says no more than that the host is busy.
-KNOWN_WARNINGS = [r"hrtimer: interrupt took", r"clocksource: .*unstable", r"rcu: .*stall"]
+GSTAGE_RV32, PMP_RV32, PMP_BARE_RV32 = BACKENDS_RV32
+
+# What says no more than that the host is busy; and what our RV32 kernel says on any machine, of the memory below
+# itself and of how it is configured.
+KNOWN_WARNINGS = [r"hrtimer: interrupt took", r"clocksource: .*unstable", r"rcu: .*stall",
+                  r"OF: fdt: Ignoring memory range \S+ - 0x\w+[048c]00000$", r"Kernel memory protection not selected"]
 
 
 def prompt(name="linux1"):
@@ -32,6 +36,7 @@ def nothing_lost(m):
     assert numbers == [str(n) for n in range(1, 5001)]
 
 
+@pytest.mark.both_widths
 def test_journey(machine, backend):
     m = machine([linux(cmdline="console=ttyS0 earlycon=sbi")], backend, options="console=attach:linux1")
     login(m)
@@ -47,6 +52,7 @@ def test_journey(machine, backend):
     assert m.end() == 0
 
 
+@pytest.mark.both_widths
 def test_two_capsules(machine, backend):
     """As the plain QEMU line gives them: both on the console, each line one source's, input for the first."""
     m = machine([linux("linux1"), linux("linux2")], backend)
@@ -98,7 +104,7 @@ LOAD = ("for i in 1 2 3 4; do awk 'BEGIN { for (i = 1; i < 150000; i++) s += i /
         "wait; echo load-is-do''ne")
 
 
-@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE], ids=repr)
+@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, GSTAGE_RV32, PMP_BARE_RV32], ids=repr)
 def test_more_vcores_than_harts(machine, backend):
     """3 x 4 vcores on 2 harts and 1 GiB: all boot, and all compute right, however their vcores move."""
     names = ["linux1", "linux2", "linux3"]
@@ -135,6 +141,14 @@ MACHINES = [
     ("smepmp", PMP_BARE, {"cpu": "smepmp=true"}),
     ("vector", GSTAGE, {"cpu": "v=true"}),
     ("vector", PMP, {"cpu": "v=true"}),
+    ("one-hart", GSTAGE_RV32, {"harts": 1}),
+    ("eight-harts", PMP_BARE_RV32, {"harts": 8}),
+    ("512M", PMP_RV32, {"memory": "512M"}),
+    ("4G", GSTAGE_RV32, {"memory": "4G"}),
+    ("4G", PMP_BARE_RV32, {"memory": "4G"}),
+    ("no-sstc", GSTAGE_RV32, {"cpu": "sstc=false"}),
+    ("no-sstc", PMP_BARE_RV32, {"cpu": "sstc=false"}),
+    ("smepmp", PMP_RV32, {"cpu": "smepmp=true"}),
 ]
 
 
