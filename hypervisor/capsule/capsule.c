@@ -119,8 +119,10 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *from)
     s->capsule.id = ++last_id;
     strcpy(s->capsule.name, from->name);
     entity_init(&s->capsule.life, ENTITY_LIFE, this_hart());
-    if (capsule_make_parts(&s->capsule))
+    if (capsule_make_parts(&s->capsule)) {
+        capsule_devices_reset(&s->capsule); // keys may come before the guest is loaded
         return s;
+    }
     capsule_unmake(s);
     return NULL;
 }
