@@ -25,10 +25,11 @@ static enum exit legacy_return(struct vcore *v, long value)
 static bool mask_read(struct vcore *v, uint64_t *vcores)
 {
     uint64_t all = ~0ULL >> (64 - v->capsule->vcore_count), mask = all;
+    unsigned long pc = csr_read(CSR_MEPC) - 4; // a fault of ours overwrites it
     struct fault f;
 
     if (ARGUMENT(v, 0) && !guest_load(gva(ARGUMENT(v, 0)), sizeof(unsigned long), &mask, &f)) {
-        v->context.pc = csr_read(CSR_MEPC) - 4;
+        v->context.pc = pc;
         world_reflect(&v->context, f.cause, f.value);
         csr_write(CSR_MEPC, v->context.pc);
         return false;

@@ -82,8 +82,10 @@ void legacy_mask_fault(void)
     bool trapped = guard_call(wild_mask, &error);
     paging_off();
     unsigned long cause = hart_self()->trap.cause;
+    unsigned long epc = hart_self()->trap.epc;
     if (trapped)
-        check(cause == CAUSE_LOAD_PAGE || cause == CAUSE_LOAD_ACCESS, "cause %lu", cause);
+        check((cause == CAUSE_LOAD_PAGE || cause == CAUSE_LOAD_ACCESS) && *(uint16_t *)epc == 0x73, "cause %lu at %lx",
+              cause, epc);
     else
         check(error != 0, "accepted");
 }
