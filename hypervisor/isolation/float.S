@@ -46,8 +46,8 @@ float_registers_load:
 
 .global vector_registers_save
 vector_registers_save:
-    csrr t0, CSR_VSTART
-    REG_S t0, VECTOR_VSTART(a0)
+    csrr t1, CSR_VSTART
+    REG_S t1, VECTOR_VSTART(a0)
     csrr t0, CSR_VCSR
     REG_S t0, VECTOR_VCSR(a0)
     csrr t0, CSR_VL
@@ -64,6 +64,7 @@ vector_registers_save:
     VS8R(16, A0)
     add a0, a0, a1
     VS8R(24, A0)
+    csrw CSR_VSTART, t1 // they may be loaded by nobody else before this world comes back
     ret
 
 .global vector_registers_load

@@ -64,6 +64,9 @@ void world_reset(struct world *w)
     w->timecmp = UINT64_MAX;
     w->fp_used = w->vector_used = false;
     w->fp_home = w->vector_home = NULL;
+    w->fp.fcsr = 0;
+    if (w->vector)
+        w->vector->vcsr = w->vector->vstart = 0;
     atomic_store_explicit(&w->stale, 1, memory_order_relaxed);
 }
 
@@ -71,11 +74,12 @@ void world_reset(struct world *w)
 //
 // Under VS, mstatus.FS and VS tell truly whether the registers were written since the guest was
 // loaded. Without H there is only the guest's own field, which Linux turns off while user state is
-// live in the registers: there they are always saved.
+// live in the registers: there they are always saved. And QEMU does not tell of writes to the CSRs
+// alone, so these are looked at.
 
 static void float_save(struct isolation_hart *iso, struct world *w)
 {
-    if (is_vs() && (w->mstatus & STATUS_FS) != STATUS_FS)
+    if (is_vs() && (w->mstatus & STATUS_FS) != STATUS_FS && csr_read(CSR_FCSR) == w->fp.fcsr)
         return;
     csr_set(CSR_MSTATUS, STATUS_FS);
     float_registers_save(&w->fp, isolation_features.fp_double);
@@ -100,7 +104,8 @@ static void float_load(struct isolation_hart *iso, struct world *w)
 
 static void vector_save(struct isolation_hart *iso, struct world *w)
 {
-    if (is_vs() && (w->mstatus & STATUS_VS) != STATUS_VS)
+    if (is_vs() && (w->mstatus & STATUS_VS) != STATUS_VS && csr_read(CSR_VCSR) == w->vector->vcsr &&
+        csr_read(CSR_VSTART) == w->vector->vstart)
         return;
     csr_set(CSR_MSTATUS, STATUS_VS);
     vector_registers_save(w->vector, isolation_features.vlenb);

@@ -17,6 +17,8 @@ static const struct test tests[] = {
     {"float.off-kept", float_off_kept},
     {"float.off-traps", float_off_traps},
     {"vector.preempted", vector_preempted},
+    {"vector.asleep", vector_asleep},
+    {"controls.preempted", controls_preempted},
     {"csrs.preempted", csrs_preempted},
     {"all.preempted", all_preempted},
     {"ipi.ring", ipi_ring},

@@ -147,6 +147,49 @@ void vector_preempted(void)
     on_all_harts(vector_check);
 }
 
+// Written alone: all other state of the unit stays clean.
+static const char *controls_check(struct hart *h)
+{
+    bool has_v = tree_has_extension("v");
+    csr_set(sstatus, SSTATUS_FS | (has_v ? SSTATUS_VS : 0));
+    for (unsigned long round = 0; time_left(); round++) {
+        unsigned long value = pattern(h, round) & 7;
+        csr_write(0x003, value); // fcsr
+        if (has_v)
+            csr_write(0x00f, value); // vcsr
+        spin(SPIN_ROUNDS);
+        if (csr_read(0x003) != value)
+            return "fcsr changed";
+        if (has_v && csr_read(0x00f) != value)
+            return "vcsr changed";
+    }
+    return NULL;
+}
+
+void controls_preempted(void)
+{
+    skip_if(!tree_has_extension("f"), "no F");
+    on_all_harts(controls_check);
+}
+
+// A suspended hart mostly comes back to the same registers, which are as they were.
+void vector_asleep(void)
+{
+    skip_if(!tree_has_extension("v"), "no V");
+    static uint8_t zeros[32 * VECTOR_BYTES_MAX + 64] __attribute__((aligned(16)));
+    csr_set(sstatus, SSTATUS_VS);
+    skip_if(vector_bytes() > VECTOR_BYTES_MAX, "long vectors");
+    vector_spin(zeros, vector_out[0], 1);
+    csr_write(0x008, 3); // vstart
+    csr_write(sie, TIMER_BIT);
+    sbi_set_timer(time_now() + ticks(10000));
+    struct sbi_result r = sbi_call3(SBI_HSM, HSM_SUSPEND, SUSPEND_RETENTIVE, 0, 0);
+    unsigned long vstart = csr_read(0x008);
+    sbi_set_timer((uint64_t)-1);
+    csr_write(sie, 0);
+    check(r.error == 0 && vstart == 3, "error %ld, vstart %lu", r.error, vstart);
+}
+
 #define EACH_CSR(do)                                                                                                   \
     do                                                                                                                 \
     (sscratch) do(stvec) do(sepc) do(scause) do(stval) do(scounteren) do(sie)

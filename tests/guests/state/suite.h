@@ -16,7 +16,7 @@ void spin(unsigned long rounds);
 unsigned long pattern(struct hart *, unsigned long salt);
 
 void registers_preempted(void), float_preempted(void), float_off_kept(void), float_off_traps(void);
-void vector_preempted(void), csrs_preempted(void), all_preempted(void);
+void vector_preempted(void), vector_asleep(void), controls_preempted(void), csrs_preempted(void), all_preempted(void);
 void timer_both(void), timer_direct(void), wfi_timer(void), wfi_ipi(void);
 void clock_monotone(void), clock_near_zero(void);
 void ipi_ring(void), atomics(void), fence_code(void), fence_pages(void), fence_ranges(void);
