@@ -140,7 +140,7 @@ guest32_make_linux() {
         --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
         --exclude='*/drivers/net/ethernet/*.[ch]' --exclude='*/drivers/net/wireless/*.[ch]' \
         --exclude='*/arch/*/boot/dts' --exclude='*/tools/testing' --exclude='*/tools/perf'
-    steps 3100 "an RV32 kernel, once: this takes some minutes" "$recipe" "$work/source" "$work/made"
+    steps 2300 "an RV32 kernel, once: this takes some minutes" "$recipe" "$work/source" "$work/made"
 }
 
 guest32_make_musl() {
