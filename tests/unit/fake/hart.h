@@ -37,6 +37,11 @@ static inline void mmio_write32(uintptr_t address, uint32_t value)
     *(uint32_t *)address = value;
 }
 
+static inline uint64_t mmio_read64(uintptr_t address)
+{
+    return *(const uint64_t *)address;
+}
+
 static inline void mmio_write64(uintptr_t address, uint64_t value)
 {
     *(uint64_t *)address = value;
