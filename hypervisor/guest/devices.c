@@ -57,8 +57,8 @@ static inline enum outcome finisher_access(struct capsule *c, uint32_t offset, c
         capsule_end(c, ENDING_SHUTDOWN);
         break;
     case VFINISHER_FAIL:
-        c->ending_detail[0] = request.code;
-        capsule_end(c, ENDING_FAILURE);
+        if (capsule_end(c, ENDING_FAILURE))
+            c->ending_detail[0] = request.code;
         break;
     case VFINISHER_RESET:
         capsule_end(c, ENDING_REBOOT);

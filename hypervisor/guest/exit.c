@@ -146,10 +146,11 @@ static enum exit fault_for_good(struct vcore *v, unsigned long cause)
 {
     struct capsule *c = v->capsule;
 
-    c->ending_detail[0] = cause;
-    c->ending_detail[1] = csr_read(CSR_MTVAL);
-    c->ending_detail[2] = v->context.pc;
-    capsule_end(c, ENDING_FAULT);
+    if (capsule_end(c, ENDING_FAULT)) {
+        c->ending_detail[0] = cause;
+        c->ending_detail[1] = csr_read(CSR_MTVAL);
+        c->ending_detail[2] = v->context.pc;
+    }
     return EXIT_END;
 }
 

@@ -86,12 +86,12 @@ void capsule_uart_event(struct capsule *c)
     capsule_lines_update(c);
 }
 
-void capsule_end(struct capsule *c, enum ending why)
+bool capsule_end(struct capsule *c, enum ending why)
 {
     uint32_t none = ENDING_NONE;
 
     if (!atomic_compare_exchange_strong(&c->ending, &none, (uint32_t)why))
-        return;
+        return false;
     for (unsigned i = 0; i < c->vcore_count; i++) {
         struct hart *h = atomic_load(&c->vcores[i]->entity.running);
         if (h)
@@ -99,4 +99,5 @@ void capsule_end(struct capsule *c, enum ending why)
         else
             sched_wake(&c->vcores[i]->entity);
     }
+    return true;
 }

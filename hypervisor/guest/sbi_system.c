@@ -89,8 +89,8 @@ enum exit sbi_srst(struct vcore *v, unsigned long function)
     if (type > RESET_WARM)
         return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
     if (type == RESET_SHUTDOWN) {
-        v->capsule->ending_detail[0] = 0;
-        capsule_end(v->capsule, reason == REASON_FAILURE ? ENDING_FAILURE : ENDING_SHUTDOWN);
+        if (capsule_end(v->capsule, reason == REASON_FAILURE ? ENDING_FAILURE : ENDING_SHUTDOWN))
+            v->capsule->ending_detail[0] = 0;
     } else {
         capsule_end(v->capsule, ENDING_REBOOT);
     }

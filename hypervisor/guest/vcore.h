@@ -112,7 +112,8 @@ void capsule_uart_event(struct capsule *c);
 // After output: a partial line may want to be shown in time.
 void capsule_output_made(void);
 // Ends the capsule, unless it is ending already. Its vcores stop at their next exit or entry.
-void capsule_end(struct capsule *c, enum ending why);
+// True for the one whose reason it was: it may add details, until its own vcore leaves the hart.
+bool capsule_end(struct capsule *c, enum ending why);
 
 // --- exit.c ------------------------------------------------------------------------------------
 
