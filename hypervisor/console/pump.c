@@ -8,6 +8,7 @@
 
 #define PIECE_MAX 512u        // longer lines are shown in pieces
 #define LOADS_MAX 16u         // FIFO loads that one exit moves for others; the interrupt does the rest
+#define SILENT_MAX 16u        // pieces moved at once that show nothing; a deadline does the rest
 #define ROUNDS_MAX 8u         // notes looked at before the interrupt is left to it
 #define WAIT_TRIES (1u << 20) // for a port that is not ready, seconds at the slowest
 
@@ -224,15 +225,26 @@ static bool compose(struct stream *hint)
     return true;
 }
 
+// What shows nothing takes no room at the port, which else makes an end of this.
+static bool is_too_silent(unsigned *silent)
+{
+    if (screen.length || console.drain == DRAIN_WAIT || --*silent)
+        return false;
+    deadline_set(clint_now() + console.poll_period);
+    return true;
+}
+
 static void pump(struct stream *hint)
 {
+    unsigned silent = SILENT_MAX;
+    bool enough = false;
     console.blocked = false;
     console.fast = NULL;
     console.loads = LOADS_MAX;
-    while (out_send() && compose(hint)) {
-    }
-    console.scan = console.blocked;
-    if (!console.blocked)
+    while (!enough && out_send() && compose(hint))
+        enough = is_too_silent(&silent);
+    console.scan = console.blocked || enough;
+    if (!console.scan)
         console.fast = console.attached;
 }
 

@@ -17,6 +17,7 @@
 #include "clint.h"
 #include "console.h"
 #include "console_state.h"
+#include "pump.h"
 #include "log.h"
 #include "power.h"
 #include "uart.h"
@@ -822,6 +823,51 @@ static void test_threads_switching(void **state)
         assert_int_equal(streams[i].shown, streams[i].head);
 }
 
+static void *silent_writer(void *argument)
+{
+    static const uint8_t zeros[RING];
+    while (!done)
+        stream_write(&streams[(uintptr_t)argument], zeros, sizeof(zeros));
+    return NULL;
+}
+
+static uint32_t shown_in_all(void)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < STREAMS; i++)
+        sum += streams[i].shown;
+    return sum;
+}
+
+// What shows nothing takes no room at the port; an exit ends all the same, and nothing is left behind.
+static void test_threads_silent(void **state)
+{
+    (void)state;
+    pthread_t threads[STREAMS];
+    start(NULL, STREAMS);
+    done = false;
+    for (unsigned i = 0; i < STREAMS; i++)
+        pthread_create(&threads[i], NULL, silent_writer, (void *)(uintptr_t)i);
+    while (streams[STREAMS - 1].head < 100 * RING)
+        sched_yield();
+    for (unsigned round = 0; round < 1000; round++) {
+        console_acquire();
+        uint32_t before = shown_in_all();
+        pump_all();
+        assert_true(shown_in_all() - before <= 16 * 512);
+        console_release();
+    }
+    done = true;
+    for (unsigned i = 0; i < STREAMS; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned round = 0; round < 20; round++) {
+        now += HZ;
+        console_poll(now);
+    }
+    for (unsigned i = 0; i < STREAMS; i++)
+        assert_int_equal(streams[i].shown, streams[i].head);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -856,6 +902,7 @@ int main(void)
         cmocka_unit_test_setup(test_threads_interleaved, setup),
         cmocka_unit_test_setup(test_threads_attached, setup),
         cmocka_unit_test_setup(test_threads_switching, setup),
+        cmocka_unit_test_setup(test_threads_silent, setup),
         cmocka_unit_test_setup(test_panic, setup), // last: it leaves its locks held
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
