@@ -26,9 +26,9 @@ static _Atomic uint32_t console_events_users; // harts that may hold a stream ta
 
 static _Noreturn void switch_off(void)
 {
+    harts_stop_others(); // first: what they go on printing would never be all out
     console_announce("switched off at the console");
     console_flush();
-    harts_stop_others();
     power_off(true);
 }
 
