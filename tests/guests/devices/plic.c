@@ -177,7 +177,7 @@ static void listen(void *argument)
     h->on_external = take_external;
     interrupts_on(EXTERNAL_BIT | 1ul << INTERRUPT_SOFTWARE);
     while (!listen_stop)
-        wfi();
+        sleep_unless(listen_stop);
     interrupts_off();
 }
 

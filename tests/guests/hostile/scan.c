@@ -207,7 +207,7 @@ void mmio_scan(void)
 {
     unsigned odd = 0;
     for (unsigned long a = 0; a < 0x80000000ul && !(a >= tree.ram_base && a - tree.ram_base < tree.ram_size);
-         a += 64 << 10)
+         a += 256 << 10)
         if (a != tree.finisher.base && a != tree.uart.base)
             odd += access_odd(a);
     for (unsigned long a = 0x10001000; a < 0x10009000; a += 0x40)

@@ -68,6 +68,15 @@ void registers_code(struct hart *, const unsigned long in[32], unsigned long out
 
 void interrupts_on(unsigned long sources);
 void interrupts_off(void);
+// Sleeps until an interrupt, if the condition does not hold, and takes it; none can come unseen between
+// the look and the sleep.
+#define sleep_unless(condition)                                                                                        \
+    do {                                                                                                               \
+        csr_clear(sstatus, SSTATUS_SIE);                                                                               \
+        if (!(condition))                                                                                              \
+            wfi();                                                                                                     \
+        csr_set(sstatus, SSTATUS_SIE);                                                                                 \
+    } while (0)
 
 // Ticks of the machine's clock in so many microseconds.
 uint64_t ticks(uint64_t microseconds);
