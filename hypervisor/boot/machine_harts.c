@@ -5,6 +5,8 @@
 #include "bits.h"
 #include "discovery.h"
 
+#define MMU_TYPE_MAX 15u // "riscv,sv39": it goes into guests' trees, where room is reckoned
+
 static bool value_same(struct host_tree_value a, struct host_tree_value b)
 {
     return a.length == b.length && (a.data == b.data || (a.data && b.data && !memcmp(a.data, b.data, a.length)));
@@ -55,7 +57,7 @@ static const char *hart_read(struct discovery *d, struct machine_hart *hart)
         return "left out: no id (reg)";
     if (hart_id_known(m, id.start))
         return "left out: its id is another's";
-    if (!mmu || strncmp(mmu, "riscv,sv", 8))
+    if (!mmu || strncmp(mmu, "riscv,sv", 8) || strlen(mmu) > MMU_TYPE_MAX)
         return "left out: no S-mode with paging (mmu-type)";
     if (isa_read_cached(d, &hart->isa) != STATUS_OK)
         return "left out: riscv,isa is missing or not understood";
