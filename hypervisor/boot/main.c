@@ -48,17 +48,13 @@ static _Noreturn void boot_stop(void)
     power_off(false);
 }
 
-// The tree did not lead to a serial port: the place where most boards, and QEMU's virt, have it.
-static void uart_guess(void)
-{
-    static const struct uart_config usual = {.kind = UART_16550, .base = 0x10000000, .reg_io_width = 1};
-    if (machine.uart.kind == UART_NONE)
-        uart_init(&usual);
-}
-
+// What was found before the refusal serves to say so. If the tree did not lead to a serial port: the place
+// where most boards, and QEMU's virt, have it.
 static _Noreturn void machine_refused(const struct machine_error *why)
 {
-    uart_guess();
+    static const struct uart_config usual = {.kind = UART_16550, .base = 0x10000000, .reg_io_width = 1};
+    uart_init(machine.uart.kind == UART_NONE ? &usual : &machine.uart);
+    power_init(&machine.power);
     log_error("can't run on this machine: %s%s%s", why->node, why->node[0] ? ": " : "", why->text);
     boot_stop();
 }
