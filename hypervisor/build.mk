@@ -32,7 +32,7 @@ HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c sbi.c 
     hypervisor/isolation/world.c
 HV_LINK_SMALL := $(HV_TIGHT) -msave-restore -flto -flto-partition=one
 HV_SMALL := $(HV_LINK_SMALL) -fno-jump-tables -fno-tree-switch-conversion -fno-move-loop-invariants \
-    -fno-tree-ch -fno-caller-saves
+    -fno-tree-loop-im -fno-tree-ch -fno-caller-saves -fconserve-stack
 hv_optimize = $(if $(filter $(HV_FAST_FILES),$(1)),$(HV_FAST),$(if $(filter $(HV_TIGHT_FILES),$(1)),$(HV_TIGHT),$(HV_SMALL)))
 
 # Each folder sees only what it may call (docs/architecture.md). From the bottom up:
