@@ -4,7 +4,7 @@ command_run() {
     local manifest bundle saved='' status=0
     at_most 1
     manifest=${arguments[0]-$(manifest_default)}
-    [[ -f $manifest ]] || fail "$manifest: no such manifest"
+    manifest_check "$manifest"
     setup build run
     guests_set_up "$manifest"
     build hypervisor tools
@@ -13,6 +13,14 @@ command_run() {
     machine_start "$bundle" || status=$?
     [[ -z $saved ]] || stty "$saved"
     return $status
+}
+
+# Before anything is installed or built for it.
+manifest_check() {
+    [[ ! -d $1 ]] || fail "$1: is a folder, no manifest"
+    [[ -e $1 ]] || fail "$1: no such manifest"
+    [[ -f $1 ]] || fail "$1: is no file: a manifest is read more than once"
+    [[ -r $1 ]] || fail "$1: may not be read"
 }
 
 manifest_default() {

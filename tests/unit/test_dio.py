@@ -61,6 +61,8 @@ def test_help(place):
         (["run", "--cpu="], "--cpu: needs a value"),
         (["run", "a", "b"], "unexpected argument b"),
         (["run", "nowhere.yaml"], "nowhere.yaml: no such manifest"),
+        (["run", "."], ".: is a folder, no manifest"),
+        (["pack", "nowhere.yaml", "-o", "x.itb"], "nowhere.yaml: no such manifest"),
         (["pack"], "which manifest?"),
         (["pack", "m.yaml"], "where to?"),
         (["build", "all"], "unexpected argument all"),
