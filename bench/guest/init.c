@@ -154,7 +154,7 @@ static volatile unsigned long sink;
 
 static void compute(int rounds)
 {
-    unsigned long x = 88172645463325252ull;
+    unsigned long x = 2463534242u;
     for (int i = 0; i < rounds; i++) {
         x ^= x << 13;
         x ^= x >> 7;
