@@ -19,7 +19,7 @@ HV_EMULATION_rv32 := elf32lriscv
 
 HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -fno-common \
     -ffunction-sections -fdata-sections -fno-stack-protector -fno-asynchronous-unwind-tables \
-    -fno-tree-loop-distribute-patterns -isystem $(HV_LIBC)/include -MMD -MP
+    -fno-tree-loop-distribute-patterns -malign-data=natural -isystem $(HV_LIBC)/include -MMD -MP
 # What runs on every exit or world switch is fast, small where that is no slower (./dio bench tells);
 # all else is small, and optimized together when it is linked. All of it together would be slower:
 # saving registers by calls is a choice for all.

@@ -31,7 +31,7 @@ static enum status bundle_fail(struct bundle_error *why, const char *field, cons
 }
 
 // Always false, so that reading stops.
-static bool capsule_fail(struct bundle_capsule *capsule, const char *field, const char *text)
+static __attribute__((noinline)) bool capsule_fail(struct bundle_capsule *capsule, const char *field, const char *text)
 {
     capsule->status = STATUS_INVALID;
     memcpy(capsule->error.capsule, capsule->name, sizeof(capsule->name));

@@ -49,6 +49,17 @@ static const bool legal[FRAME_STATES][FRAME_STATES] = {
     [FRAME_HYPERVISOR][FRAME_FREE] = true, [FRAME_CAPSULE][FRAME_FREE] = true,
 };
 
+// Called rather than inlined: many do, and nobody is in a hurry.
+static __attribute__((noinline)) void frames_lock(void)
+{
+    lock_acquire(&frames.lock);
+}
+
+static __attribute__((noinline)) void frames_unlock(void)
+{
+    lock_release(&frames.lock);
+}
+
 static uint64_t frame_number(const struct area *area, uint32_t index)
 {
     return index + area->delta;
@@ -239,13 +250,13 @@ void frames_init(void *table, const struct range *ram, size_t count)
 
 void frames_set_hypervisor_range(struct range zone)
 {
-    lock_acquire(&frames.lock);
+    frames_lock();
     uint32_t index, end;
     (void)area_of_range(zone, &index, &end);
     CHECK(index < end);
     frames.zone_base = index;
     frames.zone_count = end - index;
-    lock_release(&frames.lock);
+    frames_unlock();
 }
 
 // Where the frames from 'index' on leave the pool they are in, at most 'end'.
@@ -272,7 +283,7 @@ static void area_release(const struct area *area, uint32_t index, uint32_t end)
 
 void frames_release(struct range range)
 {
-    lock_acquire(&frames.lock);
+    frames_lock();
     uint64_t first = align_up(range.start, FRAME_SIZE) >> FRAME_SHIFT;
     uint64_t end = range_end(range) >> FRAME_SHIFT;
     for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
@@ -282,7 +293,7 @@ void frames_release(struct range range)
         if (from < to)
             area_release(area, (uint32_t)(from - area->delta), (uint32_t)(to - area->delta));
     }
-    lock_release(&frames.lock);
+    frames_unlock();
 }
 
 static const struct area *area_of_index(uint32_t index)
@@ -317,9 +328,9 @@ enum status frames_allocate(unsigned order, uint16_t owner, struct hpa *out)
 {
     if (order > FRAMES_ORDER_MAX)
         return STATUS_INVALID;
-    lock_acquire(&frames.lock);
+    frames_lock();
     enum status status = pool_allocate(pool_for(owner), order, owner, out);
-    lock_release(&frames.lock);
+    frames_unlock();
     return status;
 }
 
@@ -414,10 +425,10 @@ enum status frames_allocate_run(uint64_t bytes, uint64_t align, uint16_t owner, 
         return STATUS_INVALID;
     const struct run run = {bytes, align, avoid, avoid_count};
     enum status status = STATUS_NO_MEMORY;
-    lock_acquire(&frames.lock);
+    frames_lock();
     for (size_t i = 0; status != STATUS_OK && i < frames.area_count; i++)
         status = area_allocate_run(&frames.areas[i], &run, owner, out);
-    lock_release(&frames.lock);
+    frames_unlock();
     return status;
 }
 
@@ -456,11 +467,11 @@ static void area_free(const struct area *area, uint32_t index, uint32_t end, uin
 
 void frames_free(struct hpa start, uint64_t bytes, uint16_t owner)
 {
-    lock_acquire(&frames.lock);
+    frames_lock();
     uint32_t index, end;
     const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
     area_free(area, index, end, owner);
-    lock_release(&frames.lock);
+    frames_unlock();
 }
 
 uint64_t frames_total_bytes(void)
@@ -470,16 +481,16 @@ uint64_t frames_total_bytes(void)
 
 uint64_t frames_free_bytes(void)
 {
-    lock_acquire(&frames.lock);
+    frames_lock();
     uint64_t count = frames.free;
-    lock_release(&frames.lock);
+    frames_unlock();
     return count << FRAME_SHIFT;
 }
 
 uint64_t frames_largest_free(void)
 {
     uint64_t largest = 0;
-    lock_acquire(&frames.lock);
+    frames_lock();
     for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
         struct range extent = {0};
         for (uint32_t index = area->base; (extent = extent_next(area, false, index)).size;) {
@@ -487,7 +498,7 @@ uint64_t frames_largest_free(void)
             index = extent_end(area, extent);
         }
     }
-    lock_release(&frames.lock);
+    frames_unlock();
     return largest;
 }
 
@@ -499,11 +510,11 @@ static struct frame entry_of(const struct area *area, uint32_t index)
 
 enum frame_state frames_state(struct hpa address, uint16_t *owner)
 {
-    lock_acquire(&frames.lock);
+    frames_lock();
     uint32_t index = 0;
     const struct area *area = area_locate(address, &index);
     struct frame entry = area ? entry_of(area, index) : (struct frame){.state = FRAME_ABSENT};
-    lock_release(&frames.lock);
+    frames_unlock();
     if (owner)
         *owner = entry.state == FRAME_CAPSULE ? (uint16_t)entry.next : FRAMES_OWNER_HYPERVISOR;
     return entry.state;
