@@ -166,6 +166,12 @@ void capsule_launch(const struct bundle_capsule *from, enum isolation_kind isola
         capsule_count_failure();
         return;
     }
+    if (from->memory > frames_total_bytes()) {
+        log_error("%s: not started: %u MiB of memory are more than the machine has", from->name,
+                  (unsigned)(from->memory >> 20));
+        capsule_count_failure();
+        return;
+    }
     struct capsule_state *s = capsule_make(from);
     if (!s) {
         log_error("%s: not started: the hypervisor's own memory is exhausted", from->name);
