@@ -20,17 +20,17 @@ HV_EMULATION_rv32 := elf32lriscv
 HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -fno-common \
     -ffunction-sections -fdata-sections -fno-stack-protector -fno-asynchronous-unwind-tables \
     -fno-tree-loop-distribute-patterns -malign-data=natural -isystem $(HV_LIBC)/include -MMD -MP
-# What runs on every exit or world switch is fast, small where that is no slower (./dio bench tells);
-# all else is small, and optimized together when it is linked. All of it together would be slower:
-# saving registers by calls is a choice for all.
+# What runs on every exit or world switch is small, but for small functions, where that is no slower than
+# -O2 (./dio bench tells). All else is smaller still, and optimized together when it is linked; all of it
+# together would be slower: saving registers by calls is a choice for all.
 HV_FAST := -O2
-HV_FAST_FILES := $(addprefix hypervisor/, $(addprefix guest/, devices.c interrupts.c sbi_harts.c vplic.c) sched/%) \
-    $(addprefix hypervisor/, isolation/access.c isolation/pmp/walk.c capsule/run.c console/stream.c) \
+HV_FAST_FILES := $(addprefix hypervisor/, guest/devices.c isolation/pmp/walk.c capsule/run.c console/stream.c) \
     $(addprefix hypervisor/riscv/, hart.c builtins.c copy.c) lib/heap.c lib/insn.c
-HV_TIGHT := -Os -mtune=size
-HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c sbi.c sbi_console.c sbi_legacy.c vuart.c) \
-    hypervisor/isolation/world.c
-HV_LINK_SMALL := $(HV_TIGHT) -msave-restore -flto -flto-partition=one
+HV_TIGHT := -Os --param=max-inline-insns-size=12
+HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c) \
+    $(addprefix hypervisor/, guest/sbi_legacy.c guest/vplic.c guest/vuart.c isolation/access.c isolation/world.c) \
+    hypervisor/sched/%
+HV_LINK_SMALL := -Os -mtune=size -msave-restore -flto -flto-partition=one
 HV_SMALL := $(HV_LINK_SMALL) -fno-jump-tables -fno-tree-switch-conversion -fno-move-loop-invariants \
     -fno-tree-loop-im -fno-tree-ch -fno-caller-saves -fconserve-stack
 hv_optimize = $(if $(filter $(HV_FAST_FILES),$(1)),$(HV_FAST),$(if $(filter $(HV_TIGHT_FILES),$(1)),$(HV_TIGHT),$(HV_SMALL)))

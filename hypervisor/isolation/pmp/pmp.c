@@ -26,16 +26,11 @@ static void address_write(unsigned entry, unsigned long value)
 
 #define PROBE_CASE(n)                                                                                                  \
     case n:                                                                                                            \
-        if (!csr_probe(CSR_PMPADDR0 + (n), &value))                                                                    \
-            return false;                                                                                              \
-        csr_write(CSR_PMPADDR0 + (n), -1UL);                                                                           \
-        value = csr_read(CSR_PMPADDR0 + (n));                                                                          \
-        break;
+        return csr_probe(CSR_PMPADDR0 + (n), value);
 
-static bool entry_probe(unsigned entry, unsigned *grain_shift)
+// False if there is no such entry.
+static __attribute__((noinline)) bool address_read(unsigned entry, unsigned long *value)
 {
-    unsigned long value = 0;
-
     switch (entry) {
         PROBE_CASE(0)
         PROBE_CASE(1)
@@ -48,7 +43,16 @@ static bool entry_probe(unsigned entry, unsigned *grain_shift)
     default:
         return false;
     }
-    if (value == 0)
+}
+
+static bool entry_probe(unsigned entry, unsigned *grain_shift)
+{
+    unsigned long value;
+
+    if (!address_read(entry, &value))
+        return false;
+    address_write(entry, -1UL);
+    if (!address_read(entry, &value) || value == 0)
         return false;
     *grain_shift = (unsigned)__builtin_ctzl(value) + 2;
     return true;
