@@ -57,6 +57,8 @@ class Machine:
         return bundle
 
     def command(self, column, guests, harts=1, memory="1G", options="", extra=()):
+        if column.isolation is None:
+            memory = guests[0].memory if guests[0].initrd else memory  # a payload has no room for the firmware
         line = [f"qemu-system-riscv{self.arch[2:]}", "-machine", "virt", "-smp", str(harts), "-m", memory,
                 "-display", "none", "-monitor", "none", "-serial", "stdio", "-seed", "1"]
         if column.cpu:
