@@ -6,6 +6,7 @@
 # Downloads are checked by apt against the distribution's keys.
 
 guest_suite=trixie
+guest_suite_other=stable # the same by its role, as long as it is that
 host_keyrings=/usr/share/keyrings
 qemu_oldest=8
 
@@ -205,12 +206,27 @@ APT::Architecture "riscv64";
 #clear APT::Architectures;
 APT::Architectures { "riscv64"; };
 END
-    cat >"$dir/sources.list" <<END
-deb [signed-by=$keyring target=Packages] $mirror $guest_suite main
-deb-src [signed-by=$keyring target=Sources] $mirror $guest_suite main
-END
-    apt_update guest || fail "Debian's $guest_suite can't be read; DIOSIX_DEBIAN_MIRROR=URI names another mirror"
+    apt_guest_update "$guest_suite" "$mirror" "$keyring" || apt_guest_update_other "$mirror" "$keyring" ||
+        fail "Debian's $guest_suite can't be read; DIOSIX_DEBIAN_MIRROR=URI names another mirror"
     : >"$dir/done"
+}
+
+apt_guest_update() {
+    local suite=$1 mirror=$2 keyring=$3 kind
+    for kind in 'deb Packages' 'deb-src Sources'; do
+        printf '%s [signed-by=%s target=%s] %s %s main\n' "${kind% *}" "$keyring" "${kind#* }" "$mirror" "$suite"
+    done >"$cache/apt/guest/sources.list"
+    apt_update guest
+}
+
+# A mirror that is being brought up to date, or a cache before it, may have an old list under one name of
+# the suite and all that belongs to it under the other.
+apt_guest_update_other() {
+    say "trying the same by its other name, $guest_suite_other"
+    apt_guest_update "$guest_suite_other" "$@" || return
+    apt-cache -c "$cache/apt/guest/apt.conf" policy | grep -q "n=$guest_suite\b" && return
+    say "$guest_suite_other is no longer $guest_suite"
+    return 1
 }
 
 # On Debian, where the system's own packages come from; elsewhere, what debootstrap would use.
