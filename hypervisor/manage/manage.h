@@ -1,0 +1,19 @@
+// The management calls of include/diosix.h for callers inside the hypervisor: the prompt. A guest's calls come
+// through the same door (manage_sbi.c), so the prompt can do nothing that a capsule with the rights could not.
+#pragma once
+
+#include "diosix.h"
+#include "types.h"
+
+// A call. `n` are the function's arguments in order, 64-bit values as one, without size and address: what these
+// would name lies in `buffer`, of `size` bytes, which the callee reads and writes.
+struct manage_call {
+    uint64_t n[3];
+    void *buffer;
+    size_t size;
+    uint64_t value; // the answer's
+};
+
+// Makes a call as the root of the tree of capsules. Answers an SBI error, 0 for success. Bounded time; takes
+// the management lock, so none of the caller's may be held. Any hart.
+long manage_root(enum diosix_call function, struct manage_call *call);
