@@ -63,6 +63,16 @@ static uint64_t number_read(const struct reader *r, const char *name, int bytes)
     return value;
 }
 
+// The same for what may be missing. False if it has another size.
+static bool number_or(const struct reader *r, const char *name, int bytes, uint64_t *value)
+{
+    int length;
+    bool given = fdt_getprop(r->fdt, r->node, name, &length);
+    if (given)
+        *value = number_read(r, name, bytes);
+    return !given || length == bytes;
+}
+
 // Which of `words`, each with its zero, an empty one at the end; negative if none.
 static int word_find(const char *words, const char *text, size_t length)
 {
@@ -169,6 +179,42 @@ static bool policies_read(const struct reader *r)
     return true;
 }
 
+struct number {
+    char name[16];
+    uint16_t offset; // in struct bundle_capsule
+    uint16_t otherwise;
+    uint32_t least, most;
+    const char *text;
+};
+
+#define OFFSET(member) offsetof(struct bundle_capsule, member)
+#define ANY "must be a 32-bit number"
+static const struct number numbers[] = {
+    {"weight", OFFSET(weight), BUNDLE_WEIGHT_DEFAULT, 1, BUNDLE_WEIGHT_MAX, "must be a 32-bit number from 1 to 1000"},
+    {"cap", OFFSET(cap), 0, 0, BUNDLE_CAP_MAX, "must be a 32-bit number, at most 6400"},
+    {"rights", OFFSET(rights), 0, 0, BUNDLE_RIGHT_MANAGE | BUNDLE_RIGHT_CONSOLE, "must be a sum of 1 and 2"},
+    {"quota-vcores", OFFSET(quota.vcores), 0, 0, UINT32_MAX, ANY},
+    {"quota-capsules", OFFSET(quota.capsules), 0, 0, UINT32_MAX, ANY},
+};
+
+static bool limits_read(const struct reader *r)
+{
+    struct bundle_capsule *c = r->capsule;
+    for (size_t i = 0; i < array_length(numbers); i++) {
+        const struct number *n = &numbers[i];
+        uint64_t value = n->otherwise;
+        if (!number_or(r, n->name, sizeof(uint32_t), &value) || value < n->least || value > n->most)
+            return capsule_fail(c, n->name, n->text);
+        *(uint32_t *)((char *)c + n->offset) = (uint32_t)value;
+    }
+    if (!number_or(r, "quota-memory", sizeof(uint64_t), &c->quota.memory))
+        return capsule_fail(c, "quota-memory", "must be a 64-bit number");
+    c->exclusive = fdt_getprop(r->fdt, r->node, "exclusive", NULL);
+    if (!number_or(r, "affinity", sizeof(uint64_t), &c->affinity) || (c->exclusive && !c->affinity))
+        return capsule_fail(c, "affinity", "must be a 64-bit number, and not 0 with 'exclusive'");
+    return true;
+}
+
 // Takes over the name, or as much of it as can be shown.
 static bool name_read(const struct reader *r)
 {
@@ -196,7 +242,8 @@ static void capsule_read(const struct reader *r, const struct bundle *bundle)
     memset(c, 0, sizeof(*c));
     c->bootargs = "";
     (void)(name_read(r) && name_is_new(r, bundle) && image_find(r, "kernel", NULL, &c->kernel) &&
-           image_find(r, "ramdisk", "", &c->ramdisk) && bootargs_read(r) && sizes_read(r) && policies_read(r));
+           image_find(r, "ramdisk", "", &c->ramdisk) && bootargs_read(r) && sizes_read(r) && policies_read(r) &&
+           limits_read(r));
 }
 
 static enum status capsules_read(struct reader *r, int configurations, struct bundle *bundle, struct bundle_error *why)

@@ -9,6 +9,13 @@
 #define BUNDLE_CAPSULES_MAX 64
 #define BUNDLE_VCORES_MAX 64
 #define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
+#define BUNDLE_WEIGHT_DEFAULT 100
+#define BUNDLE_WEIGHT_MAX 1000
+#define BUNDLE_CAP_MAX 6400
+
+// Bits of `rights`.
+#define BUNDLE_RIGHT_MANAGE (1u << 0)
+#define BUNDLE_RIGHT_CONSOLE (1u << 1)
 
 // A capsule's memory comes in large pages: 2 MiB on RV64, 4 MiB on RV32.
 #define BUNDLE_MEMORY_UNIT ((uint64_t)FRAME_SIZE * (FRAME_SIZE / sizeof(uintptr_t)))
@@ -41,6 +48,15 @@ struct bundle_capsule {
     uint32_t vcores;             // 1..BUNDLE_VCORES_MAX
     enum bundle_isolation isolation;
     enum bundle_restart restart;
+    uint32_t weight;     // 1..BUNDLE_WEIGHT_MAX
+    uint32_t cap;        // percent of one hart, at most BUNDLE_CAP_MAX; 0: none
+    uint64_t affinity;   // bit n: hart n, which this machine may not have; 0: all
+    bool exclusive;      // the harts of `affinity`, which is not 0, for this capsule alone
+    uint32_t rights;     // BUNDLE_RIGHT_...
+    struct {             // what its descendants may have in all
+        uint64_t memory; // bytes
+        uint32_t vcores, capsules;
+    } quota;
     bool verified; // its images' hashes were found right
 };
 

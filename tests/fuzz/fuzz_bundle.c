@@ -42,6 +42,12 @@ static void capsule_node(void *fdt, const char *name)
     fdt_property_u32(fdt, "vcores", 2);
     fdt_property_string(fdt, "isolation", "gstage");
     fdt_property_string(fdt, "restart", "on-crash");
+    fdt_property_u32(fdt, "weight", 200);
+    fdt_property_u32(fdt, "cap", 50);
+    fdt_property_u64(fdt, "affinity", 3);
+    fdt_property(fdt, "exclusive", NULL, 0);
+    fdt_property_u32(fdt, "rights", 1);
+    fdt_property_u64(fdt, "quota-memory", 0x8000000);
     fdt_end_node(fdt);
 }
 
@@ -116,6 +122,8 @@ static void bundle_try(const void *data, size_t size)
         if (c->status != STATUS_OK)
             continue;
         check(strlen(c->name) < CAPSULE_NAME_SIZE && strlen(c->bootargs) < BUNDLE_BOOTARGS_MAX);
+        check(c->weight >= 1 && c->weight <= BUNDLE_WEIGHT_MAX && c->cap <= BUNDLE_CAP_MAX && c->rights < 4);
+        check(c->affinity || !c->exclusive);
         kernel_try(c->kernel.data, c->kernel.size, 64, c->ramdisk.size);
         (void)bundle_verify(&bundle, c);
     }

@@ -131,6 +131,27 @@ static void defaults(void **state)
     assert_string_equal(c->bootargs, "");
     assert_int_equal(c->isolation, BUNDLE_ISOLATION_AUTO);
     assert_int_equal(c->restart, BUNDLE_RESTART_NEVER);
+    assert_int_equal(c->weight, BUNDLE_WEIGHT_DEFAULT);
+    assert_true(!c->cap && !c->affinity && !c->exclusive && !c->rights);
+    assert_true(!c->quota.memory && !c->quota.vcores && !c->quota.capsules);
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    assert_int_equal(open_configs(CONFIG("a", "weight = <1000>; cap = <6400>; affinity = <0x80000000 5>; exclusive; "
+                                              "rights = <3>; quota-memory = <1 0>; quota-vcores = <0xffffffff>; "
+                                              "quota-capsules = <7>; ")),
+                     STATUS_OK);
+    const struct bundle_capsule *c = &bundle.capsules[0];
+    assert_int_equal(c->status, STATUS_OK);
+    assert_int_equal(c->weight, 1000);
+    assert_int_equal(c->cap, 6400);
+    assert_true(c->affinity == UINT64_C(0x8000000000000005) && c->exclusive);
+    assert_int_equal(c->rights, BUNDLE_RIGHT_MANAGE | BUNDLE_RIGHT_CONSOLE);
+    assert_true(c->quota.memory == UINT64_C(1) << 32);
+    assert_int_equal(c->quota.vcores, UINT32_MAX);
+    assert_int_equal(c->quota.capsules, 7);
 }
 
 static void capsules_keep_their_order(void **state)
@@ -205,6 +226,24 @@ static void bad_words(void **state)
     assert_properties_bad(SIZES KERNEL "restart = \"sometimes\";", "restart", "never");
     assert_properties_bad(SIZES KERNEL "restart = <1>;", "restart", "never");
     assert_properties_bad(SIZES KERNEL "bootargs = [61 62];", "bootargs", "must be a text");
+}
+
+static void bad_limits(void **state)
+{
+    (void)state;
+    assert_properties_bad(SIZES KERNEL "weight = <0>;", "weight", "from 1 to 1000");
+    assert_properties_bad(SIZES KERNEL "weight = <1001>;", "weight", "from 1 to 1000");
+    assert_properties_bad(SIZES KERNEL "weight = <0 100>;", "weight", "32-bit");
+    assert_properties_bad(SIZES KERNEL "weight;", "weight", "32-bit");
+    assert_properties_bad(SIZES KERNEL "cap = <6401>;", "cap", "at most 6400");
+    assert_properties_bad(SIZES KERNEL "cap = \"1\";", "cap", "32-bit");
+    assert_properties_bad(SIZES KERNEL "rights = <4>;", "rights", "sum of 1 and 2");
+    assert_properties_bad(SIZES KERNEL "quota-vcores;", "quota-vcores", "32-bit");
+    assert_properties_bad(SIZES KERNEL "quota-capsules = <0 1>;", "quota-capsules", "32-bit");
+    assert_properties_bad(SIZES KERNEL "quota-memory = <1>;", "quota-memory", "64-bit");
+    assert_properties_bad(SIZES KERNEL "affinity = <1>;", "affinity", "64-bit");
+    assert_properties_bad(SIZES KERNEL "affinity = <0 0>; exclusive;", "affinity", "not 0");
+    assert_properties_bad(SIZES KERNEL "exclusive;", "affinity", "not 0");
 }
 
 static void too_long_bootargs(void **state)
@@ -382,11 +421,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_is_read),
         TEST(defaults),
+        TEST(limits),
         TEST(capsules_keep_their_order),
         TEST(longest_of_all),
         TEST(bad_images),
         TEST(bad_sizes),
         TEST(bad_words),
+        TEST(bad_limits),
         TEST(too_long_bootargs),
         TEST(bad_names),
         TEST(names_given_twice),

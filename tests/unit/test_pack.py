@@ -67,6 +67,27 @@ def test_good_manifest_gives_what_the_design_says(place):
     assert get(place, "s", one, "restart") == "never"
 
 
+def test_limits_and_rights(place):
+    more = "    weight: 1000\n    cap: 6400\n    affinity: [0, 63, 0]\n    exclusive: true\n    rights: [console, manage]\n"
+    pack(place, GOOD + more + "    quota:\n      memory: 8G\n      vcores: 12\n      capsules: 3\n")
+    one = "/configurations/one"
+    assert get(place, "u", one, "weight") == "1000"
+    assert get(place, "u", one, "cap") == "6400"
+    assert get(place, "x", one, "affinity") == "80000000 1"
+    assert get(place, "s", one, "exclusive") == ""
+    assert get(place, "u", one, "rights") == "3"
+    assert get(place, "x", one, "quota-memory") == "2 0"
+    assert get(place, "u", one, "quota-vcores") == "12"
+    assert get(place, "u", one, "quota-capsules") == "3"
+
+
+def test_without_limits_and_rights(place):
+    pack(place, GOOD + "    cap: 0\n    exclusive: false\n    rights: []\n    quota: {}\n")
+    out = subprocess.run(["fdtget", "-p", "out.itb", "/configurations/one"], cwd=place, capture_output=True, text=True)
+    assert not {"cap", "affinity", "exclusive", "rights", "quota-memory"} & set(out.stdout.split())
+    assert get(place, "u", "/configurations/one", "weight") == "100"
+
+
 def test_dumpimage_lists_it(place):
     pack(place, GOOD)
     out = subprocess.run(["dumpimage", "-l", "out.itb"], cwd=place, capture_output=True, text=True, check=True).stdout
@@ -163,6 +184,24 @@ BAD_MANIFESTS = {
     "bad vcores": ("    memory: 64M", "    memory: 64M\n    vcores: two", 7, "1 to 64"),
     "bad isolation": ("    memory: 64M", "    memory: 64M\n    isolation: pm", 7, "isolation 'pm': must be one of auto, gst"),
     "bad restart": ("    memory: 64M", "    memory: 64M\n    restart: 'on-crash, always'", 7, "never, on-crash, always"),
+    "zero weight": ("    memory: 64M", "    memory: 64M\n    weight: 0", 7, "weight '0': must be a number from 1 to 1000"),
+    "big weight": ("    memory: 64M", "    memory: 64M\n    weight: 1001", 7, "1 to 1000"),
+    "big cap": ("    memory: 64M", "    memory: 64M\n    cap: 6401", 7, "0 to 6400"),
+    "cap in percent": ("    memory: 64M", "    memory: 64M\n    cap: 50%", 7, "cap '50%'"),
+    "affinity is no list": ("    memory: 64M", "    memory: 64M\n    affinity: 1", 7, "must be a list"),
+    "empty affinity": ("    memory: 64M", "    memory: 64M\n    affinity: []", 7, "empty list"),
+    "bad hart": ("    memory: 64M", "    memory: 64M\n    affinity:\n      - 1\n      - 64", 9, "0 to 63"),
+    "no hart": ("    memory: 64M", "    memory: 64M\n    affinity: [two]", 7, "hart 'two'"),
+    "exclusive nothing": ("    memory: 64M", "    memory: 64M\n    exclusive: true", 7, "which harts"),
+    "bad exclusive": ("    memory: 64M", "    memory: 64M\n    affinity: [1]\n    exclusive: 1", 8, "one of true, false"),
+    "unknown right": ("    memory: 64M", "    memory: 64M\n    rights: [manage, rule]", 7, "'rule': must be one of manage, console"),
+    "rights are no list": ("    memory: 64M", "    memory: 64M\n    rights: manage", 7, "must be a list"),
+    "quota is no mapping": ("    memory: 64M", "    memory: 64M\n    quota: 3", 7, "quota: must be"),
+    "unknown quota": ("    memory: 64M", "    memory: 64M\n    quota:\n      disks: 3", 8, "a quota has memory"),
+    "quota twice": ("    memory: 64M", "    memory: 64M\n    quota:\n      vcores: 3\n      vcores: 3", 9, "twice for this quota"),
+    "bad quota of memory": ("    memory: 64M", "    memory: 64M\n    quota: {memory: much}", 7, "size like"),
+    "bad quota of vcores": ("    memory: 64M", "    memory: 64M\n    quota: {vcores: -1}", 7, "quota: vcores '-1'"),
+    "bad quota of capsules": ("    memory: 64M", "    memory: 64M\n    quota: {capsules: 4294967296}", 7, "to 4294967295"),
     "missing kernel": ("kernel: linux", "kernel: nowhere", 3, "nowhere: can't be read: No such file"),
     "kernel is a folder": ("kernel: linux", "kernel: sub", 3, "is no file"),
     "missing initrd": ("initrd: initrd", "initrd: nowhere", 4, "nowhere: can't be read: No such file"),

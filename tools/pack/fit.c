@@ -62,6 +62,25 @@ static const char *or_default(const struct text *text, const char *otherwise)
     return text->value ? text->value : otherwise;
 }
 
+static void limits_add(void *fdt, const struct manifest_capsule *manifest)
+{
+    check(fdt_property_u32(fdt, "weight", (uint32_t)manifest->weight.value));
+    if (manifest->cap.value)
+        check(fdt_property_u32(fdt, "cap", (uint32_t)manifest->cap.value));
+    if (manifest->affinity.value)
+        check(fdt_property_u64(fdt, "affinity", manifest->affinity.value));
+    if (manifest->exclusive.value)
+        check(fdt_property(fdt, "exclusive", NULL, 0));
+    if (manifest->rights.value)
+        check(fdt_property_u32(fdt, "rights", (uint32_t)manifest->rights.value));
+    if (manifest->quota.memory.value)
+        check(fdt_property_u64(fdt, "quota-memory", manifest->quota.memory.value));
+    if (manifest->quota.vcores.value)
+        check(fdt_property_u32(fdt, "quota-vcores", (uint32_t)manifest->quota.vcores.value));
+    if (manifest->quota.capsules.value)
+        check(fdt_property_u32(fdt, "quota-capsules", (uint32_t)manifest->quota.capsules.value));
+}
+
 static void capsule_add(void *fdt, const struct fit_capsule *capsule)
 {
     const struct manifest_capsule *manifest = capsule->manifest;
@@ -75,6 +94,7 @@ static void capsule_add(void *fdt, const struct fit_capsule *capsule)
     check(fdt_property_u32(fdt, "vcores", (uint32_t)manifest->vcores.value));
     check(fdt_property_string(fdt, "isolation", or_default(&manifest->isolation, "auto")));
     check(fdt_property_string(fdt, "restart", or_default(&manifest->restart, "never")));
+    limits_add(fdt, manifest);
     check(fdt_end_node(fdt));
 }
 

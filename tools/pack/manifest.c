@@ -33,12 +33,19 @@ struct reader {
 
 typedef void key_read(struct reader *reader, const yaml_node_t *node, void *value);
 
-// A key of a capsule, where its value goes, and who reads it.
+// A key, where its value goes, and who reads it.
 struct key {
-    const char *name;
+    const char *name; // null: the last
     size_t offset;
     key_read *read;
     bool is_required;
+};
+
+// The keys of a mapping.
+struct keys {
+    const struct key *first;
+    const char *of;   // what they describe
+    const char *help; // which there are
 };
 
 static struct place place_of(const struct reader *reader, const yaml_node_t *node)
@@ -148,14 +155,86 @@ static bool digits_parse(const char *text, uint64_t *value, const char **rest)
     return true;
 }
 
+// A number of some range; what is wrong leaves the value as it was.
+static void range_read(struct reader *reader, const yaml_node_t *node, struct number *number, const char *key,
+                       uint64_t least, uint64_t most)
+{
+    const char *text = text_at(reader, node), *rest = "";
+    uint64_t value = 0;
+    number->place = place_of(reader, node);
+    if (!text)
+        return;
+    if (!digits_parse(text, &value, &rest) || *rest || value < least || value > most)
+        report_error(number->place, "%s '%s': must be a number from %llu to %llu", key, text, (unsigned long long)least,
+                     (unsigned long long)most);
+    else
+        number->value = value;
+}
+
 static void vcores_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    struct number *vcores = value;
-    const char *text = text_at(reader, node), *rest = "";
-    vcores->place = place_of(reader, node);
-    if (text && (!digits_parse(text, &vcores->value, &rest) || *rest || vcores->value < 1 ||
-                 vcores->value > MANIFEST_VCORES_MAX))
-        report_error(vcores->place, "vcores '%s': must be a number from 1 to %d", text, MANIFEST_VCORES_MAX);
+    range_read(reader, node, value, "vcores", 1, MANIFEST_VCORES_MAX);
+}
+
+static void weight_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "weight", 1, MANIFEST_WEIGHT_MAX);
+}
+
+static void cap_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "cap", 0, MANIFEST_CAP_MAX);
+}
+
+static void exclusive_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text word = {0};
+    struct number *exclusive = value;
+    word_read(reader, node, &word, "exclusive", "true, false");
+    exclusive->place = word.place;
+    exclusive->value = word.value && strcmp(word.value, "true") == 0;
+    free(word.value);
+}
+
+// The nodes of a list; none, and an error, if it is no list.
+static const yaml_node_item_t *list_of(struct reader *reader, const yaml_node_t *node, const char *key,
+                                       const yaml_node_item_t **end)
+{
+    if (node->type == YAML_SEQUENCE_NODE) {
+        *end = node->data.sequence.items.top;
+        return node->data.sequence.items.start;
+    }
+    report_error(place_of(reader, node), "%s: must be a list in brackets: `[...]`", key);
+    return *end = NULL;
+}
+
+static void affinity_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *affinity = value;
+    const yaml_node_item_t *end, *item = list_of(reader, node, "affinity", &end);
+    size_t errors = report_count();
+    affinity->place = place_of(reader, node);
+    for (; item < end; item++) {
+        struct number hart = {0};
+        range_read(reader, node_at(reader, *item), &hart, "affinity: hart", 0, MANIFEST_HARTS_MAX - 1);
+        affinity->value |= (uint64_t)1 << hart.value;
+    }
+    if (!affinity->value && report_count() == errors)
+        report_error(affinity->place, "affinity: an empty list: name harts, or leave the key out");
+}
+
+static void rights_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *rights = value;
+    const yaml_node_item_t *end, *item = list_of(reader, node, "rights", &end);
+    rights->place = place_of(reader, node);
+    for (; item < end; item++) {
+        struct text word = {0};
+        word_read(reader, node_at(reader, *item), &word, "rights:", "manage, console");
+        if (word.value)
+            rights->value |= strcmp(word.value, "manage") == 0 ? MANIFEST_RIGHT_MANAGE : MANIFEST_RIGHT_CONSOLE;
+        free(word.value);
+    }
 }
 
 // Bytes from `256M`; false if it is no size. Can't overflow what digits_parse admits but by the shift.
@@ -204,7 +283,47 @@ static void memory_read(struct reader *reader, const yaml_node_t *node, void *va
         memory->value = bytes;
 }
 
-static const struct key keys[] = {
+static void quota_memory_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *memory = value;
+    const char *text = text_at(reader, node);
+    uint64_t bytes = 0;
+    memory->place = place_of(reader, node);
+    if (text && !size_parse(text, &bytes))
+        report_error(memory->place, "quota: memory '%s': must be a size like 256M or 1G", text);
+    else
+        memory->value = bytes;
+}
+
+static void quota_vcores_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "quota: vcores", 0, UINT32_MAX);
+}
+
+static void quota_capsules_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "quota: capsules", 0, UINT32_MAX);
+}
+
+static const struct key quota_keys[] = {
+    {"memory", offsetof(struct quota, memory), quota_memory_read, false},
+    {"vcores", offsetof(struct quota, vcores), quota_vcores_read, false},
+    {"capsules", offsetof(struct quota, capsules), quota_capsules_read, false},
+    {0},
+};
+
+static void mapping_read(struct reader *reader, const yaml_node_t *node, const struct keys *keys, void *values);
+
+static void quota_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    static const struct keys quota = {quota_keys, "quota", "a quota has memory, vcores and capsules"};
+    if (node->type == YAML_MAPPING_NODE)
+        mapping_read(reader, node, &quota, value);
+    else
+        report_error(place_of(reader, node), "quota: must be `memory: ...`, `vcores: ...`, `capsules: ...`");
+}
+
+static const struct key capsule_keys[] = {
     {"name", offsetof(struct manifest_capsule, name), name_read, true},
     {"kernel", offsetof(struct manifest_capsule, kernel), path_read, true},
     {"initrd", offsetof(struct manifest_capsule, initrd), path_read, false},
@@ -213,51 +332,61 @@ static const struct key keys[] = {
     {"vcores", offsetof(struct manifest_capsule, vcores), vcores_read, false},
     {"isolation", offsetof(struct manifest_capsule, isolation), isolation_read, false},
     {"restart", offsetof(struct manifest_capsule, restart), restart_read, false},
+    {"weight", offsetof(struct manifest_capsule, weight), weight_read, false},
+    {"cap", offsetof(struct manifest_capsule, cap), cap_read, false},
+    {"affinity", offsetof(struct manifest_capsule, affinity), affinity_read, false},
+    {"exclusive", offsetof(struct manifest_capsule, exclusive), exclusive_read, false},
+    {"rights", offsetof(struct manifest_capsule, rights), rights_read, false},
+    {"quota", offsetof(struct manifest_capsule, quota), quota_read, false},
+    {0},
 };
 
-static size_t key_find(const char *name)
-{
-    size_t i = 0;
-    while (i < length_of(keys) && strcmp(keys[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-static void pair_read(struct reader *reader, const yaml_node_pair_t *pair, struct manifest_capsule *capsule,
+static void pair_read(struct reader *reader, const yaml_node_pair_t *pair, const struct keys *keys, void *values,
                       unsigned *seen)
 {
-    const yaml_node_t *key = node_at(reader, pair->key);
-    const char *name = text_at(reader, key);
+    const yaml_node_t *node = node_at(reader, pair->key);
+    const char *name = text_at(reader, node);
+    const struct key *key = keys->first;
     if (!name)
         return;
-    size_t index = key_find(name);
-    if (index == length_of(keys))
-        report_error(place_of(reader, key),
-                     "unknown key '%s': a capsule has name, kernel, initrd, cmdline, memory, vcores, "
-                     "isolation and restart",
-                     name);
-    else if (*seen & (1u << index))
-        report_error(place_of(reader, key), "'%s' is given twice for this capsule: keep one", name);
+    while (key->name && strcmp(key->name, name) != 0)
+        key++;
+    unsigned bit = 1u << (key - keys->first);
+    if (!key->name)
+        report_error(place_of(reader, node), "unknown key '%s': %s", name, keys->help);
+    else if (*seen & bit)
+        report_error(place_of(reader, node), "'%s' is given twice for this %s: keep one", name, keys->of);
     else {
-        *seen |= 1u << index;
-        keys[index].read(reader, node_at(reader, pair->value), (char *)capsule + keys[index].offset);
+        *seen |= bit;
+        key->read(reader, node_at(reader, pair->value), (char *)values + key->offset);
     }
+}
+
+static void mapping_read(struct reader *reader, const yaml_node_t *node, const struct keys *keys, void *values)
+{
+    unsigned seen = 0;
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
+        pair_read(reader, pair, keys, values, &seen);
+    for (const struct key *key = keys->first; key->name; key++)
+        if (key->is_required && !(seen & (1u << (key - keys->first))))
+            report_error(place_of(reader, node), "this %s has no '%s': add it", keys->of, key->name);
 }
 
 static void capsule_read(struct reader *reader, const yaml_node_t *node, struct manifest_capsule *capsule)
 {
-    unsigned seen = 0;
+    static const struct keys keys = {capsule_keys, "capsule",
+                                     "a capsule has name, kernel, initrd, cmdline, memory, vcores, isolation, "
+                                     "restart, weight, cap, affinity, exclusive, rights and quota"};
     capsule->place = place_of(reader, node);
     capsule->vcores.value = 1;
+    capsule->weight.value = MANIFEST_WEIGHT_DEFAULT;
     if (node->type != YAML_MAPPING_NODE) {
         report_error(capsule->place, "a capsule is expected here: `name: ...`, `kernel: ...`, `memory: ...`");
         return;
     }
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++)
-        pair_read(reader, pair, capsule, &seen);
-    for (size_t i = 0; i < length_of(keys); i++)
-        if (keys[i].is_required && !(seen & (1u << i)))
-            report_error(capsule->place, "this capsule has no '%s': add it", keys[i].name);
+    mapping_read(reader, node, &keys, capsule);
+    if (capsule->exclusive.value && !capsule->affinity.place.line)
+        report_error(capsule->exclusive.place, "exclusive: which harts? Add `affinity: [...]`");
 }
 
 static void names_check(const struct manifest *manifest)

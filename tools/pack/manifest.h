@@ -11,6 +11,14 @@
 #define MANIFEST_VCORES_MAX 64
 #define MANIFEST_NAME_MAX 31
 #define MANIFEST_CMDLINE_MAX 2047
+#define MANIFEST_WEIGHT_DEFAULT 100
+#define MANIFEST_WEIGHT_MAX 1000
+#define MANIFEST_CAP_MAX 6400
+#define MANIFEST_HARTS_MAX 64
+
+// A capsule's rights, as bits.
+#define MANIFEST_RIGHT_MANAGE (1u << 0)
+#define MANIFEST_RIGHT_CONSOLE (1u << 1)
 
 // The machine's register width decides what a capsule's memory comes in and how much there can be.
 struct width {
@@ -34,6 +42,11 @@ struct number {
     struct place place;
 };
 
+// What a capsule's descendants may have in all.
+struct quota {
+    struct number memory, vcores, capsules;
+};
+
 struct manifest_capsule {
     struct place place;
     struct text name;
@@ -44,6 +57,12 @@ struct manifest_capsule {
     struct number vcores;
     struct text isolation;
     struct text restart;
+    struct number weight;
+    struct number cap;      // percent of one hart; 0: none
+    struct number affinity; // bit n: hart n; 0: all
+    struct number exclusive;
+    struct number rights;
+    struct quota quota;
 };
 
 struct manifest {
