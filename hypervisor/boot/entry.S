@@ -9,28 +9,29 @@
 
 #define LINK_BASE 0x80000000
 
+.macro trap_vector_set
+    lla t0, trap_entry
+    beqz s1, 1f
+    lla t0, trap_entry_mdt
+1:  csrw CSR_MTVEC, t0
+.endm
+
 .section .text.entry, "ax"
 .global _start
 _start:
     csrw CSR_MIE, zero
+    lla t0, skip
+    csrw CSR_MTVEC, t0
     // Smdbltrp: out of reset, a trap would be a double trap until MDT is cleared. Smrnmi: interrupts
-    // and exceptions go elsewhere until NMIE is set. On harts without, these writes trap or do nothing.
-#if __riscv_xlen == 64
-    li t0, 1 << 42
-    csrc CSR_MSTATUS, t0
-#else
-    lla t0, 1f
-    csrw CSR_MTVEC, t0
-    li t0, 1 << 10
-    csrc CSR_MSTATUSH, t0
-.balign 4
-1:
-#endif
-    lla t0, 2f
-    csrw CSR_MTVEC, t0
-    csrsi CSR_MNSTATUS, 8
-.balign 4
-2:
+    // and exceptions go elsewhere until NMIE is set. Harts without may skip these.
+    li t0, STATUS_MDT
+    csrc CSR_STATUS_MDT, t0
+    csrsi CSR_MNSTATUS, MNSTATUS_NMIE
+    // Only with Smdbltrp does MDT hold a 1: s1 tells, until trap_vector_set.
+    li s1, 0
+    csrs CSR_STATUS_MDT, t0
+    csrrc s1, CSR_STATUS_MDT, t0
+    and s1, s1, t0
     lla t0, 9f
     csrw CSR_MTVEC, t0
     csrw CSR_MSCRATCH, zero
@@ -81,8 +82,7 @@ _start:
     add tp, t0, t1
     li t1, AREA_STACK_TOP
     add sp, t0, t1
-    lla t0, trap_entry
-    csrw CSR_MTVEC, t0
+    trap_vector_set
     fence rw, rw
     call boot_main
 9:
@@ -106,10 +106,17 @@ wait_for_boot:
     addi t0, t0, REG_BYTES
     REG_L t1, HART_ID(tp)
     bne t1, a0, 13b
-    lla t0, trap_entry
-    csrw CSR_MTVEC, t0
+    trap_vector_set
     REG_L sp, AREA_HART_STACK_TOP(tp)
     call boot_secondary
+
+// Goes on after an instruction that the hart doesn't know. mret clears MDT, which the trap has set.
+.balign 4
+skip:
+    csrr t1, CSR_MEPC
+    addi t1, t1, 4
+    csrw CSR_MEPC, t1
+    mret
 
 // Not in the bss: both are looked at before and while it is cleared.
 .section .data

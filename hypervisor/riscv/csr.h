@@ -103,9 +103,19 @@
 // In mstatus on RV64, in mstatush (32 lower) on RV32
 #define STATUS64_GVA (1ULL << 38)
 #define STATUS64_MPV (1ULL << 39)
-#define STATUS64_MDT (1ULL << 42)
 #define STATUS64_UXL_64 (2ULL << 32)
 #define STATUS64_SXL_64 (2ULL << 34)
+
+#if XLEN == 64
+#define CSR_STATUS_MDT CSR_MSTATUS // where the double-trap bit lies, and as what
+#define STATUS_MDT (1 << 42)
+#else
+#define CSR_STATUS_MDT CSR_MSTATUSH
+#define STATUS_MDT (1 << 10)
+#endif
+
+// mnstatus (Smrnmi)
+#define MNSTATUS_NMIE 8
 
 // hstatus
 #define HSTATUS_SPV (1UL << 7)

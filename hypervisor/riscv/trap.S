@@ -164,6 +164,26 @@ own_entry:
     mret
 
 .section .text, "ax"
+// The trap vector of harts with Smdbltrp. There a trap sets mstatus.MDT, and with that set another,
+// as a guarded access may make, would be a double trap, which ends the hart. mret clears it, too.
+.balign 4
+.global trap_entry_mdt
+trap_entry_mdt:
+    csrrw sp, CSR_MSCRATCH, sp
+    beqz sp, 1f
+    REG_S t0, X(5)(sp)
+    li t0, STATUS_MDT
+    csrc CSR_STATUS_MDT, t0
+    REG_L t0, X(5)(sp)
+    csrrw sp, CSR_MSCRATCH, sp
+    j trap_entry
+1:  csrrw sp, CSR_MSCRATCH, sp
+    REG_S t0, OWN(5)(tp)
+    li t0, STATUS_MDT
+    csrc CSR_STATUS_MDT, t0
+    REG_L t0, OWN(5)(tp)
+    j trap_entry
+
 .global hart_switch_stack
 hart_switch_stack:
     REG_L sp, HART_STACK_TOP(a0)

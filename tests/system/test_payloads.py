@@ -39,6 +39,18 @@ def test_state_on_other_harts(machine, backend, cpu):
     assert m.end() == 0
 
 
+@pytest.mark.both_widths
+@pytest.mark.parametrize("cpu", ["smdbltrp=true", "smdbltrp=true,ssdbltrp=true,smrnmi=true"])
+def test_harts_with_double_traps(machine, backend, cpu):
+    """Where a trap in a trap would end the hart: CSRs are tried out at boot, and guests' bad addresses later."""
+    m = machine([payload("sbi", vcores=3), payload("devices", vcores=2)], backend, cpu=cpu, harts=2)
+    m.expect_all([r"\[sbi\] RESULT", r"\[devices\] RESULT"])
+    for name in ("sbi", "devices"):
+        passed, failed = verdicts(m.console(), name)
+        assert not failed and passed
+    assert m.end() == 0
+
+
 def test_both_back_ends_at_once(machine):
     """A capsule of each back end, sharing the same harts."""
     m = machine([payload("state", "a", isolation="gstage", vcores=2), payload("state", "b", isolation="pmp", vcores=2)],
