@@ -221,6 +221,15 @@ static void greet(const struct memory_needs *needs)
         log_error("option %.*s: %s", (int)options.bad[i].length, options.bad[i].word, options.bad[i].text);
 }
 
+// The bundle, not the console, is asked: a capsule that could not be started has said so itself.
+static void attached_check(void)
+{
+    for (size_t i = 0; i < bundle.count; i++)
+        if (options.console != OPTIONS_ATTACHED || !strcmp(bundle.capsules[i].name, options.attach))
+            return;
+    log_error("option console=attach:%s: there is no such capsule, so all are shown", options.attach);
+}
+
 static void capsules_launch(void)
 {
     for (size_t i = 0; i < bundle.count; i++) {
@@ -229,6 +238,8 @@ static void capsules_launch(void)
             log_debug("%s: images not verified", c->name);
         capsule_launch(c, isolation_of(c->isolation));
     }
+    attached_check();
+    console_attach();
     capsules_launched();
 }
 

@@ -73,12 +73,29 @@ void console_add(struct stream *s)
 {
     console_acquire();
     list_add_tail(&console.streams, &s->link);
-    if (console.waiting && (!*console.wanted || !strcmp(console.wanted, s->name))) {
-        console.waiting = false;
-        view_set(s);
-    } else {
-        stream_watch(s, !console.attached);
+    stream_watch(s, !console.attached && !console.waiting);
+    pump_all();
+    pump_interrupt_update(true);
+    console_release();
+}
+
+// Attaches to the capsule that console_init() was told of, or shows all if it isn't there.
+static void settle(void)
+{
+    struct stream *s;
+    if (!console.waiting)
+        return;
+    console.waiting = false;
+    for (unsigned i = 0; (s = view_capsule(i)) && *console.wanted && strcmp(console.wanted, s->name); i++) {
     }
+    view_set(s);
+}
+
+void console_attach(void)
+{
+    console_flush(); // once attached, what the hypervisor has said so far would be held back
+    console_acquire();
+    settle();
     pump_all();
     pump_interrupt_update(true);
     console_release();
@@ -141,15 +158,17 @@ static void move_on(struct stream *s)
     struct stream *next = view_next(s);
     if (console.attached == s)
         view_set(next == s ? NULL : next);
-    console.notices |= NOTICE_GONE | NOTICE_VIEW;
     if (next == s) // nobody left to go to
         console.notices &= ~(unsigned)NOTICE_VIEW;
-    memset(console.gone, 0, sizeof(console.gone));
-    strncpy(console.gone, s->name, sizeof(console.gone) - 1);
+    else
+        console.notices |= NOTICE_VIEW;
 }
 
 void console_remove(struct stream *s)
 {
+    console_acquire();
+    settle();
+    console_release();
     drain(s);
     console_acquire();
     if (view_input() == s)

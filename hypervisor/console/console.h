@@ -18,8 +18,8 @@
 
 // The hypervisor's own words are shown from the beginning, as soon as uart_init() has found a port;
 // until console_start() by waiting for it. This chooses the view: `attach` is the name of the capsule
-// to attach to once it is added, "" the first that is added, NULL none: interleaved. Until then, the
-// view is interleaved.
+// to attach to, "" the first, NULL none: interleaved. If there is one to attach to, the hypervisor's words
+// are shown and the capsules' kept until console_attach().
 void console_init(const char *attach, uint32_t timebase_hz);
 
 // From here on the port is moved by console_interrupt(), which the caller has routed here; without
@@ -30,6 +30,10 @@ void console_start(bool interrupts);
 // are shown first if it is watched. No one may write to it any more.
 void console_add(struct stream *s);
 void console_remove(struct stream *s);
+
+// All capsules that there are at the start have been added: from here on the view is the one that
+// console_init() was told of, or interleaved if there is no such capsule.
+void console_attach(void);
 
 // The port's interrupt. Any hart. Call console_next_event() afterwards until it says NULL.
 void console_interrupt(void);

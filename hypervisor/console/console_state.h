@@ -15,10 +15,9 @@ enum console_drain {
 
 // What the console has to say by itself, before anything else.
 enum {
-    NOTICE_GONE = 1 << 0,  // console.gone has been removed
-    NOTICE_VIEW = 1 << 1,  // where one is now
-    NOTICE_INPUT = 1 << 2, // console.full takes no input
-    NOTICE_HELP = 1 << 3,
+    NOTICE_VIEW = 1 << 0,  // where one is now
+    NOTICE_INPUT = 1 << 1, // console.full takes no input
+    NOTICE_HELP = 1 << 2,
 };
 
 struct console {
@@ -41,13 +40,12 @@ struct console {
     unsigned loads;    // times that the budget may still be renewed under this hold of the lock
 
     unsigned notices;
-    char gone[CAPSULE_NAME_SIZE];
     struct stream *full;
 
     struct stream *events_last; // console_events is the first
 
-    char wanted[CAPSULE_NAME_SIZE]; // attach to this one once it is added
-    bool waiting;                   // for it
+    char wanted[CAPSULE_NAME_SIZE]; // attach to this one, the first if empty, in console_attach()
+    bool waiting;                   // for that
     bool escaped;                   // the escape key was the last key
     _Atomic uint32_t off_asked;     // Ctrl-] Q
 

@@ -10,14 +10,6 @@ static void line(const char *text)
     screen_line_end();
 }
 
-static void gone(void)
-{
-    screen_line_begin();
-    screen_text(console.gone);
-    screen_text(" is gone");
-    screen_line_end();
-}
-
 static void here(void)
 {
     struct stream *input = view_input();
@@ -75,7 +67,7 @@ static void help(void)
 // One at a time: each fits the screen's text.
 void notice_compose(void)
 {
-    static void (*const words[])(void) = {gone, here, input_lost, help};
+    static void (*const words[])(void) = {here, input_lost, help};
     for (unsigned i = 0; i < array_length(words); i++)
         if (console.notices & 1u << i) {
             console.notices &= ~(1u << i);

@@ -191,13 +191,13 @@ static bool line_begin(struct stream *s)
     return true;
 }
 
-// A line of whoever's turn it is.
+// A line of whoever's turn it is. Not of all, before console_attach().
 static bool line_find(void)
 {
     struct list *first = console.turn, *link = first;
     do {
         struct list *next = link->next;
-        if (link != &console.streams && line_begin(console_stream(link))) {
+        if (link != &console.streams && stream_watched(console_stream(link)) && line_begin(console_stream(link))) {
             console.turn = next;
             return true;
         }

@@ -66,6 +66,13 @@ def test_too_much_memory(machine, backend):
     assert m.end() == 1
 
 
+def test_attach_to_nobody(machine, tmp_path):
+    m = machine(good(tmp_path), options="console=attach:nobody")
+    m.expect(r"\[dio\] option console=attach:nobody: there is no such capsule, so all are shown")
+    m.expect_all([r"\[first\] START", r"\[second\] START"])
+    assert m.end() == 0
+
+
 def property_set(bundle, capsule, name, value):
     subprocess.run(["fdtput", str(bundle), f"/configurations/{capsule}", name, *value], check=True)
 

@@ -56,6 +56,17 @@ def test_one_failure_counts(machine, backend):
     assert m.end() == 1
 
 
+def test_what_is_said(machine):
+    """Attached, too, one is told which capsules there are, and of each end once."""
+    m = machine([payload("ends", "one"), payload("ends", "two")], options="console=attach:two")
+    assert m.end() == 0
+    console = m.console()
+    for name in ("one", "two"):
+        lines = [line for line in console.splitlines() if line.startswith(f"[dio] {name}")]
+        assert len(lines) == 2 and "2 vcores" in lines[0] and "ended" in lines[1], lines
+    assert console.index("[dio] two: 2 vcores") < console.index("[dio] at two")
+
+
 @pytest.mark.both_widths
 def test_many_restarts_leak_nothing(machine, backend):
     """In a machine with little memory to spare, a leak of a few pages each time would show."""
