@@ -1,22 +1,24 @@
 // The scheduler: shares all harts among everything that wants to run.
 //
-// What it schedules is an entity: a vcore, or a capsule's own life (loading, scrubbing), which runs in
-// short steps so that it never keeps a guest waiting.
+// What it schedules is an entity: a vcore, or a capsule's own life (loading, scrubbing) or the prompt, which
+// run in short steps so that they never keep a guest waiting.
 //
 //                 sched_start                sched_pick
 //      PARKED ------------------> READY ------------------> RUNNING
 //        ^                        ^  ^                       | | |
 //        |                        |  +----- PUT_READY -------+ | |
 //        |     wake or deadline   |                            | |
-//        |              WAITING --+ <-------- PUT_WAITING -----+ |
-//        +----------------------------------- PUT_PARKED --------+
+//        +--sched_sleep-> WAITING-+ <-------- PUT_WAITING -----+ |
+//        +<---------------------------------- PUT_PARKED --------+
 //
 // Each hart has a queue with a lock of its own, which guards the state of the entities whose home it
 // is. An entity's home changes only while it is RUNNING or being taken by its new hart. Two queue
 // locks are never held at once, and there is no global lock; a word counts what is ready anywhere.
 //
-// Fairness: an entity's virtual time is the hart time it has had. Least goes first, and a hart whose
-// next entity has had more than another hart's takes that one instead.
+// Fairness: an entity's virtual time is the hart time it has had, divided by its weight. Least goes first,
+// and a hart whose next entity has had more than another hart's takes that one instead. This is start-time
+// fair queueing (Goyal, Vin, Cheng, 1996): the machine's own virtual time, where sleepers are let in again,
+// is what those had who were started last.
 #pragma once
 
 #include <stdatomic.h>
@@ -24,13 +26,22 @@
 #include "hart.h"
 #include "heap.h"
 #include "lock.h"
+#include "status.h"
 #include "types.h"
 
 enum entity_state { ENTITY_PARKED, ENTITY_READY, ENTITY_RUNNING, ENTITY_WAITING };
-enum entity_kind { ENTITY_VCORE, ENTITY_LIFE };
+enum entity_kind { ENTITY_VCORE, ENTITY_LIFE, ENTITY_PROMPT };
 enum put { PUT_READY, PUT_WAITING, PUT_PARKED };
 
 #define TIME_NEVER UINT64_MAX
+
+#define WEIGHT_DEFAULT 100u
+#define WEIGHT_MAX 1000u
+
+// What the vcores of a capsule have in common: how much of the harts they get. Lives in the capsule.
+struct share {
+    uint32_t factor; // virtual time for a tick, see FACTOR_SHIFT
+};
 
 struct entity {
     struct heap_node ready; // in the home queue; key = virtual time
@@ -39,16 +50,19 @@ struct entity {
     _Atomic(struct hart *) running; // where it runs; set before its pending work is looked at a last time
     enum entity_state state;
     enum entity_kind kind;
-    uint64_t virtual_time;
-    uint64_t started;  // when it was last charged
-    uint64_t consumed; // hart time had in all, ticks
+    struct share *share;   // never NULL
+    uint64_t virtual_time; // a slice at the default weight is VIRTUAL_SLICE
+    uint64_t started;      // RUNNING: when it was last charged; READY: since when
+    uint64_t consumed;     // hart time had in all, ticks, but for what is not charged yet
+    uint64_t stolen;       // READY, and not RUNNING; up to date when it starts to run
 };
 
 struct queue {
     struct lock lock;
     struct heap ready, sleepers;
     struct entity *running;
-    uint64_t slice_end; // TIME_NEVER: nobody else wants this hart
+    struct entity *next; // taken out already, to run next whatever is first
+    uint64_t slice_end;  // TIME_NEVER: nobody else wants this hart
     _Atomic uint32_t length;
     _Atomic unsigned long first_hint; // virtual time of the first in `ready`, coarse (see hint_of)
 };
@@ -57,16 +71,32 @@ struct queue {
 void sched_init(uint64_t slice);
 void sched_hart_init(struct hart *h, struct queue *q);
 
-// A new entity, PARKED, at home on this hart.
+// A new entity, PARKED, at home on this hart, with a share that all have in common: the default weight and
+// no limits. `share` may be set to a capsule's own before the entity is started first.
 void entity_init(struct entity *e, enum entity_kind kind, struct hart *home);
+
+// Hart time that the entity has had in all, in ticks, up to now. Takes its queue's lock.
+uint64_t entity_consumed(struct entity *e);
+
+// The default weight. After sched_init.
+void share_init(struct share *s);
+
+// A vcore's part of the harts when they are scarce, 1 to WEIGHT_MAX. Any time, from any hart, no lock needed
+// or taken; counts from when a vcore is charged next, within a slice. STATUS_INVALID: out of range.
+must_check enum status sched_set_weight(struct share *s, unsigned weight);
 
 // Makes a WAITING (sched_wake) or PARKED (sched_start) entity READY and sees to it that a hart looks
 // at it. No effect in any other state.
 void sched_wake(struct entity *e);
 void sched_start(struct entity *e);
 
+// Makes a PARKED entity WAITING until sched_wake or the deadline (host time; TIME_NEVER: none), or READY at
+// once if `has_cause(e)` says, under the lock, that it has something to wake up for; NULL asks nothing. No
+// effect in any other state.
+void sched_sleep(struct entity *e, uint64_t deadline, bool (*has_cause)(struct entity *));
+
 // The hart gives up its running entity, whose state has been saved completely. PUT_WAITING sleeps
-// until sched_wake or the deadline. Waiting and parking become PUT_READY if `has_cause(e)` says, under
+// until sched_wake or the deadline. Waiting and parking both become PUT_READY if `has_cause(e)` says, under
 // the lock, that what would have woken it came meanwhile; NULL asks nothing.
 void sched_put(struct hart *h, struct entity *e, enum put how, uint64_t deadline, bool (*has_cause)(struct entity *));
 

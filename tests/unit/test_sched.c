@@ -23,6 +23,7 @@ static struct hart hart_memory[HARTS];
 static struct queue queues[HARTS];
 static uint64_t now;
 static struct entity entities[ENTITIES];
+static struct share shares[ENTITIES];
 
 uint64_t hart_time(void)
 {
@@ -48,8 +49,8 @@ static void machine(unsigned count)
     sched_init(SLICE);
     for (unsigned i = 0; i < ENTITIES; i++) {
         entity_init(&entities[i], ENTITY_VCORE, harts[0]);
-        // The scheduler remembers the most that anybody has had, also from the last test.
-        entities[i].virtual_time = now;
+        share_init(&shares[i]);
+        entities[i].share = &shares[i];
     }
 }
 
@@ -74,6 +75,11 @@ static size_t count_heap(const struct heap_node *node)
     return count;
 }
 
+static void weight_set(unsigned entity, unsigned weight)
+{
+    assert_int_equal(sched_set_weight(&shares[entity], weight), STATUS_OK);
+}
+
 // Each entity is where its state says, once, and what is counted is there.
 static void machine_check(void)
 {
@@ -83,7 +89,7 @@ static void machine_check(void)
     for (unsigned i = 0; i < ENTITIES; i++) {
         struct entity *e = &entities[i];
         in[e->state]++;
-        if (e->state == ENTITY_RUNNING) {
+        if (e->state == ENTITY_RUNNING && e->home->queue->next != e) {
             assert_ptr_equal(e->home, e->running);
             assert_ptr_equal(queues[e->running->index].running, e);
         } else {
@@ -308,6 +314,194 @@ static void test_ages_of_sleep(void **state)
     }
 }
 
+// --- weights ---------------------------------------------------------------------------------------
+
+// What each of `count` entities is due: its part by weight, but no more than a hart.
+static void parts_by_weight(const unsigned *weights, unsigned count, unsigned used, double *parts)
+{
+    double harts_left = used, sum = 0;
+    bool full[ENTITIES] = {false};
+
+    for (unsigned i = 0; i < count; i++)
+        sum += weights[i];
+    for (bool again = true; again;) {
+        again = false;
+        for (unsigned i = 0; i < count; i++)
+            if (!full[i] && weights[i] * harts_left >= sum) {
+                full[i] = true;
+                again = true;
+                parts[i] = 1;
+                harts_left -= 1;
+                sum -= weights[i];
+            }
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (!full[i])
+            parts[i] = weights[i] * harts_left / sum;
+}
+
+static void weighted(const unsigned *weights, unsigned count, unsigned used, double tolerance)
+{
+    const uint64_t ticks = 2500 * SLICE; // 10 s
+    double parts[ENTITIES];
+
+    machine(used);
+    for (unsigned i = 0; i < count; i++)
+        weight_set(i, weights[i]);
+    start_all(count);
+    simulate(ticks);
+    parts_by_weight(weights, count, used, parts);
+    for (unsigned i = 0; i < count; i++) {
+        double had = (double)entity_consumed(&entities[i]) / (double)ticks;
+        if (had < parts[i] - tolerance || had > parts[i] + tolerance)
+            fail_msg("%u harts: weight %u had %f of a hart, not %f", used, weights[i], had, parts[i]);
+    }
+}
+
+static void test_weights_on_one_hart(void **state)
+{
+    (void)state;
+    static const unsigned weights[] = {100, 200, 400}, small[] = {5, 10, 20}, large[] = {250, 500, 1000};
+    static const unsigned ends[] = {1000, 5};
+    weighted(weights, 3, 1, 0.002);
+    weighted(small, 3, 1, 0.002);
+    weighted(large, 3, 1, 0.002);
+    weighted(ends, 2, 1, 0.002);
+}
+
+static void test_weights_on_several_harts(void **state)
+{
+    (void)state;
+    static const unsigned weights[] = {100, 200, 400, 100, 200, 400, 100, 200, 400, 100, 200, 400};
+    for (unsigned used = 2; used <= HARTS; used++)
+        for (unsigned count = 3; count <= ENTITIES; count += 3)
+            weighted(weights, count, used, 0.01);
+}
+
+// More weight than a hart is worth: it gets the hart, and the others theirs.
+static void test_weight_of_more_than_a_hart(void **state)
+{
+    (void)state;
+    static const unsigned weights[] = {1000, 20, 40, 20};
+    weighted(weights, 4, 2, 0.01);
+    weighted(weights, 3, 2, 0.01);
+}
+
+static void test_weights_out_of_range(void **state)
+{
+    (void)state;
+    machine(1);
+    uint32_t factor = shares[0].factor;
+    assert_int_equal(sched_set_weight(&shares[0], 0), STATUS_INVALID);
+    assert_int_equal(sched_set_weight(&shares[0], WEIGHT_MAX + 1), STATUS_INVALID);
+    assert_int_equal(shares[0].factor, factor);
+}
+
+// Who had a hart alone, at the least weight, owes nothing for it when others come, and the other way round.
+static void test_time_alone_is_free(void **state)
+{
+    (void)state;
+    for (unsigned light = 0; light < 2; light++) {
+        machine(2);
+        weight_set(0, light ? 5 : 1000);
+        start_all(2);
+        simulate(3000 * SLICE);
+        weight_set(0, 100);
+        sched_start(&entities[2]);
+        uint64_t before[3];
+        simulate(20 * SLICE);
+        for (unsigned i = 0; i < 3; i++)
+            before[i] = entity_consumed(&entities[i]);
+        simulate(60 * SLICE);
+        for (unsigned i = 0; i < 3; i++)
+            assert_in_range(entity_consumed(&entities[i]) - before[i], 34 * SLICE, 46 * SLICE);
+    }
+}
+
+// A sleeper among spinners of other weights is served at once, also where one of them is worth more than a hart.
+static void test_sleepers_among_weights(void **state)
+{
+    (void)state;
+    for (unsigned used = 1; used <= 2; used++)
+        for (unsigned heavy = 50; heavy <= 1000; heavy += 950) {
+            machine(used);
+            weight_set(0, heavy);
+            start_all(4);
+            jobs[3].burst = 20;
+            jobs[3].rest = 2000;
+            simulate(300 * SLICE);
+            assert_true(jobs[3].latency_max <= SLICE / 4);
+        }
+}
+
+// Sleeping and waking keeps the shares of those who are mostly awake.
+static void test_weights_with_sleep(void **state)
+{
+    (void)state;
+    machine(1);
+    weight_set(0, 100);
+    weight_set(1, 300);
+    start_all(2);
+    jobs[0].burst = 3 * SLICE;
+    jobs[0].rest = 10;
+    jobs[1].burst = 2 * SLICE + 50;
+    jobs[1].rest = 10;
+    simulate(2500 * SLICE);
+    uint64_t light = entity_consumed(&entities[0]), heavy = entity_consumed(&entities[1]);
+    assert_in_range(heavy * 100 / light, 270, 330);
+}
+
+// --- accounts ------------------------------------------------------------------------------------
+
+static void test_stolen_is_ready_and_not_running(void **state)
+{
+    (void)state;
+    machine(1);
+    sched_start(&entities[0]);
+    now += 7;
+    assert_ptr_equal(sched_pick(harts[0]), &entities[0]);
+    assert_int_equal(entities[0].stolen, 7);
+    now += 100;
+    sched_put(harts[0], &entities[0], PUT_READY, TIME_NEVER, NULL);
+    now += 5;
+    assert_ptr_equal(sched_pick(harts[0]), &entities[0]);
+    assert_int_equal(entities[0].stolen, 12);
+    sched_put(harts[0], &entities[0], PUT_WAITING, TIME_NEVER, NULL);
+    now += 1000; // asleep
+    sched_wake(&entities[0]);
+    now += 3;
+    assert_ptr_equal(sched_pick(harts[0]), &entities[0]);
+    assert_int_equal(entities[0].stolen, 15);
+}
+
+static void test_stolen_and_consumed_are_all_time(void **state)
+{
+    (void)state;
+    machine(2);
+    start_all(5);
+    uint64_t begin = now;
+    simulate(200 * SLICE + 33);
+    for (unsigned i = 0; i < 5; i++) {
+        struct entity *e = &entities[i];
+        uint64_t waits = e->state == ENTITY_READY ? now - e->started : 0;
+        assert_in_range(entity_consumed(e) + e->stolen + waits, now - begin - 1, now - begin);
+    }
+}
+
+static void test_consumed_is_up_to_date(void **state)
+{
+    (void)state;
+    machine(1);
+    assert_int_equal(entity_consumed(&entities[0]), 0);
+    sched_start(&entities[0]);
+    assert_ptr_equal(sched_pick(harts[0]), &entities[0]);
+    now += 1000 * SLICE; // alone: nobody charges it
+    assert_int_equal(entity_consumed(&entities[0]), 1000 * SLICE);
+    sched_put(harts[0], &entities[0], PUT_PARKED, TIME_NEVER, NULL);
+    now += 50;
+    assert_int_equal(entity_consumed(&entities[0]), 1000 * SLICE);
+}
+
 // --- states ---------------------------------------------------------------------------------------
 
 static struct entity *const e0 = &entities[0], *const e1 = &entities[1], *const e2 = &entities[2];
@@ -351,6 +545,15 @@ static bool no(struct entity *e)
     return e != e0;
 }
 
+static bool any_cause(struct entity *e)
+{
+    return e;
+}
+static bool no_cause(struct entity *e)
+{
+    return !e;
+}
+
 static void test_put_asks_for_causes(void **state)
 {
     (void)state;
@@ -373,6 +576,34 @@ static void put_waiting(struct entity *e, uint64_t deadline)
     sched_start(e);
     assert_ptr_equal(sched_pick(harts[0]), e);
     sched_put(harts[0], e, PUT_WAITING, deadline, NULL);
+}
+
+static void test_sleep_of_the_parked(void **state)
+{
+    (void)state;
+    machine(2);
+    sched_sleep(e0, now + 100, NULL);
+    assert_int_equal(e0->state, ENTITY_WAITING);
+    assert_true(take_request(harts[0])); // whose timer is to be set
+    assert_int_equal(sched_deadline(harts[0]), now + 100);
+    sched_sleep(e0, now + 10, NULL); // it sleeps already
+    assert_int_equal(sched_deadline(harts[0]), now + 100);
+    machine_check();
+    sched_expire(harts[0], now + 100);
+    assert_int_equal(e0->state, ENTITY_READY);
+    requests_clear();
+    sched_sleep(e1, TIME_NEVER, no_cause);
+    assert_int_equal(e1->state, ENTITY_WAITING);
+    assert_int_equal(harts[0]->requests, 0);
+    sched_wake(e1);
+    assert_int_equal(e1->state, ENTITY_READY);
+    requests_clear();
+    sched_sleep(e2, TIME_NEVER, any_cause);
+    assert_int_equal(e2->state, ENTITY_READY);
+    assert_true(take_request(harts[0]));
+    sched_sleep(e2, TIME_NEVER, NULL);
+    assert_int_equal(e2->state, ENTITY_READY);
+    machine_check();
 }
 
 static void test_deadlines(void **state)
@@ -580,7 +811,10 @@ static void random_step(void)
     struct hart *h = harts[(unsigned)rand() % harts_count];
 
     now += (uint64_t)(rand() % 60);
-    switch (rand() % 8) {
+    switch (rand() % 9) {
+    case 8:
+        sched_sleep(e, rand() % 2 ? now + (uint64_t)(rand() % 2000) : TIME_NEVER, rand() % 2 ? yes : NULL);
+        break;
     case 0:
         sched_start(e);
         break;
@@ -645,6 +879,17 @@ int main(void)
         cmocka_unit_test(test_credit_is_bounded),
         cmocka_unit_test(test_many_sleepers_among_many),
         cmocka_unit_test(test_ages_of_sleep),
+        cmocka_unit_test(test_weights_on_one_hart),
+        cmocka_unit_test(test_weights_on_several_harts),
+        cmocka_unit_test(test_weight_of_more_than_a_hart),
+        cmocka_unit_test(test_weights_out_of_range),
+        cmocka_unit_test(test_time_alone_is_free),
+        cmocka_unit_test(test_sleepers_among_weights),
+        cmocka_unit_test(test_weights_with_sleep),
+        cmocka_unit_test(test_stolen_is_ready_and_not_running),
+        cmocka_unit_test(test_stolen_and_consumed_are_all_time),
+        cmocka_unit_test(test_consumed_is_up_to_date),
+        cmocka_unit_test(test_sleep_of_the_parked),
         cmocka_unit_test(test_start_and_wake_by_state),
         cmocka_unit_test(test_put_asks_for_causes),
         cmocka_unit_test(test_deadlines),
