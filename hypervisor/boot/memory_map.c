@@ -111,10 +111,23 @@ static bool must_move_bundle(const struct memory_needs *needs, struct range zone
     return !ranges_fit(&left, needs->runs, needs->run_count, ZONE_ALIGN);
 }
 
-static void frames_start(const struct machine *m, const struct zone *z)
+// The hypervisor's memory can grow into this much behind it, as long as others find enough elsewhere.
+#define ROOM_SHARE 32 // of all RAM
+
+// Not where contiguous capsules of the bundle need the place.
+static uint64_t room_for(const struct memory_needs *needs, struct range zone)
+{
+    struct ranges left = free_ranges;
+    uint64_t room = align_up(frames_total_bytes() / ROOM_SHARE, ZONE_ALIGN);
+
+    ranges_subtract(&left, (struct range){range_end(zone), room});
+    return ranges_fit(&left, needs->runs, needs->run_count, ZONE_ALIGN) ? room : 0;
+}
+
+static void frames_start(const struct machine *m, const struct memory_needs *needs, const struct zone *z)
 {
     frames_init(hpa_pointer(hpa(z->table.start)), m->ram, m->ram_count);
-    frames_set_hypervisor_range(z->all);
+    frames_set_hypervisor_range(z->all, room_for(needs, z->all));
     frames_release(z->heap);
     for (size_t i = 0; i < free_ranges.count; i++)
         frames_release(free_ranges.list[i]);
@@ -144,7 +157,7 @@ const void *memory_place(struct machine *m, const struct memory_needs *needs, co
     if (scrub)
         for (size_t i = 0; i < free_ranges.count; i++)
             memset(hpa_pointer(hpa(free_ranges.list[i].start)), 0, (size_t)free_ranges.list[i].size);
-    frames_start(m, &zone);
+    frames_start(m, needs, &zone);
     if (isolation_init(zone.all, zone.tables) != STATUS_OK)
         panic("physical memory protection can't close the hypervisor's memory");
     return hpa_pointer(hpa(tree_at.start));

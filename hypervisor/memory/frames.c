@@ -9,7 +9,10 @@
 #define UNIT_ORDER 9 // of FRAMES_RUN_UNIT
 #define UNIT_FRAMES (1u << UNIT_ORDER)
 #define ORDERS (FRAMES_ORDER_MAX + 1)
-#define POOLS 2u // blocks of the hypervisor's own range, and all others
+#define POOL_GENERAL 0u
+#define POOL_ZONE 1u // the hypervisor's own range
+#define POOL_ROOM 2u // behind it, for it to grow: given to others when nothing else is left
+#define POOLS 3u
 
 // One entry of the table. Indices are 27 bits: 512 GiB of RAM. Behind the frames' entries lie the heads of
 // the free lists, which are circular, one for each pool and order.
@@ -17,7 +20,7 @@ struct frame {
     uint32_t state : 4;
     uint32_t next : 28; // FREE: the next head in the free list; HYPERVISOR, CAPSULE: the owner
     uint32_t order : 5;
-    uint32_t prev : 27; // FREE: the previous head in the free list
+    uint32_t prev : 27; // FREE: the previous head in the free list; SHARED: the references
 };
 
 #define NONE ((1u << 27) - 1)
@@ -39,14 +42,16 @@ static struct {
     uint32_t total;
     size_t area_count;
     struct area areas[FRAMES_RANGES_MAX];
-    uint32_t free;                  // frames in the free lists
+    uint32_t free, free_in_zone;    // frames in the free lists, and in the zone's
     uint32_t zone_base, zone_count; // the hypervisor's own range, as indices; empty if there is none
+    uint32_t room_count;            // frames behind it that are kept for it as long as possible
 } frames;
 
 // The only legal changes of state, from one to another.
 static const bool legal[FRAME_STATES][FRAME_STATES] = {
     [FRAME_RESERVED][FRAME_FREE] = true,   [FRAME_FREE][FRAME_HYPERVISOR] = true, [FRAME_FREE][FRAME_CAPSULE] = true,
-    [FRAME_HYPERVISOR][FRAME_FREE] = true, [FRAME_CAPSULE][FRAME_FREE] = true,
+    [FRAME_HYPERVISOR][FRAME_FREE] = true, [FRAME_CAPSULE][FRAME_FREE] = true,    [FRAME_CAPSULE][FRAME_SHARED] = true,
+    [FRAME_SHARED][FRAME_SHARED] = true,   [FRAME_SHARED][FRAME_CAPSULE] = true,
 };
 
 // Called rather than inlined: many do, and nobody is in a hurry.
@@ -98,14 +103,18 @@ static const struct area *area_of_range(struct range range, uint32_t *index, uin
     return area;
 }
 
-static bool in_zone(uint32_t index)
+static unsigned pool_of(uint32_t index)
 {
-    return index - frames.zone_base < frames.zone_count;
+    uint32_t offset = index - frames.zone_base;
+    if (offset < frames.zone_count)
+        return POOL_ZONE;
+    return offset - frames.zone_count < frames.room_count ? POOL_ROOM : POOL_GENERAL;
 }
-// Which pool an owner's frames come from.
+
+// Which pool an owner's frames come from. Where that is the general one, the room comes next.
 static unsigned pool_for(uint16_t owner)
 {
-    return frames.zone_count && owner == FRAMES_OWNER_HYPERVISOR;
+    return frames.zone_count && owner == FRAMES_OWNER_HYPERVISOR ? POOL_ZONE : POOL_GENERAL;
 }
 
 static uint32_t list_of(unsigned pool, unsigned order)
@@ -149,14 +158,21 @@ static void block_change(const struct area *area, uint32_t head, unsigned order,
     frames.table[head] = to;
 }
 
+static void free_count(uint32_t head, int32_t more)
+{
+    frames.free += (uint32_t)more;
+    if (pool_of(head) == POOL_ZONE)
+        frames.free_in_zone += (uint32_t)more;
+}
+
 static void free_link(uint32_t head, unsigned order)
 {
     struct frame *table = frames.table;
-    uint32_t list = list_of(in_zone(head), order), next = table[list].next;
+    uint32_t list = list_of(pool_of(head), order), next = table[list].next;
     table[head] = (struct frame){.state = FRAME_FREE, .order = order, .next = next, .prev = list};
     table[list].next = head;
     table[next].prev = head;
-    frames.free += 1u << order;
+    free_count(head, (int32_t)(1u << order));
 }
 
 // Leaves the entry itself as it is.
@@ -165,7 +181,7 @@ static void free_unlink(uint32_t head)
     struct frame *table = frames.table, entry = table[head];
     table[entry.prev].next = entry.next;
     table[entry.next].prev = entry.prev;
-    frames.free -= 1u << entry.order;
+    free_count(head, -(int32_t)(1u << entry.order));
 }
 
 // Cuts a free block in two. The lower half is the first of its list then.
@@ -182,7 +198,7 @@ static uint32_t free_buddy(const struct area *area, uint32_t head, unsigned orde
 {
     bool is_upper = frame_number(area, head) >> order & 1;
     uint32_t buddy = is_upper ? head - (1u << order) : head + (1u << order);
-    if (order == FRAMES_ORDER_MAX || !area_has(area, buddy) || in_zone(buddy) != in_zone(head))
+    if (order == FRAMES_ORDER_MAX || !area_has(area, buddy) || pool_of(buddy) != pool_of(head))
         return NONE;
     struct frame entry = frames.table[buddy];
     return entry.state == FRAME_FREE && entry.order == order ? buddy : NONE;
@@ -248,24 +264,29 @@ void frames_init(void *table, const struct range *ram, size_t count)
         frames.table[list].next = frames.table[list].prev = list;
 }
 
-void frames_set_hypervisor_range(struct range zone)
+void frames_set_hypervisor_range(struct range zone, uint64_t room)
 {
     frames_lock();
     uint32_t index, end;
-    (void)area_of_range(zone, &index, &end);
+    const struct area *area = area_of_range(zone, &index, &end);
     CHECK(index < end);
+    uint32_t behind = area->base + area->count - end;
     frames.zone_base = index;
     frames.zone_count = end - index;
+    frames.room_count = room >> FRAME_SHIFT < behind ? (uint32_t)(room >> FRAME_SHIFT) : behind;
     frames_unlock();
 }
 
 // Where the frames from 'index' on leave the pool they are in, at most 'end'.
 static uint32_t pool_end(uint32_t index, uint32_t end)
 {
-    uint32_t zone_end = frames.zone_base + frames.zone_count;
-    if (index < frames.zone_base && frames.zone_base < end)
-        return frames.zone_base;
-    return index < zone_end && zone_end < end ? zone_end : end;
+    uint32_t borders[] = {frames.zone_base, frames.zone_count, frames.room_count}, border = 0;
+    for (size_t i = 0; i < array_length(borders); i++) {
+        border += borders[i];
+        if (index < border && border < end)
+            return border;
+    }
+    return end;
 }
 
 // Looking at every frame would cost more than all else here, so a frame that was released before is
@@ -324,12 +345,21 @@ static enum status pool_allocate(unsigned pool, unsigned order, uint16_t owner, 
     return STATUS_OK;
 }
 
+static enum status pools_allocate(unsigned order, uint16_t owner, struct hpa *out)
+{
+    unsigned pool = pool_for(owner);
+    enum status status = pool_allocate(pool, order, owner, out);
+    if (status != STATUS_OK && pool == POOL_GENERAL)
+        status = pool_allocate(POOL_ROOM, order, owner, out);
+    return status;
+}
+
 enum status frames_allocate(unsigned order, uint16_t owner, struct hpa *out)
 {
     if (order > FRAMES_ORDER_MAX)
         return STATUS_INVALID;
     frames_lock();
-    enum status status = pool_allocate(pool_for(owner), order, owner, out);
+    enum status status = pools_allocate(order, owner, out);
     frames_unlock();
     return status;
 }
@@ -339,15 +369,16 @@ struct run {
     uint64_t bytes, align;
     const struct range *avoid;
     size_t avoid_count;
+    unsigned pools; // it may lie in, a bit for each
 };
 
-// The free units of a pool from an index on, without a gap.
-static struct range extent_at(const struct area *area, unsigned pool, uint32_t index)
+// The free units of these pools from an index on, without a gap.
+static struct range extent_at(const struct area *area, unsigned pools, uint32_t index)
 {
     uint32_t end = index;
     while (area_has(area, end)) {
         struct frame entry = frames.table[end];
-        if (entry.state != FRAME_FREE || entry.order < UNIT_ORDER || in_zone(end) != pool)
+        if (entry.state != FRAME_FREE || entry.order < UNIT_ORDER || !(pools >> pool_of(end) & 1))
             break;
         end += 1u << entry.order;
     }
@@ -357,12 +388,12 @@ static struct range extent_at(const struct area *area, unsigned pool, uint32_t i
 // The first extent of free units that begins at or after an index; of size 0 if there is none. A unit
 // that is free as a whole begins with a head or lies in the extent already seen, so nothing is
 // searched for.
-static struct range extent_next(const struct area *area, unsigned pool, uint32_t index)
+static struct range extent_next(const struct area *area, unsigned pools, uint32_t index)
 {
     struct range extent = {0};
     index += -(uint32_t)frame_number(area, index) & (UNIT_FRAMES - 1);
     for (; area_has(area, index) && !extent.size; index += UNIT_FRAMES)
-        extent = extent_at(area, pool, index);
+        extent = extent_at(area, pools, index);
     return extent;
 }
 
@@ -406,7 +437,7 @@ static enum status area_allocate_run(const struct area *area, const struct run *
 {
     uint64_t start;
     uint32_t index = area->base;
-    for (struct range extent; (extent = extent_next(area, pool_for(owner), index)).size;) {
+    for (struct range extent; (extent = extent_next(area, run->pools, index)).size;) {
         if (extent_fit(extent, run, &start)) {
             index = (uint32_t)((start >> FRAME_SHIFT) - area->delta);
             area_give(area, index, index + (uint32_t)(run->bytes >> FRAME_SHIFT), owner);
@@ -418,16 +449,26 @@ static enum status area_allocate_run(const struct area *area, const struct run *
     return STATUS_NO_MEMORY;
 }
 
+static enum status areas_allocate_run(const struct run *run, uint16_t owner, struct hpa *out)
+{
+    enum status status = STATUS_NO_MEMORY;
+    for (size_t i = 0; status != STATUS_OK && i < frames.area_count; i++)
+        status = area_allocate_run(&frames.areas[i], run, owner, out);
+    return status;
+}
+
 enum status frames_allocate_run(uint64_t bytes, uint64_t align, uint16_t owner, const struct range *avoid,
                                 size_t avoid_count, struct hpa *out)
 {
     if (!bytes || !is_aligned(bytes, FRAMES_RUN_UNIT) || !is_power_of_two(align) || align < FRAMES_RUN_UNIT)
         return STATUS_INVALID;
-    const struct run run = {bytes, align, avoid, avoid_count};
-    enum status status = STATUS_NO_MEMORY;
+    unsigned pool = pool_for(owner);
+    struct run run = {bytes, align, avoid, avoid_count, 1u << pool};
     frames_lock();
-    for (size_t i = 0; status != STATUS_OK && i < frames.area_count; i++)
-        status = area_allocate_run(&frames.areas[i], &run, owner, out);
+    enum status status = areas_allocate_run(&run, owner, out);
+    run.pools |= 1u << POOL_ROOM;
+    if (status != STATUS_OK && pool == POOL_GENERAL)
+        status = areas_allocate_run(&run, owner, out);
     frames_unlock();
     return status;
 }
@@ -438,6 +479,19 @@ static void block_split(uint32_t head)
     struct frame entry = frames.table[head];
     entry.order = entry.order - 1;
     frames.table[head] = frames.table[head + (1u << entry.order)] = entry;
+}
+
+// Cuts a block that is given out so that one begins at 'index', within it, and ends by 'end'; its order.
+static unsigned block_trim(uint32_t head, uint32_t index, uint32_t end)
+{
+    for (;;) {
+        unsigned order = frames.table[head].order;
+        if (head == index && 1u << order <= end - index)
+            return order;
+        block_split(head);
+        if (index - head >= 1u << (order - 1))
+            head += 1u << (order - 1);
+    }
 }
 
 static bool block_is_given(uint32_t head, uint16_t owner)
@@ -455,13 +509,9 @@ static void area_free(const struct area *area, uint32_t index, uint32_t end, uin
         if (!block_is_given(head, owner))
             panic("frame 0x%llx: freed by %u, not its owner", (unsigned long long)frame_address(area, index).value,
                   owner);
-        unsigned order = frames.table[head].order;
-        if (head == index && 1u << order <= end - index) {
-            block_make_free(area, head, order);
-            index += 1u << order;
-        } else {
-            block_split(head);
-        }
+        unsigned order = block_trim(head, index, end);
+        block_make_free(area, index, order);
+        index += 1u << order;
     }
 }
 
@@ -472,6 +522,118 @@ void frames_free(struct hpa start, uint64_t bytes, uint16_t owner)
     const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
     area_free(area, index, end, owner);
     frames_unlock();
+}
+
+// The block that covers a frame, which has to be the owner's own or shared; its entry.
+static struct frame block_shareable(const struct area *area, uint32_t index, uint16_t owner, uint32_t *head)
+{
+    *head = block_find(area, index);
+    struct frame entry = *head == NONE ? (struct frame){0} : frames.table[*head];
+    if (entry.state != FRAME_SHARED && (entry.state != FRAME_CAPSULE || entry.next != owner))
+        panic("frame 0x%llx: shared by %u, not its owner", (unsigned long long)frame_address(area, index).value, owner);
+    return entry;
+}
+
+// Does each block of the range have at most that many references?
+static bool references_within(const struct area *area, uint32_t index, uint32_t end, uint16_t owner, uint32_t most)
+{
+    uint32_t head;
+    while (index < end) {
+        struct frame entry = block_shareable(area, index, owner, &head);
+        if (entry.state == FRAME_SHARED && entry.prev > most)
+            return false;
+        index = head + (1u << entry.order);
+    }
+    return true;
+}
+
+// One more reference to each block of the range, or none but the owner's.
+static unsigned references_change(const struct area *area, uint32_t index, uint32_t end, uint16_t owner, bool more)
+{
+    unsigned blocks = 0;
+    uint32_t head;
+    for (; index < end; blocks++) {
+        struct frame entry = block_shareable(area, index, owner, &head);
+        unsigned order = block_trim(head, index, end);
+        if (more)
+            block_change(area, index, order,
+                         (struct frame){.state = FRAME_SHARED, .prev = entry.state == FRAME_SHARED ? entry.prev + 1 : 2});
+        else if (entry.state == FRAME_SHARED)
+            block_change(area, index, order, (struct frame){.state = FRAME_CAPSULE, .next = owner});
+        index += 1u << order;
+    }
+    return blocks;
+}
+
+enum status frames_share(struct hpa start, uint64_t bytes, uint16_t owner, unsigned *work)
+{
+    uint32_t index, end;
+    frames_lock();
+    const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
+    bool ok = references_within(area, index, end, owner, FRAMES_REFERENCES_MAX - 1);
+    if (ok)
+        *work += references_change(area, index, end, owner, true);
+    frames_unlock();
+    return ok ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+bool frames_claim(struct hpa start, uint64_t bytes, uint16_t owner)
+{
+    uint32_t index, end;
+    frames_lock();
+    const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
+    bool ok = references_within(area, index, end, owner, 1);
+    if (ok)
+        (void)references_change(area, index, end, owner, false);
+    frames_unlock();
+    return ok;
+}
+
+bool frames_unshare(struct hpa start, uint64_t bytes, uint16_t owner, uint64_t *done)
+{
+    uint32_t index, end, head;
+    frames_lock();
+    const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
+    struct frame entry = block_shareable(area, index, owner, &head), to = {.state = FRAME_CAPSULE, .next = owner};
+    unsigned order = block_trim(head, index, end);
+    bool is_last = entry.state == FRAME_CAPSULE || entry.prev == 1;
+    if (!is_last)
+        to = (struct frame){.state = FRAME_SHARED, .prev = entry.prev - 1};
+    if (entry.state == FRAME_SHARED)
+        block_change(area, index, order, to);
+    frames_unlock();
+    *done = (uint64_t)FRAME_SIZE << order;
+    return is_last;
+}
+
+// Are all frames of a range free?
+static bool area_is_free(const struct area *area, uint32_t index, uint32_t end)
+{
+    while (index < end) {
+        uint32_t head = block_find(area, index);
+        if (head == NONE || frames.table[head].state != FRAME_FREE)
+            return false;
+        index = head + (1u << frames.table[head].order);
+    }
+    return true;
+}
+
+enum status frames_grow_hypervisor_range(uint64_t bytes, struct range *zone)
+{
+    enum status status = STATUS_NO_MEMORY;
+    frames_lock();
+    const struct area *area = area_of_index(frames.zone_base);
+    uint32_t index = frames.zone_base + frames.zone_count, count = (uint32_t)(bytes >> FRAME_SHIFT);
+    if (frames.zone_count && count <= area->base + area->count - index && area_is_free(area, index, index + count)) {
+        area_give(area, index, index + count, FRAMES_OWNER_HYPERVISOR);
+        frames.zone_count += count;
+        frames.room_count -= count < frames.room_count ? count : frames.room_count;
+        area_free(area, index, index + count, FRAMES_OWNER_HYPERVISOR);
+        *zone = (struct range){frame_address(area, frames.zone_base).value, (uint64_t)frames.zone_count << FRAME_SHIFT};
+        status = STATUS_OK;
+    }
+    frames_unlock();
+    return status;
 }
 
 uint64_t frames_total_bytes(void)
@@ -487,13 +649,21 @@ uint64_t frames_free_bytes(void)
     return count << FRAME_SHIFT;
 }
 
+uint64_t frames_hypervisor_free_bytes(void)
+{
+    frames_lock();
+    uint64_t count = frames.free_in_zone;
+    frames_unlock();
+    return count << FRAME_SHIFT;
+}
+
 uint64_t frames_largest_free(void)
 {
     uint64_t largest = 0;
     frames_lock();
     for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
         struct range extent = {0};
-        for (uint32_t index = area->base; (extent = extent_next(area, false, index)).size;) {
+        for (uint32_t index = area->base; (extent = extent_next(area, 1u << POOL_GENERAL | 1u << POOL_ROOM, index)).size;) {
             largest = extent.size > largest ? extent.size : largest;
             index = extent_end(area, extent);
         }
@@ -518,4 +688,16 @@ enum frame_state frames_state(struct hpa address, uint16_t *owner)
     if (owner)
         *owner = entry.state == FRAME_CAPSULE ? (uint16_t)entry.next : FRAMES_OWNER_HYPERVISOR;
     return entry.state;
+}
+
+unsigned frames_references(struct hpa address)
+{
+    frames_lock();
+    uint32_t index = 0;
+    const struct area *area = area_locate(address, &index);
+    struct frame entry = area ? entry_of(area, index) : (struct frame){.state = FRAME_RESERVED};
+    frames_unlock();
+    if (entry.state == FRAME_SHARED)
+        return entry.prev;
+    return entry.state == FRAME_CAPSULE || entry.state == FRAME_HYPERVISOR;
 }

@@ -78,7 +78,7 @@ static void test_table_size(void **state)
 {
     (void)state;
     const struct range ram[] = {{BASE, GIB}, {8 * GIB, 2 * MIB}};
-    const size_t lists = 2 * (FRAMES_ORDER_MAX + 1) * 8; // the heads of the free lists
+    const size_t lists = 3 * (FRAMES_ORDER_MAX + 1) * 8; // the heads of the free lists
     assert_in_range(frames_table_size(ram, 0), lists, lists + 64);
     assert_in_range(frames_table_size(ram, 1), GIB / 512 + lists, GIB / 512 + lists + 64);
     assert_in_range(frames_table_size(ram, 2), GIB / 512 + 4096 + lists, GIB / 512 + 4096 + lists + 64);
@@ -337,7 +337,7 @@ static void test_hypervisor_range(void **state)
     (void)state;
     const struct range ram = {BASE, 64 * MIB}, zone = {BASE + 5 * FRAME_SIZE, 3 * MIB};
     start(&ram, 1);
-    frames_set_hypervisor_range(zone);
+    frames_set_hypervisor_range(zone, 0);
     frames_release(ram);
     assert_int_equal(frames_free_bytes(), 64 * MIB);
     assert_int_equal(frames_largest_free(), 60 * MIB);
@@ -375,7 +375,7 @@ APART release_panics(struct range range)
 }
 APART zone_panics(struct range zone)
 {
-    expect_assert_failure(frames_set_hypervisor_range(zone));
+    expect_assert_failure(frames_set_hypervisor_range(zone, 0));
 }
 
 static void test_free_by_another_panics(void **state)
@@ -574,6 +574,281 @@ static void test_random_against_model(void **state)
     assert_int_equal(frames_largest_free(), MODEL_FRAMES * FRAME_SIZE);
 }
 
+// --- the hypervisor's range grows ---------------------------------------------------------------------------
+
+static void start_zone(uint64_t ram_size, struct range zone, uint64_t room)
+{
+    const struct range ram = {BASE, ram_size};
+    start(&ram, 1);
+    frames_set_hypervisor_range(zone, room);
+    frames_release(ram);
+}
+
+static void test_zone_grows(void **state)
+{
+    (void)state;
+    struct range zone = {BASE + 5 * FRAME_SIZE, 2 * MIB - 5 * FRAME_SIZE}, grown;
+    start_zone(64 * MIB, zone, 0);
+    struct hpa out;
+    assert_int_equal(frames_hypervisor_free_bytes(), zone.size);
+    while (frames_allocate(0, 0, &out) == STATUS_OK)
+        assert_true(range_contains(zone, out.value, FRAME_SIZE));
+    assert_int_equal(frames_hypervisor_free_bytes(), 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_OK);
+        assert_int_equal(grown.start, zone.start);
+        assert_int_equal(grown.size, zone.size + i * 2 * MIB);
+        assert_int_equal(frames_hypervisor_free_bytes(), i * 2 * MIB);
+    }
+    assert_int_equal(frames_largest_free(), 56 * MIB);
+    // As one piece: neighbours within the range are merged.
+    assert_true(range_contains(grown, allocate(10, 0).value, 4 * MIB));
+    assert_int_equal(allocate_run(56 * MIB, 2 * MIB, 1).value, BASE + 8 * MIB);
+    assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_NO_MEMORY);
+    frames_free(hpa(BASE + 10 * MIB), 54 * MIB, 1);
+    assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_NO_MEMORY);
+    frames_free(hpa(BASE + 8 * MIB), 2 * MIB - FRAME_SIZE, 1);
+    assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_NO_MEMORY);
+    frames_free(hpa(BASE + 10 * MIB - FRAME_SIZE), FRAME_SIZE, 1);
+    assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_OK);
+    assert_int_equal(frames_grow_hypervisor_range(56 * MIB, &grown), STATUS_NO_MEMORY); // beyond the RAM
+    assert_int_equal(frames_grow_hypervisor_range(54 * MIB, &grown), STATUS_OK);
+    assert_int_equal(grown.size, 64 * MIB - 5 * FRAME_SIZE);
+}
+
+static void test_room_is_taken_last(void **state)
+{
+    (void)state;
+    const struct range zone = {BASE, 2 * MIB}, room = {BASE + 2 * MIB, 16 * MIB};
+    struct range grown;
+    start_zone(64 * MIB, zone, room.size);
+    assert_int_equal(frames_largest_free(), 62 * MIB);
+    assert_int_equal(allocate_run(62 * MIB, 2 * MIB, 1).value, BASE + 2 * MIB);
+    frames_free(hpa(BASE + 2 * MIB), 62 * MIB, 1);
+    assert_int_equal(allocate_run(40 * MIB, 2 * MIB, 1).value, range_end(room));
+    for (unsigned i = 0; i < 6 * 256; i++)
+        assert_false(range_contains(room, allocate(0, 1).value, FRAME_SIZE));
+    assert_true(range_contains(room, allocate(0, 1).value, FRAME_SIZE));
+    assert_int_equal(frames_grow_hypervisor_range(14 * MIB, &grown), STATUS_OK);
+    assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_NO_MEMORY);
+    // The room is only as long as there is RAM.
+    start_zone(64 * MIB, zone, GIB);
+    assert_int_equal(allocate_run(62 * MIB, 2 * MIB, 1).value, BASE + 2 * MIB);
+}
+
+// --- sharing ----------------------------------------------------------------------------------------------------
+
+static void share(struct hpa start_at, uint64_t bytes, uint16_t owner)
+{
+    unsigned work = 0;
+    assert_int_equal(frames_share(start_at, bytes, owner, &work), STATUS_OK);
+    assert_true(work > 0);
+}
+
+static void test_share_and_claim(void **state)
+{
+    (void)state;
+    start_one(16 * MIB);
+    struct hpa run = allocate_run(8 * MIB, 2 * MIB, 1);
+    uint64_t done;
+    share(run, 8 * MIB, 1);
+    assert_state(run.value, FRAME_SHARED, 0);
+    assert_int_equal(frames_references(run), 2);
+    share(run, 2 * MIB, 1);
+    assert_int_equal(frames_references(run), 3);
+    assert_int_equal(frames_references(hpa(run.value + 2 * MIB)), 2);
+    assert_false(frames_claim(run, 8 * MIB, 1));
+    assert_false(frames_unshare(hpa(run.value + 4 * MIB), 4 * MIB, 1, &done));
+    assert_int_equal(done, 4 * MIB);
+    assert_true(frames_claim(hpa(run.value + 4 * MIB), 4 * MIB, 2));
+    assert_state(run.value + 4 * MIB, FRAME_CAPSULE, 2);
+    assert_false(frames_claim(hpa(run.value + 2 * MIB), 2 * MIB + FRAME_SIZE, 2));
+    // A part of a block: the rest stays as it is.
+    struct hpa page = hpa(run.value + 3 * MIB);
+    assert_false(frames_unshare(page, FRAME_SIZE, 1, &done));
+    assert_int_equal(done, FRAME_SIZE);
+    assert_true(frames_unshare(page, FRAME_SIZE, 2, &done));
+    assert_state(page.value, FRAME_CAPSULE, 2);
+    assert_int_equal(frames_references(hpa(page.value + FRAME_SIZE)), 2);
+    assert_int_equal(frames_references(hpa(page.value - 1)), 2);
+    assert_true(frames_unshare(page, FRAME_SIZE, 2, &done));
+    frames_free(page, FRAME_SIZE, 2);
+    assert_int_equal(frames_references(page), 0);
+}
+
+static void test_references_are_bounded(void **state)
+{
+    (void)state;
+    start_one(4 * MIB);
+    struct hpa block = allocate(1, 1);
+    unsigned work = 0;
+    for (unsigned i = 2; i < FRAMES_REFERENCES_MAX; i++)
+        share(block, FRAME_SIZE, 1);
+    assert_int_equal(frames_share(block, 2 * FRAME_SIZE, 1, &work), STATUS_OK);
+    assert_int_equal(frames_references(block), FRAMES_REFERENCES_MAX);
+    assert_int_equal(work, 2);
+    assert_int_equal(frames_share(block, 2 * FRAME_SIZE, 1, &work), STATUS_NO_MEMORY);
+    assert_int_equal(frames_references(hpa(block.value + FRAME_SIZE)), 2); // all or nothing
+    assert_int_equal(frames_references(block), FRAMES_REFERENCES_MAX);
+}
+
+APART share_panics(struct hpa at, uint64_t bytes, uint16_t owner)
+{
+    unsigned work;
+    expect_assert_failure((void)!frames_share(at, bytes, owner, &work));
+}
+
+APART unshare_panics(struct hpa at, uint64_t bytes, uint16_t owner)
+{
+    uint64_t done;
+    expect_assert_failure((void)!frames_unshare(at, bytes, owner, &done));
+}
+
+APART claim_panics(struct hpa at, uint64_t bytes, uint16_t owner)
+{
+    expect_assert_failure((void)!frames_claim(at, bytes, owner));
+}
+
+static void test_illegal_sharing_panics(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        start_one(16 * MIB);
+        struct hpa theirs = allocate(0, 2), ours = allocate(0, 0), shared = allocate(0, 1);
+        const struct hpa bad[] = {theirs, ours, hpa(BASE), hpa(0), hpa(shared.value + 1), hpa(BASE + 16 * MIB)};
+        share(shared, FRAME_SIZE, 1);
+        share_panics(bad[i], FRAME_SIZE, 1);
+        frames_init(table, &(struct range){BASE, 16 * MIB}, 1); // lets go of the lock
+        unshare_panics(bad[i], FRAME_SIZE, 1);
+        frames_init(table, &(struct range){BASE, 16 * MIB}, 1);
+        claim_panics(bad[i], FRAME_SIZE, 1);
+    }
+    start_one(16 * MIB);
+    struct hpa shared = allocate(0, 1);
+    share(shared, FRAME_SIZE, 1);
+    free_panics(shared, FRAME_SIZE, 1);
+}
+
+// Who has a reference to each frame, as bits, and whether it was shared since it was given out.
+#define SHARERS 5u
+static struct {
+    uint8_t owners;
+    bool shared;
+} holds[MODEL_FRAMES];
+
+static unsigned holders(uint64_t i)
+{
+    return (unsigned)__builtin_popcount(holds[i].owners);
+}
+
+static void holds_check(void)
+{
+    uint64_t free_frames = 0;
+    for (uint64_t i = 0; i < MODEL_FRAMES; i++) {
+        unsigned n = holders(i);
+        uint16_t owner = n && !holds[i].shared ? (uint16_t)(1 + __builtin_ctz(holds[i].owners)) : 0;
+        free_frames += !n;
+        assert_state(BASE + i * FRAME_SIZE, !n ? FRAME_FREE : holds[i].shared ? FRAME_SHARED : FRAME_CAPSULE, owner);
+        assert_int_equal(frames_references(hpa(BASE + i * FRAME_SIZE)), n);
+    }
+    assert_int_equal(frames_free_bytes(), free_frames * FRAME_SIZE);
+}
+
+// The frames from 'i' on, at most some, that the owner holds.
+static uint64_t held_run(uint64_t i, unsigned owner)
+{
+    uint64_t n = 0, most = 1u << rand() % 12;
+    while (n < most && i + n < MODEL_FRAMES && holds[i + n].owners >> owner & 1)
+        n++;
+    return n;
+}
+
+static void holds_share(uint64_t i, uint64_t n, unsigned owner)
+{
+    unsigned other = (unsigned)rand() % SHARERS, work = 0;
+    for (uint64_t k = 0; k < n; k++)
+        if (holds[i + k].owners >> other & 1)
+            n = k;
+    if (!n)
+        return;
+    assert_int_equal(frames_share(hpa(BASE + i * FRAME_SIZE), n * FRAME_SIZE, (uint16_t)(owner + 1), &work), STATUS_OK);
+    for (uint64_t k = 0; k < n; k++) {
+        holds[i + k].owners |= (uint8_t)(1u << other);
+        holds[i + k].shared = true;
+    }
+}
+
+static void holds_claim(uint64_t i, uint64_t n, unsigned owner)
+{
+    bool alone = true;
+    for (uint64_t k = 0; k < n; k++)
+        alone = alone && holders(i + k) == 1;
+    assert_int_equal(frames_claim(hpa(BASE + i * FRAME_SIZE), n * FRAME_SIZE, (uint16_t)(owner + 1)), alone);
+    for (uint64_t k = 0; k < n && alone; k++)
+        holds[i + k].shared = false;
+}
+
+static void holds_drop(uint64_t i, uint64_t n, unsigned owner)
+{
+    while (n) {
+        uint64_t bytes;
+        struct hpa at = hpa(BASE + i * FRAME_SIZE);
+        bool alone = frames_unshare(at, n * FRAME_SIZE, (uint16_t)(owner + 1), &bytes);
+        assert_in_range(bytes, FRAME_SIZE, n * FRAME_SIZE);
+        if (alone)
+            frames_free(at, bytes, (uint16_t)(owner + 1));
+        for (uint64_t end = i + bytes / FRAME_SIZE; i < end; i++, n--) {
+            assert_int_equal(alone, holders(i) == 1);
+            holds[i].owners &= (uint8_t)~(1u << owner);
+            holds[i].shared = holds[i].shared && holds[i].owners;
+        }
+    }
+}
+
+static void holds_step(void)
+{
+    uint64_t i = (uint64_t)rand() % MODEL_FRAMES;
+    unsigned owner = (unsigned)rand() % SHARERS, order = (unsigned)rand() % 11;
+    struct hpa out;
+    uint64_t n = held_run(i, owner);
+
+    switch (n ? rand() % 4 : 4) {
+    case 0:
+    case 1:
+        holds_share(i, n, owner);
+        break;
+    case 2:
+        holds_claim(i, n, owner);
+        break;
+    case 3:
+        holds_drop(i, n, owner);
+        break;
+    default:
+        if (frames_allocate(order, (uint16_t)(owner + 1), &out) == STATUS_OK)
+            for (uint64_t k = 0; k < 1u << order; k++)
+                holds[(out.value - BASE) / FRAME_SIZE + k].owners = (uint8_t)(1u << owner);
+    }
+}
+
+static void test_random_sharing(void **state)
+{
+    (void)state;
+    srand(11);
+    start_one(MODEL_FRAMES * FRAME_SIZE);
+    memset(holds, 0, sizeof(holds));
+    for (unsigned step = 0; step < 30000; step++) {
+        holds_step();
+        if (step % 512 == 0)
+            holds_check();
+    }
+    for (unsigned owner = 0; owner < SHARERS; owner++)
+        for (uint64_t i = 0; i < MODEL_FRAMES; i++)
+            if (holds[i].owners >> owner & 1)
+                holds_drop(i, held_run(i, owner), owner);
+    holds_check();
+    assert_int_equal(frames_largest_free(), MODEL_FRAMES * FRAME_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,6 +876,12 @@ int main(void)
         cmocka_unit_test_teardown(test_bad_hypervisor_range_panics, teardown),
         cmocka_unit_test_teardown(test_too_many_ranges_panic, teardown),
         cmocka_unit_test_teardown(test_random_against_model, teardown),
+        cmocka_unit_test_teardown(test_zone_grows, teardown),
+        cmocka_unit_test_teardown(test_room_is_taken_last, teardown),
+        cmocka_unit_test_teardown(test_share_and_claim, teardown),
+        cmocka_unit_test_teardown(test_references_are_bounded, teardown),
+        cmocka_unit_test_teardown(test_illegal_sharing_panics, teardown),
+        cmocka_unit_test_teardown(test_random_sharing, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
