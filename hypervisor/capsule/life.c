@@ -129,7 +129,7 @@ static void start_guest(struct capsule_state *s)
 
     tree_write(s);
     capsule_devices_reset(c);
-    memset(c->space.resident, 0, sizeof(c->space.resident));
+    space_forget(&c->space);
     atomic_store(&c->ending, ENDING_NONE);
     for (unsigned i = 0; i < c->vcore_count; i++)
         atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);
@@ -172,6 +172,9 @@ static void say_why(const struct capsule_state *s, enum ending why, bool again)
     case ENDING_FAULT:
         console_announce("%s: fault the guest can't be given: cause %lu, value 0x%lx, pc 0x%lx; %s", c->name,
                          c->ending_detail[0], c->ending_detail[1], c->ending_detail[2], then);
+        break;
+    case ENDING_MEMORY:
+        console_announce("%s: no memory left for a page of its own; %s", c->name, then);
         break;
     case ENDING_NONE:
         break;

@@ -97,10 +97,19 @@ static inline bool access_from_mtinst(unsigned long insn, struct insn_access *a)
     return funct3 != 7;
 }
 
-static enum exit reflect(struct vcore *v, const struct fault *f)
+// Where no device is there may be RAM, which is looked for only now, so that devices don't pay for it.
+__attribute__((noinline)) enum exit guest_fault(struct vcore *v, const struct fault *f, struct gpa where)
 {
-    world_reflect(&v->context, f->cause, f->value);
-    return EXIT_RESUME;
+    switch (space_write_fault(&v->capsule->space, where)) {
+    case STATUS_OK:
+        return EXIT_RESUME;
+    case STATUS_NO_MEMORY:
+        capsule_end(v->capsule, ENDING_MEMORY);
+        return EXIT_END;
+    default:
+        world_reflect(&v->context, f->cause, f->value);
+        return EXIT_RESUME;
+    }
 }
 
 static inline uint64_t extend(const struct insn_access *a, uint64_t value)
@@ -116,30 +125,16 @@ static inline enum exit access_do(struct vcore *v, struct fault f, struct gpa wh
 
     // Registers are accessed by integers, whole and aligned; anything else the bus would refuse.
     if (a.is_store != (f.cause == CAUSE_STORE_ACCESS) || where.value & (a.bytes - 1u))
-        return reflect(v, &f);
+        return guest_fault(v, &f, where);
     if (a.is_store)
         value = v->context.x[a.reg];
     enum outcome outcome = device_access(v, where.value, &a, &value);
     if (outcome == OUTCOME_NOTHING)
-        return reflect(v, &f);
+        return guest_fault(v, &f, where);
     if (!a.is_store && a.reg)
         v->context.x[a.reg] = (unsigned long)extend(&a, value);
     v->context.pc += a.length;
     return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
-}
-
-// The instruction, read through the guest's eyes. If that faults, or it is none of those that devices
-// take, `f` is what the guest sees instead.
-static bool access_from_memory(struct vcore *v, struct fault *f, struct insn_access *a)
-{
-    struct fault fetch;
-    uint32_t insn;
-
-    if (!guest_fetch(gva(v->context.pc), &insn, &fetch)) {
-        *f = fetch; // the guest changed its code meanwhile, and runs into that itself
-        return false;
-    }
-    return insn_decode_access(insn, XLEN, a) && !a->is_float;
 }
 
 // Where, what and, if nothing is there, which fault.
@@ -149,11 +144,26 @@ struct request {
     struct insn_access access;
 };
 
+// The instruction, read through the guest's eyes. If that faults, or it is none of those that devices
+// take, the fault is what the guest sees instead.
+static bool access_from_memory(struct vcore *v, struct request *r)
+{
+    struct fault fetch;
+    uint32_t insn;
+
+    if (!guest_fetch(gva(v->context.pc), &insn, &fetch)) {
+        r->fault = fetch; // the guest changed its code meanwhile, and runs into that itself
+        r->where = fetch.where;
+        return false;
+    }
+    return insn_decode_access(insn, XLEN, &r->access) && !r->access.is_float;
+}
+
 static __attribute__((noinline)) bool request_find(struct vcore *v, struct request *r)
 {
     if (!isolation_locate(&v->world, &r->fault, &r->where) || r->fault.cause == CAUSE_FETCH_ACCESS)
         return false;
-    return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, &r->fault, &r->access);
+    return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, r);
 }
 
 enum exit mmio_fault(struct vcore *v, unsigned long cause)
@@ -167,7 +177,7 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause)
         // Kept apart, so that what the common case needs stays in registers.
         struct request r = {.fault = {.cause = cause, .value = f.value, .insn = f.insn}};
         if (!request_find(v, &r))
-            return reflect(v, &r.fault);
+            return guest_fault(v, &r.fault, r.where);
         f = r.fault;
         where = r.where;
         a = r.access;

@@ -35,10 +35,8 @@ enum exit emulate_instruction(struct vcore *v)
     bool from_user = !(csr_read(CSR_MSTATUS) & STATUS_MPP);
     struct fault f = {0};
 
-    if (insn == 0 && !guest_fetch(gva(v->context.pc), &insn, &f)) {
-        world_reflect(&v->context, f.cause, f.value);
-        return EXIT_RESUME;
-    }
+    if (insn == 0 && !guest_fetch(gva(v->context.pc), &insn, &f))
+        return guest_fault(v, &f, f.where);
     if (insn == INSN_WFI && !from_user) {
         v->context.pc += 4;
         return EXIT_WAIT;
@@ -57,7 +55,7 @@ enum exit emulate_instruction(struct vcore *v)
 
 enum exit emulate_misaligned(struct vcore *v, unsigned long cause)
 {
-    struct fault own = {.cause = cause, .value = csr_read(CSR_MTVAL)}, f = own;
+    struct fault own = {.cause = cause, .value = csr_read(CSR_MTVAL), .where = NOWHERE}, f = own;
     struct insn_access a;
     uint32_t insn;
     uint64_t value = 0;
@@ -76,6 +74,5 @@ enum exit emulate_misaligned(struct vcore *v, unsigned long cause)
     v->context.pc += a.length;
     return EXIT_RESUME;
 reflect:
-    world_reflect(&v->context, f.cause, f.value);
-    return EXIT_RESUME;
+    return guest_fault(v, &f, f.where);
 }

@@ -107,6 +107,8 @@ static enum exit software_interrupt(struct hart *h)
         hart_fences_serve(h);
     if (unlikely(requests & REQUEST_STOP))
         hart_park();
+    if (unlikely(requests & REQUEST_PROTECT))
+        isolation_protect(h);
     if (h->current && (requests & REQUEST_SYNC))
         vcore_sync(vcore_of(h->current));
     if (!(requests & REQUEST_RESCHEDULE))

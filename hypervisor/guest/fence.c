@@ -4,6 +4,7 @@
 // running now, its hart is asked as well: the request lies in the asking hart's structure, a bit in
 // the other's word points there. While we wait we serve what others ask of us, or two harts that
 // fence each other would never end.
+#include "fences.h"
 #include "vcore.h"
 
 void hart_fences_serve(struct hart *h)
@@ -14,6 +15,8 @@ void hart_fences_serve(struct hart *h)
         // The mark on the vcore stays: whose it is can't be told, and who set it may ask too late.
         struct hart *asking = harts[__builtin_ctzl(from)];
         struct fence_request request = asking->fence;
+        if (request.second_stage)
+            hfence_gvma_address_vmid(request.start, request.asid);
         world_fence(&request);
         atomic_fetch_sub(&asking->fence_acks, 1);
     }
@@ -30,18 +33,11 @@ static void ask(struct hart *h, struct hart *other)
         hart_request(other, 0);
 }
 
-void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request *request)
+static void fence_others(struct hart *h, struct capsule *c, uint64_t mask, const struct fence_request *request)
 {
-    struct hart *h = this_hart();
-
-    if (mask >> from->index & 1)
-        world_fence(request);
-    mask &= ~(1ULL << from->index);
-    if (!mask)
-        return;
     h->fence = *request;
     for (; mask; mask &= mask - 1) {
-        struct vcore *v = from->capsule->vcores[__builtin_ctzll(mask)];
+        struct vcore *v = c->vcores[__builtin_ctzll(mask)];
         atomic_store(&v->world.stale, 1);
         // The same hart may come up again: it may have answered for one vcore and then entered the next.
         struct hart *other = atomic_load(&v->entity.running);
@@ -50,4 +46,25 @@ void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request
     }
     while (atomic_load(&h->fence_acks))
         hart_fences_serve(h);
+}
+
+void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request *request)
+{
+    if (mask >> from->index & 1)
+        world_fence(request);
+    mask &= ~(1ULL << from->index);
+    if (mask)
+        fence_others(this_hart(), from->capsule, mask, request);
+}
+
+// A hart on which no vcore of the space runs now may hold something of it all the same; it will forget that
+// when it enters one.
+void space_fence_others(struct space *s, struct gpa page)
+{
+    struct capsule *c = container_of(s, struct capsule, space);
+    struct fence_request request = {
+        .instruction = 1, .second_stage = 1, .start = (unsigned long)(page.value >> 2), .asid = s->vmid};
+
+    space_forget(s);
+    fence_others(this_hart(), c, ~0ULL >> (64 - c->vcore_count), &request);
 }

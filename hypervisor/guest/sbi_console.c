@@ -34,7 +34,14 @@ static enum exit transfer(struct vcore *v, bool write)
         return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
     if (wanted > CALL_BYTES_MAX)
         wanted = CALL_BYTES_MAX;
-    uint64_t run = space_run(&c->space, a, &host);
+    // Reading the console writes the guest's memory.
+    uint64_t run = 0;
+    if (write)
+        run = space_run(&c->space, a, &host);
+    else if (wanted && space_run_writable(&c->space, a, &host, &run) == STATUS_NO_MEMORY) {
+        capsule_end(c, ENDING_MEMORY);
+        return EXIT_END;
+    }
     if (wanted > run)
         wanted = (unsigned long)run;
     uint8_t *bytes = hpa_pointer(host);

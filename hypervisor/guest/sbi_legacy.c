@@ -22,7 +22,7 @@ static enum exit legacy_return(struct vcore *v, long value)
 
 // The mask at the guest-virtual address in a0; all harts if that is 0. If it can't be read, the guest
 // gets the fault at its ecall, and the answer is false. Harts that don't exist are passed over.
-static bool mask_read(struct vcore *v, uint64_t *vcores)
+static bool mask_read(struct vcore *v, uint64_t *vcores, enum exit *exit)
 {
     uint64_t all = ~0ULL >> (64 - v->capsule->vcore_count), mask = all;
     unsigned long pc = csr_read(CSR_MEPC) - 4; // a fault of ours overwrites it
@@ -30,7 +30,7 @@ static bool mask_read(struct vcore *v, uint64_t *vcores)
 
     if (ARGUMENT(v, 0) && !guest_load(gva(ARGUMENT(v, 0)), sizeof(unsigned long), &mask, &f)) {
         v->context.pc = pc;
-        world_reflect(&v->context, f.cause, f.value);
+        *exit = guest_fault(v, &f, f.where);
         csr_write(CSR_MEPC, v->context.pc);
         return false;
     }
@@ -48,10 +48,11 @@ static enum exit legacy_fence(struct vcore *v, unsigned long call)
         .size = ARGUMENT(v, 2),
         .asid = ARGUMENT(v, 3),
     };
+    enum exit exit;
     uint64_t vcores;
 
-    if (!mask_read(v, &vcores))
-        return EXIT_RESUME;
+    if (!mask_read(v, &vcores, &exit))
+        return exit;
     capsule_fence(v, vcores, &request);
     return legacy_return(v, 0);
 }
@@ -68,6 +69,7 @@ static enum exit legacy_putchar(struct vcore *v)
 
 enum exit sbi_legacy(struct vcore *v, unsigned long extension)
 {
+    enum exit exit;
     uint64_t vcores;
 
     switch ((enum legacy)extension) {
@@ -86,8 +88,8 @@ enum exit sbi_legacy(struct vcore *v, unsigned long extension)
         world_lower(1UL << INTERRUPT_S_SOFT);
         return legacy_return(v, 0);
     case LEGACY_SEND_IPI:
-        if (!mask_read(v, &vcores))
-            return EXIT_RESUME;
+        if (!mask_read(v, &vcores, &exit))
+            return exit;
         sbi_send_ipi(v, vcores);
         return legacy_return(v, 0);
     case LEGACY_REMOTE_FENCE_I:

@@ -30,6 +30,7 @@ enum ending {
     ENDING_REBOOT,   // the guest asked for a reset
     ENDING_STOPPED,  // all its vcores stopped
     ENDING_FAULT,    // a fault that could not be given back to the guest
+    ENDING_MEMORY,   // it wrote to a page that it shares, and there is no memory for one of its own
 };
 
 struct capsule;
@@ -128,6 +129,12 @@ enum exit hart_interrupts(struct hart *h, unsigned long pending);
 void console_events_settle(void);
 // Programs the hart's timer for whatever comes first.
 void hart_arm(struct hart *h);
+
+// --- devices.c ---------------------------------------------------------------------------------
+
+// The guest, or we for it, could not access memory at `where` (f->where, if it was us). If that is a page it
+// shares, it gets one of its own and does the instruction again; else it gets the fault.
+enum exit guest_fault(struct vcore *v, const struct fault *f, struct gpa where);
 
 // --- fence.c -----------------------------------------------------------------------------------
 

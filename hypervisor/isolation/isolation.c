@@ -4,6 +4,7 @@
 #include "backend.h"
 #include "csr.h"
 #include "fences.h"
+#include "frames.h"
 
 // Each row: the bits an extension needs in menvcfg and henvcfg.
 static const struct {
@@ -95,6 +96,37 @@ void isolation_guest_isa(struct isa *guest)
 enum status isolation_init(struct range hypervisor, struct range tables)
 {
     return gstage_init(hypervisor, tables);
+}
+
+static struct lock growing; // before the frames' own
+
+// By one large page. Other harts load the plan when they see the request, so before their guest's next
+// instruction. What is closed meanwhile only by the second stage is nobody's RAM.
+static enum status zone_grow(void)
+{
+    struct range zone;
+
+    if (frames_grow_hypervisor_range(GSTAGE_MEGA, &zone) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    if (!isolation_features.hypervisor)
+        return STATUS_OK; // plans open what is a capsule's, and nothing else
+    gstage_protect_up_to(range_end(zone));
+    for (unsigned i = 0; i < harts_count; i++)
+        if (harts[i] != this_hart())
+            hart_request(harts[i], REQUEST_PROTECT);
+    isolation_protect(this_hart());
+    return STATUS_OK;
+}
+
+enum status isolation_reserve(uint64_t bytes)
+{
+    enum status status = STATUS_OK;
+
+    lock_acquire(&growing);
+    while (status == STATUS_OK && frames_hypervisor_free_bytes() < bytes)
+        status = zone_grow();
+    lock_release(&growing);
+    return status;
 }
 
 uint64_t isolation_table_bytes(uint64_t memory)

@@ -11,6 +11,7 @@
 
 #include "hart.h"
 #include "isa.h"
+#include "lock.h"
 #include "status.h"
 #include "types.h"
 
@@ -33,7 +34,14 @@ struct pmp_plan {
     unsigned count;
 };
 
-// What a capsule may touch. Owned by the capsule; immutable while a vcore of it can run.
+// Whose second-stage tables they are (gstage_table.h).
+struct gstage_user {
+    uint16_t owner;
+    uint64_t bytes; // of general memory that they take
+};
+
+// What a capsule may touch. Owned by the capsule; immutable while a vcore of it can run, but for what is
+// shared (see "copy on write" below).
 struct space {
     enum isolation_kind kind;
     struct extent extents[SPACE_EXTENTS]; // ascending by guest address, contiguous there
@@ -44,7 +52,16 @@ struct space {
     unsigned long hgatp; // 0 (Bare) under pmp
     const struct pmp_plan *plan;
     struct pmp_plan own_plan;              // pmp
-    uint8_t resident[HARTS_MAX];           // 1 + the vcore whose translations that hart last cached; 0: none
+    // 1 + the vcore whose translations that hart last cached; 0: whatever it has is to be forgotten.
+    _Atomic uint8_t resident[HARTS_MAX];
+
+    // gstage: since it was forked, or is a fork, its table alone says where its RAM lies; extents say its
+    // place and size in the guest.
+    bool forked;
+    struct lock lock; // guards the table of a forked space while vcores run, `own_bytes` and `tables`
+    uint64_t own_bytes;
+    struct gstage_user tables;
+    uint64_t released; // bytes of a forked space that space_release_step has given back
 };
 
 struct fp_state {
@@ -118,13 +135,60 @@ uint64_t isolation_table_bytes(uint64_t memory);
 // error nothing is kept and *why (static text) says what was missing.
 enum status space_create(struct space *s, enum isolation_kind kind, uint64_t memory, uint16_t owner,
                          const char **why) must_check;
-// Gives the RAM back. Scrubbed by the caller; no vcore of it is loaded anywhere.
+// Gives the RAM back. Scrubbed by the caller, unless it is shared, was shared, or was released already; no
+// vcore of it is loaded anywhere.
 void space_destroy(struct space *s);
-// Host address of guest RAM [a, a + size) if it lies wholly in one extent of the space.
+// The same in bounded steps, each of which scrubs at most 256 KiB: true while there is more to do. Nothing
+// else may be done with the space from the first step on.
+bool space_release_step(struct space *s);
+// Host address of guest RAM [a, a + size), to read, if it is contiguous there.
 bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out);
-// How many bytes from `a` on are contiguous in host memory; 0 outside.
+// How many bytes from `a` on are contiguous in host memory, or at least up to where they are not; 0 outside.
+// To be read, or written in a space that shares nothing. While vcores run, good until the exit ends.
 uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out);
 static inline struct gpa space_base(const struct space *s) { return s->extents[0].guest; }
+
+// --- copy on write (gstage only) ------------------------------------------------------------
+//
+// A fork maps all RAM of its parent, and from then on both have it read-only, SHARED by reference count.
+// Who writes first gets a copy of that page, or, if the others are gone, the page itself.
+//
+//       OWN  --fork-->  SHARED  --write, others have it-->  FRESH  --all harts fenced-->  OWN
+//                       SHARED  --write, nobody else has it------------------------->     OWN
+//
+// Locks: a space's own, then the frames' or the table pool's. None is held while harts are fenced.
+
+// Prepares `child` to be a fork of `parent`. STATUS_UNSUPPORTED under pmp, STATUS_NO_MEMORY; *why is static
+// text, and nothing is kept.
+enum status space_fork_begin(struct space *child, struct space *parent, uint16_t owner, const char **why) must_check;
+// Shares some more; done when *progress, 0 at first, is the parent's size. No vcore of the parent runs or
+// waits in an exit from the first step to the last. On STATUS_NO_MEMORY or to stop midway:
+// space_destroy(child); the parent goes on with what it has.
+enum status space_fork_step(struct space *child, struct space *parent, uint64_t *progress) must_check;
+// Sees to it that the page at `a` can be written, and the calling hart finds it so: what a guest-page
+// fault on RAM asks for (privileged specification, "Guest-page fault": RAM is readable and executable for
+// guests, so all they lack is the right to write, be it for the walk's own A and D bits). STATUS_NOT_FOUND:
+// it isn't RAM, or not of a space that shares; STATUS_NO_MEMORY. Holds no lock on return; waits for other
+// harts, so the caller holds none.
+enum status space_write_fault(struct space *s, struct gpa a) must_check;
+// space_run for who is going to write: the run is at least to the end of `a`'s page, if that is RAM.
+// Errors as above.
+enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run) must_check;
+// Bytes that no other capsule shares, second-stage tables from general memory among them.
+uint64_t space_private_bytes(const struct space *s);
+// Whatever harts have cached of the space is dropped before they enter a vcore of it again.
+void space_forget(struct space *s);
+// Given by the layer that knows the vcores (guest/fence.c): when it returns, no other hart uses anything it
+// cached of that page, as translation or as code.
+void space_fence_others(struct space *s, struct gpa page);
+
+// --- the hypervisor's own memory ---------------------------------------------------------------
+
+// Sees to it that so many bytes of it are free, for what is to be made next: it grows at its end if they are not.
+// STATUS_NO_MEMORY if what lies there is in use.
+enum status isolation_reserve(uint64_t bytes) must_check;
+// On a hart that was asked to (REQUEST_PROTECT): loads physical memory protection afresh.
+void isolation_protect(struct hart *h);
 
 // --- worlds ---------------------------------------------------------------------------------
 
@@ -210,10 +274,13 @@ void world_reflect(struct context *c, unsigned long cause, unsigned long value);
 // What the guest was doing when it faulted.
 struct fault {
     unsigned long cause, value, insn; // mcause, mtval, mtinst
+    struct gpa where; // of a guest-page fault on the hypervisor's own access to guest memory; else NOWHERE
 };
+#define NOWHERE gpa(UINT64_MAX)
+
 // Turns the fault into a guest-physical address, and f->cause into the access fault the guest sees if
 // nothing is there. If it was no access to such an address, false, and `f` has become the exception that
-// the guest should see.
+// the guest should see; *out may still be where the walk needed a table (NOWHERE if it isn't known).
 bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out);
 
 // The same for the common case, a guest-page fault of an explicit load or store for which the hart tells

@@ -1,6 +1,8 @@
 // Capsule RAM: whole if the machine can, in pieces where the back end allows it.
 #include "isolation.h"
 
+#include <string.h>
+
 #include "backend.h"
 #include "bits.h"
 #include "frames.h"
@@ -93,7 +95,7 @@ static enum status create_pmp(struct space *s, uint64_t memory, const char **why
 
 enum status space_create(struct space *s, enum isolation_kind kind, uint64_t memory, uint16_t owner, const char **why)
 {
-    *s = (struct space){.kind = kind, .owner = owner, .size = memory};
+    *s = (struct space){.kind = kind, .owner = owner, .size = memory, .own_bytes = memory};
     if (memory == 0 || !is_aligned(memory, GSTAGE_MEGA)) {
         *why = "the memory's size is not a multiple of a large page";
         return STATUS_INVALID;
@@ -103,13 +105,43 @@ enum status space_create(struct space *s, enum isolation_kind kind, uint64_t mem
 
 void space_destroy(struct space *s)
 {
-    if (s->kind == ISOLATION_GSTAGE)
+    if (s->forked) {
+        while (gstage_release_step(s)) {
+        }
+        return;
+    }
+    if (s->kind == ISOLATION_GSTAGE && s->hgatp)
         gstage_detach(s);
     pieces_free(s);
 }
 
+#define STEP_BYTES (256u << 10)
+
+bool space_release_step(struct space *s)
+{
+    if (s->forked)
+        return gstage_release_step(s);
+    if (s->extent_count == 0) {
+        space_destroy(s);
+        return false;
+    }
+    struct extent *e = &s->extents[s->extent_count - 1];
+    uint64_t part = e->size < STEP_BYTES ? e->size : STEP_BYTES;
+    struct hpa end = hpa(e->host.value + e->size - part);
+    memset(hpa_pointer(end), 0, part);
+    frames_free(end, part, s->owner);
+    e->size -= part;
+    if (e->size == 0)
+        s->extent_count--;
+    return true;
+}
+
 uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
 {
+    uint64_t run;
+
+    if (unlikely(s->forked))
+        return gstage_run_at(s, a, out, &run) ? run : 0;
     for (unsigned i = 0; i < s->extent_count; i++) {
         const struct extent *e = &s->extents[i];
         if (a.value >= e->guest.value && a.value - e->guest.value < e->size) {
@@ -119,6 +151,14 @@ uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
         }
     }
     return 0;
+}
+
+uint64_t space_private_bytes(const struct space *s) { return s->own_bytes + s->tables.bytes; }
+
+void space_forget(struct space *s)
+{
+    for (unsigned i = 0; i < HARTS_MAX; i++)
+        atomic_store_explicit(&s->resident[i], 0, memory_order_relaxed);
 }
 
 bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)

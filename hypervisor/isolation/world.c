@@ -155,11 +155,12 @@ static void caches_settle(struct hart *h, struct world *w, bool space_changed)
     struct space *s = w->space;
     bool moved = w->last != iso;
     bool stale = atomic_exchange_explicit(&w->stale, 0, memory_order_acq_rel);
-    bool other = s->resident[h->index] != w->index + 1;
+    unsigned resident = atomic_load_explicit(&s->resident[h->index], memory_order_relaxed);
+    bool other = resident != w->index + 1u;
 
-    if (s->resident[h->index] == 0 && s->kind == ISOLATION_GSTAGE)
-        hfence_gvma_vmid(s->vmid); // the VMID may have been another's
-    s->resident[h->index] = (uint8_t)(w->index + 1);
+    if (resident == 0 && s->kind == ISOLATION_GSTAGE)
+        hfence_gvma_vmid(s->vmid); // the VMID may have been another's, or what it maps has changed
+    atomic_store_explicit(&s->resident[h->index], (uint8_t)(w->index + 1), memory_order_relaxed);
     w->last = iso;
     if (moved || stale || other || (space_changed && s->vmid == 0)) {
         // Off before the fence: the last vcore's table may be walked ahead of time as long as it is there.
@@ -324,19 +325,28 @@ static bool locate_by_walk(const struct world *w, struct fault *f, struct gpa *o
     return true;
 }
 
+void fault_translate(struct fault *f)
+{
+    f->where = NOWHERE;
+    if (f->cause < CAUSE_FETCH_GUEST_PAGE)
+        return;
+    f->cause = access_cause(f->cause);
+    f->where = gpa((uint64_t)csr_read(CSR_MTVAL2) << 2);
+}
+
 bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out)
 {
+    *out = NOWHERE;
     if (f->cause < CAUSE_FETCH_GUEST_PAGE)
         return locate_by_walk(w, f, out);
     f->cause = access_cause(f->cause);
-    // An implicit access to the guest's own page table (a pseudo-instruction in mtinst) is no MMIO.
-    if (f->insn == 0x3000 || f->insn == 0x3020 || f->insn == 0x2000 || f->insn == 0x2020)
-        return false;
     uint64_t address = (uint64_t)csr_read(CSR_MTVAL2) << 2;
-    if (address == 0) // the hart doesn't say
+    bool is_implicit = f->insn == 0x3000 || f->insn == 0x3020 || f->insn == 0x2000 || f->insn == 0x2020;
+    if (address == 0 && !is_implicit) // the hart doesn't say
         return locate_by_walk(w, f, out);
-    *out = gpa(address | (f->value & 3));
-    return true;
+    // An implicit access to the guest's own page table (a pseudo-instruction in mtinst) is no MMIO.
+    *out = address ? gpa(address | (f->value & 3)) : NOWHERE;
+    return !is_implicit;
 }
 
 // --- fences ---------------------------------------------------------------------------------------

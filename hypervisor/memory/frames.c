@@ -556,8 +556,9 @@ static unsigned references_change(const struct area *area, uint32_t index, uint3
         struct frame entry = block_shareable(area, index, owner, &head);
         unsigned order = block_trim(head, index, end);
         if (more)
-            block_change(area, index, order,
-                         (struct frame){.state = FRAME_SHARED, .prev = entry.state == FRAME_SHARED ? entry.prev + 1 : 2});
+            block_change(
+                area, index, order,
+                (struct frame){.state = FRAME_SHARED, .prev = entry.state == FRAME_SHARED ? entry.prev + 1 : 2});
         else if (entry.state == FRAME_SHARED)
             block_change(area, index, order, (struct frame){.state = FRAME_CAPSULE, .next = owner});
         index += 1u << order;
@@ -663,7 +664,8 @@ uint64_t frames_largest_free(void)
     frames_lock();
     for (const struct area *area = frames.areas; area < frames.areas + frames.area_count; area++) {
         struct range extent = {0};
-        for (uint32_t index = area->base; (extent = extent_next(area, 1u << POOL_GENERAL | 1u << POOL_ROOM, index)).size;) {
+        for (uint32_t index = area->base;
+             (extent = extent_next(area, 1u << POOL_GENERAL | 1u << POOL_ROOM, index)).size;) {
             largest = extent.size > largest ? extent.size : largest;
             index = extent_end(area, extent);
         }

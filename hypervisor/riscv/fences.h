@@ -39,3 +39,8 @@ static inline void hfence_gvma_vmid(unsigned long vmid)
 {
     __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" ::"r"(vmid) : "memory");
 }
+// The address is guest-physical, shifted right by 2.
+static inline void hfence_gvma_address_vmid(unsigned long address, unsigned long vmid)
+{
+    __asm__ volatile(".insn r 0x73, 0, 0x31, x0, %0, %1" ::"r"(address), "r"(vmid) : "memory");
+}

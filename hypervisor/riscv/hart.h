@@ -17,6 +17,7 @@
 #define REQUEST_RESCHEDULE (1UL << 0) // look at the queues again
 #define REQUEST_SYNC (1UL << 1)       // the running vcore has new pending interrupts
 #define REQUEST_STOP (1UL << 2)       // the machine is stopping: park for good
+#define REQUEST_PROTECT (1UL << 3)    // physical memory protection is to be loaded afresh
 
 // The guest registers that the trap entry saves. The first member of what a hart can run.
 struct context {
@@ -39,6 +40,7 @@ struct fence_request {
     uint8_t instruction; // FENCE.I
     uint8_t translation; // SFENCE.VMA in the guest's eyes
     uint8_t by_asid;
+    uint8_t second_stage; // HFENCE.GVMA of the page at start << 2, of VMID `asid`
     unsigned long start, size, asid;
 };
 

@@ -20,6 +20,7 @@
 #include "console.h"
 #include "devices.h"
 #include "emulate.h"
+#include "fences.h"
 #include "log.h"
 #include "plic.h"
 #include "power.h"
@@ -200,6 +201,21 @@ enum exit sbi_call(struct vcore *v)
 void world_fence(const struct fence_request *r)
 {
     (void)r;
+}
+
+void isolation_protect(struct hart *h)
+{
+    (void)h;
+}
+
+void space_forget(struct space *s)
+{
+    (void)s;
+}
+
+void fake_fence(struct fence fence)
+{
+    (void)fence;
 }
 
 bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)

@@ -1,4 +1,4 @@
-// sources: hypervisor/isolation/space.c hypervisor/isolation/gstage/gstage.c
+// sources: hypervisor/isolation/space.c hypervisor/isolation/gstage/gstage.c hypervisor/isolation/gstage/sharing.c
 // sources: hypervisor/isolation/gstage/gstage_table.c hypervisor/isolation/pmp/pmp_plan.c hypervisor/memory/frames.c
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,6 +48,16 @@ unsigned long fake_csr_write(unsigned csr, unsigned long value, const char *func
 void fake_fence(struct fence fence)
 {
     (void)fence;
+}
+
+void pmp_load(const struct pmp_plan *plan)
+{
+    (void)plan;
+}
+
+void space_fence_others(struct space *s, struct gpa page)
+{
+    (void)s, (void)page;
 }
 
 enum status pmp_attach(struct space *s) // as in pmp.c, which needs more of a hart than this

@@ -1,5 +1,6 @@
 // sources: tests/unit/explored/sched.c tests/unit/explored/fence.c tests/unit/explored/world.c
 // sources: tests/unit/fake/explore.c hypervisor/isolation/gstage/gstage.c hypervisor/isolation/gstage/gstage_table.c
+// sources: hypervisor/isolation/gstage/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c
 // sources: hypervisor/isolation/pmp/pmp.c hypervisor/isolation/pmp/pmp_plan.c lib/heap.c
 //
 // Do switches of worlds and remote fences keep each vcore from translations, rights and code that are
@@ -570,7 +571,7 @@ static enum condition condition_without;
 
 static void condition_hide(struct hart *h, struct world *w)
 {
-    uint8_t *resident = &w->space->resident[h->index];
+    _Atomic uint8_t *resident = &w->space->resident[h->index];
 
     switch (condition_without) {
     case CONDITION_NONE:
@@ -618,7 +619,7 @@ static void boot(struct vcore *v)
 // A new life, in which nothing of the last may be seen.
 static void capsule_load(unsigned c)
 {
-    memset(capsules[c].space.resident, 0, sizeof(capsules[c].space.resident));
+    space_forget(&capsules[c].space);
     for (unsigned root = 0; root < ROOTS; root++)
         for (unsigned va = 0; va < VAS; va++)
             tables[c][root][va] = (struct pte){gpa_of(c, explore_random(DATA)), ++version};

@@ -16,6 +16,16 @@ static enum status plan_push(struct pmp_plan *plan, uint64_t address, uint8_t co
     return STATUS_OK;
 }
 
+// Where the entry before ends where this one begins, its address is this one's start.
+static enum status plan_push_between(struct pmp_plan *plan, uint64_t start, uint64_t end, uint8_t rights)
+{
+    unsigned last = plan->count - 1;
+    bool follows = plan->count > 1 && (plan->config[last] & PMP_NAPOT) == PMP_TOR && plan->address[last] == start >> 2;
+    enum status status = follows ? STATUS_OK : plan_push(plan, start >> 2, 0);
+
+    return status == STATUS_OK ? plan_push(plan, end >> 2, PMP_TOR | rights) : status;
+}
+
 enum status pmp_plan_add(struct pmp_plan *plan, struct range range, uint8_t rights, unsigned grain_shift)
 {
     uint64_t grain = 1ULL << grain_shift;
@@ -24,8 +34,12 @@ enum status pmp_plan_add(struct pmp_plan *plan, struct range range, uint8_t righ
         return STATUS_UNSUPPORTED;
     if (is_power_of_two(range.size) && range.size >= 8 && is_aligned(range.start, range.size))
         return plan_push(plan, (range.start | (range.size / 2 - 1)) >> 2, PMP_NAPOT | rights);
-    enum status status = plan_push(plan, range.start >> 2, 0);
-    return status == STATUS_OK ? plan_push(plan, range_end(range) >> 2, PMP_TOR | rights) : status;
+    return plan_push_between(plan, range.start, range_end(range), rights);
+}
+
+enum status pmp_plan_add_growing(struct pmp_plan *plan, uint64_t start, uint8_t rights)
+{
+    return plan_push_between(plan, start, start, rights);
 }
 
 enum status pmp_plan_add_all(struct pmp_plan *plan, uint8_t rights)

@@ -19,5 +19,8 @@ struct pmp_plan;
 // entries (TOR). Entry 0 is left for the stack guard. STATUS_UNSUPPORTED if the grain (log2 bytes)
 // can't express the range, STATUS_NO_MEMORY if the entries run out.
 enum status pmp_plan_add(struct pmp_plan *plan, struct range range, uint8_t rights, unsigned grain_shift) must_check;
+// Adds a range that is empty and may grow: its end, in units of 4 bytes, is the last address of the plan
+// then.
+enum status pmp_plan_add_growing(struct pmp_plan *plan, uint64_t start, uint8_t rights) must_check;
 // Adds one entry for everything: the last word where nothing before it matched.
 enum status pmp_plan_add_all(struct pmp_plan *plan, uint8_t rights) must_check;

@@ -1,0 +1,3 @@
+// sources: hypervisor/isolation/gstage/gstage_table.c hypervisor/isolation/pmp/pmp_plan.c hypervisor/memory/frames.c
+// wrap: frames_allocate -DFAKE_XLEN=32
+#include "test_sharing.c"
