@@ -8,11 +8,24 @@ command_run() {
     setup build run
     guests_set_up "$manifest"
     build hypervisor tools
+    run_folder_make
     bundle=$(bundle_of "$manifest") || exit 1
     [[ ! -t 0 ]] || saved=$(stty -g)
     machine_start "$bundle" || status=$?
     [[ -z $saved ]] || stty "$saved"
     return $status
+}
+
+# Each run's own, so that several may go on at once; those whose run is gone are in nobody's way.
+run_folder_make() {
+    local folder
+    run_folder=$root/build/run/$$
+    for folder in "$root"/build/run/*; do
+        [[ -d /proc/${folder##*/} ]] || rm -rf "$folder"
+    done
+    rm -rf "$run_folder"
+    mkdir -p "$run_folder"
+    trap 'rm -rf "$run_folder"' EXIT
 }
 
 # Before anything is installed or built for it.
@@ -31,12 +44,11 @@ manifest_default() {
 
 # Prints the bundle that is to be booted: the one given, or that of the manifest given.
 bundle_of() {
-    local bundle=$root/build/run/$option_arch.itb
+    local bundle=$run_folder/bundle.itb
     if bundle_is "$1"; then
         printf '%s\n' "$1"
         return
     fi
-    mkdir -p "$root/build/run"
     "$root/build/tools/pack" --arch "$option_arch" "$1" -o "$bundle" >&2 && printf '%s\n' "$bundle"
 }
 
@@ -64,13 +76,20 @@ machine_start() {
 # Beside the shell, not in its place: the machine ends when the shell is told to, and the terminal is
 # put right even if QEMU dies.
 child_run() {
-    local child status=0 told=0
-    "$@" <&0 &
+    local child listener status=0 told=0
+    mkfifo "$run_folder/words"
+    tee "$run_folder/said" <"$run_folder/words" >&2 &
+    listener=$!
+    "$@" <&0 2>"$run_folder/words" &
     child=$!
     trap 'told=143; kill "$child" 2>/dev/null || true' TERM HUP INT
     wait "$child" || status=$?
     while kill -0 "$child" 2>/dev/null; do
         wait "$child" || status=$?
     done
+    wait "$listener" || true
+    # QEMU takes a signal for a wish, and calls that success.
+    [[ $status -ne 0 ]] || status=$(sed -n 's/^qemu-system-[^:]*: terminating on signal \([0-9]*\).*/\1/p' "$run_folder/said" |
+        awk '{ signal = $1 } END { print signal ? 128 + signal : 0 }')
     return $((told ? told : status))
 }

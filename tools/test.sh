@@ -9,14 +9,15 @@ python=
 
 command_test() {
     local results=$root/build/test name
+    [[ ${#arguments[@]} -gt 0 ]] || arguments=(unit system)
+    [[ ${#options_given[@]} -eq 0 || ${arguments[*]} != unit ]] ||
+        fail "${options_given[0]%%=*}: unit tests run on no machine, see ./dio help"
     setup build run test
-    guests_set_up_all
     rm -rf "$results"
     mkdir -p "$results"
     python_find
     cd "$root"
-    [[ ${#arguments[@]} -gt 0 ]] || arguments=(unit system)
-    if build all unit fuzz payloads; then
+    if tests_build; then
         for name in "${arguments[@]}"; do
             tests_named "$name"
         done
@@ -24,8 +25,46 @@ command_test() {
         say "what is to be tested does not build"
         count 0 1 0
     fi
+    [[ $((passed + failed + skipped)) -gt 0 ]] || say "no test is named so, or none of them runs on such a machine"
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
     [[ $failed -eq 0 && $passed -gt 0 ]]
+}
+
+# What the tests asked for need, and no more: one unit test is there in seconds.
+tests_build() {
+    local name needs=()
+    for name in "${arguments[@]}"; do
+        mapfile -t -O "${#needs[@]}" needs < <(test_needs "$name")
+    done
+    case " ${needs[*]-} " in *" guests "*) guests_set_up_all ;; esac
+    [[ ${#needs[@]} -eq 0 ]] || build "${needs[@]/#guests/all}"
+}
+
+test_needs() {
+    local test
+    case $1 in
+    unit) printf '%s\n' unit fuzz all ;;
+    system) printf '%s\n' all payloads guests ;;
+    *)
+        for test in tests/unit/test_*"$1"*.c; do
+            [[ ! -e $test ]] || printf 'build/unit/gcc/%s\n' "$(basename "$test" .c)"
+        done
+        for test in tests/fuzz/fuzz_*"$1"*.c; do
+            [[ ! -e $test ]] || printf 'build/fuzz/%s\n' "$(basename "$test" .c)"
+        done
+        pytest_files "$1" | while read -r test; do
+            echo all
+            [[ $test != tests/system/* ]] || echo payloads
+            ! grep -q '\blinux(' "$test" || echo guests
+        done
+        ;;
+    esac
+}
+
+# The files of the Python tests whose names hold NAME.
+pytest_files() {
+    DIOSIX_TEST_OPTIONS="${options_given[*]-}" "$python" -B -m pytest -p no:cacheprovider -q --collect-only -k "$1" \
+        tests/unit tests/system </dev/null 2>/dev/null | sed -n 's/^\(tests\/[^:]*\.py\)::.*/\1/p' | sort -u
 }
 
 tests_named() {

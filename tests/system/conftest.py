@@ -33,8 +33,19 @@ PMP_BARE = Backend("pmp-without-h", "pmp", "h=false")
 BACKENDS = [GSTAGE, PMP, PMP_BARE]
 BACKENDS_RV32 = [Backend("rv32-" + b.name, b.isolation, b.cpu, "rv32") for b in BACKENDS]
 
-# What ./dio test was told, as --name=value.
+# What ./dio test was told, as --name=value: arch, isolation and cpu.
 OPTIONS = dict(word[2:].split("=", 1) for word in os.environ.get("DIOSIX_TEST_OPTIONS", "").split() if "=" in word)
+# QEMU's model and what it is to have: `rv64,v=true`; a model named for a width is for machines of that.
+CPU_MODEL, _, CPU_PROPERTIES = OPTIONS.get("cpu", "").partition(",")
+if "=" in CPU_MODEL:
+    CPU_MODEL, CPU_PROPERTIES = "", OPTIONS["cpu"]
+if CPU_MODEL in ("rv64", "rv32"):
+    OPTIONS.setdefault("arch", CPU_MODEL)
+
+
+def cpu_of(backend, cpu=""):
+    """QEMU's -cpu for a back end's machine, and a test's further wishes."""
+    return ",".join(word for word in (CPU_MODEL or backend.arch, CPU_PROPERTIES, backend.cpu, cpu) if word)
 
 
 def pytest_configure(config):
@@ -52,11 +63,14 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """--arch and --isolation leave only the tests of such machines."""
+    """--arch, --isolation and --cpu leave only the tests of such machines, and those of none."""
     def wanted(item):
-        backend = getattr(item, "callspec", None) and item.callspec.params.get("backend")
-        return not backend or (OPTIONS.get("arch", backend.arch) == backend.arch
-                               and OPTIONS.get("isolation", "auto") in ("auto", backend.isolation))
+        if "machine" not in getattr(item, "fixturenames", ()):
+            return True
+        backend = (getattr(item, "callspec", None) and item.callspec.params.get("backend")) or GSTAGE
+        return (OPTIONS.get("arch", backend.arch) == backend.arch
+                and OPTIONS.get("isolation", "auto") in ("auto", backend.isolation)
+                and not (backend.isolation == "gstage" and "h=false" in CPU_PROPERTIES.split(",")))
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = [item for item in items if wanted(item)]
 
@@ -168,8 +182,7 @@ def machine(request, tmp_path):
         bundle = capsules
         if isinstance(capsules, list):
             bundle = pack(tmp_path / f"bundle{number}", capsules, arch)
-        cpus = ",".join(word for word in (arch, backend.cpu, cpu) if word)
-        command = [f"qemu-system-riscv{arch[2:]}", "-machine", model, "-cpu", cpus, "-smp", str(harts), "-m", memory,
+        command = [f"qemu-system-riscv{arch[2:]}", "-machine", model, "-cpu", cpu_of(backend, cpu), "-smp", str(harts), "-m", memory,
                    "-nographic", "-monitor", "none", "-bios", "none",
                    "-kernel", os.path.join(ROOT, "build", arch, "diosix.elf"),
                    "-append", f"isolation={backend.isolation} {options}".strip(), *extra]

@@ -1,6 +1,7 @@
 """The command: what it says to mistakes, and how it starts QEMU (a stand-in here)."""
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 FAKE_QEMU = """#!/bin/sh
 if [ "$1" = --version ]; then echo "QEMU emulator version 99.0"; exit; fi
 printf '<%s>\\n' "$0" "$@"
+[ -z "$FAKE_WORDS" ] || echo "$FAKE_WORDS" >&2
+[ -z "$FAKE_SIGNAL" ] || kill "-$FAKE_SIGNAL" $$
+[ -z "$FAKE_WAIT" ] || { : >"$FAKE_WAIT.$$"; while [ "$(ls "$FAKE_WAIT".* | wc -l)" -lt 2 ]; do sleep 0.05; done; }
 exit "${FAKE_STATUS:-0}"
 """
 
@@ -66,6 +70,11 @@ def test_help(place):
         (["pack"], "which manifest?"),
         (["pack", "m.yaml"], "where to?"),
         (["build", "all"], "unexpected argument all"),
+        (["build", "--arch", "rv32"], "--arch: makes no sense for build"),
+        (["pack", "--isolation", "pmp", "m.yaml"], "--isolation: makes no sense for pack"),
+        (["test", "--harts=2"], "--harts: makes no sense for test"),
+        (["bench", "--memory=2G"], "--memory: makes no sense for bench"),
+        (["test", "--arch=rv32", "unit"], "--arch: unit tests run on no machine"),
     ],
 )
 def test_mistakes_are_told_in_one_line(place, arguments, words):
@@ -97,6 +106,24 @@ def test_run_rv32(place):
 
 def test_run_passes_the_status_on(place):
     dio(place, "run", "m.yaml", FAKE_STATUS="1", status=1)
+
+
+def test_run_never_calls_a_killed_machine_success(place):
+    dio(place, "run", "m.yaml", FAKE_SIGNAL="KILL", status=137)
+    # So QEMU ends when it is told to: with status 0.
+    words = "qemu-system-riscv64: terminating on signal 15 from pid 1 (init)"
+    assert words in dio(place, "run", "m.yaml", FAKE_WORDS=words, status=143).stderr
+
+
+def test_two_runs_at_once(place):
+    """Each has its own bundle, and takes it away."""
+    waiting = str(place / "waiting")
+    environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}", "FAKE_WAIT": waiting}
+    runs = [subprocess.Popen([ROOT / "dio", "run", "m.yaml"], cwd=place, env=environment, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    bundles = [re.search(r"<-initrd>\n<(.*)>", run.communicate(timeout=60)[0]).group(1) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert len(set(bundles)) == 2 and not any(os.path.exists(os.path.dirname(bundle)) for bundle in bundles)
 
 
 def test_run_takes_a_bundle(place):
