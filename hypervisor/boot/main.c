@@ -27,6 +27,7 @@ static struct machine machine;
 static struct bundle bundle;
 static struct options options;
 static struct hart *boot_table[HARTS_MAX + 1];
+static uint64_t ram_out_of_reach; // bytes
 
 struct hart_area boot_area __attribute__((aligned(AREA_SIZE)));
 _Static_assert(offsetof(struct hart_area, own_stack) + 2048 <= AREA_SIZE, "own traps need a stack");
@@ -215,6 +216,9 @@ static void greet(const struct memory_needs *needs)
              (unsigned)((image_end - image_start) >> 10),
              (unsigned)(frames_table_size(machine.ram, machine.ram_count) >> 10),
              (unsigned)((needs->hypervisor + needs->tables) >> 10));
+    if (ram_out_of_reach)
+        log_info("%u MiB of RAM above 4 GiB are left unused: RV32 can't address them",
+                 (unsigned)(ram_out_of_reach >> 20));
     for (size_t i = 0; i < machine.note_count; i++)
         log_info("%s: %s", machine.notes[i].node, machine.notes[i].text);
     for (size_t i = 0; i < options.bad_count; i++)
@@ -287,9 +291,7 @@ static const void *machine_know(const void *tree)
     if (machine_check_image(&machine, image, &why) != STATUS_OK)
         machine_refused(&why);
 #if XLEN == 32
-    uint64_t lost = machine_trim_ram(&machine, 1ULL << 32);
-    if (lost)
-        log_info("%u MiB of RAM above 4 GiB are left unused: RV32 can't address them", (unsigned)(lost >> 20));
+    ram_out_of_reach = machine_trim_ram(&machine, 1ULL << 32);
 #endif
     return tree;
 }

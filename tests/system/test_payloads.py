@@ -1,6 +1,8 @@
 """The bare test programs, each in a capsule of its own."""
+import re
+
 import pytest
-from conftest import GSTAGE, payload, suite_check, verdicts
+from conftest import BACKENDS_RV32, GSTAGE, payload, suite_check, verdicts
 
 SUITES = ["sbi", "state", "devices"]
 
@@ -49,6 +51,20 @@ def test_harts_with_double_traps(machine, backend, cpu):
         passed, failed = verdicts(m.console(), name)
         assert not failed and passed
     assert m.end() == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS_RV32, ids=repr)
+@pytest.mark.parametrize("memory,lost", [("2G", 0), ("3G", 1024), ("5G", 3072)])
+def test_memory_beyond_4_gib(machine, backend, memory, lost):
+    """RAM begins at 2 GiB. Where 32 bits don't reach, it is left alone; what ends at 4 GiB is used to its end."""
+    m = machine([payload("state", vcores=2, cmdline="milliseconds=50"), payload("ends", memory="64M")], backend,
+                memory=memory, options="scrub")
+    m.expect_all([r"\[state\] RESULT", r"\[dio\] ends: [^\n]*ended"])
+    passed, failed = verdicts(m.console(), "state")
+    assert not failed and passed
+    assert m.end() == 0
+    assert re.findall(r"(\d+) MiB of RAM above 4 GiB are left unused", m.console()) == ([str(lost)] if lost else [])
+    assert "2048 MiB RAM" in m.console()
 
 
 def test_both_back_ends_at_once(machine):
