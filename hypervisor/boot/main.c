@@ -16,6 +16,7 @@
 #include "options.h"
 #include "plic.h"
 #include "power.h"
+#include "sbi.h"
 #include "uart.h"
 
 #define SLICE_MILLISECONDS 4
@@ -319,6 +320,7 @@ void boot_main(unsigned long hart_id, const void *tree)
     facts_gather();
     entropy_gather(tree);
     sched_init((uint64_t)machine.timebase_hz * SLICE_MILLISECONDS / 1000);
+    sbi_sta_init(machine.timebase_hz);
     harts_create(hart_id);
     capsules_init(needs.capsules ? needs.capsules : 1, needs.vcores ? needs.vcores : 1);
     hart_init(this_hart());

@@ -2,6 +2,7 @@
 #include "capsule.h"
 #include "csr.h"
 #include "log.h"
+#include "sbi.h"
 
 static enum put put_of(enum exit exit)
 {
@@ -26,6 +27,8 @@ static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
     sched_tighten(h);
     world_leave(h, &v->world);
     h->current = NULL;
+    if (unlikely(v->steal.reports) && put_of(exit) == PUT_READY)
+        sbi_sta_preempted(v);
     sched_put(h, &v->entity, put_of(exit), deadline, exit == EXIT_WAIT ? vcore_is_pending : NULL);
     if (put_of(exit) != PUT_PARKED)
         return;
@@ -71,6 +74,8 @@ static bool vcore_enter(struct hart *h, struct vcore *v)
         return false;
     }
     vcore_wake(v);
+    if (unlikely(v->steal.reports))
+        sbi_sta_running(v);
     v->context.hart = h;
     h->current = &v->context;
     pending_merge(v);

@@ -102,11 +102,15 @@ __attribute__((noinline)) enum exit guest_fault(struct vcore *v, const struct fa
 {
     switch (space_write_fault(&v->capsule->space, where)) {
     case STATUS_OK:
+        v->exits[KIND_OTHER]++;
         return EXIT_RESUME;
     case STATUS_NO_MEMORY:
         capsule_end(v->capsule, ENDING_MEMORY);
         return EXIT_END;
     default:
+        v->exits[f->cause == CAUSE_STORE_ACCESS  ? KIND_ACCESS_STORE
+                 : f->cause == CAUSE_LOAD_ACCESS ? KIND_ACCESS_LOAD
+                                                 : KIND_OTHER]++;
         world_reflect(&v->context, f->cause, f->value);
         return EXIT_RESUME;
     }
@@ -133,6 +137,7 @@ static inline enum exit access_do(struct vcore *v, struct fault f, struct gpa wh
         return guest_fault(v, &f, where);
     if (!a.is_store && a.reg)
         v->context.x[a.reg] = (unsigned long)extend(&a, value);
+    v->exits[KIND_DEVICE]++;
     v->context.pc += a.length;
     return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
 }

@@ -9,6 +9,7 @@
 
 static enum exit reflect_illegal(struct vcore *v, uint32_t insn)
 {
+    v->exits[KIND_ILLEGAL]++;
     world_reflect(&v->context, CAUSE_ILLEGAL, insn);
     return EXIT_RESUME;
 }
@@ -38,15 +39,18 @@ enum exit emulate_instruction(struct vcore *v)
     if (insn == 0 && !guest_fetch(gva(v->context.pc), &insn, &f))
         return guest_fault(v, &f, f.where);
     if (insn == INSN_WFI && !from_user) {
+        v->exits[KIND_WAIT]++;
         v->context.pc += 4;
         return EXIT_WAIT;
     }
     // Somebody else's store ends this wait, which we can't see: give the hart away for one turn.
     if (insn == INSN_WRS_NTO || insn == INSN_WRS_STO) {
+        v->exits[KIND_WAIT]++;
         v->context.pc += 4;
         return EXIT_RESCHEDULE;
     }
     if (!isolation_features.time_csr && emulate_time(v, insn)) {
+        v->exits[KIND_OTHER]++;
         v->context.pc += 4;
         return EXIT_RESUME;
     }
@@ -60,6 +64,7 @@ enum exit emulate_misaligned(struct vcore *v, unsigned long cause)
     uint32_t insn;
     uint64_t value = 0;
 
+    v->exits[cause == CAUSE_STORE_MISALIGNED ? KIND_MISALIGNED_STORE : KIND_MISALIGNED_LOAD]++;
     if (!guest_fetch(gva(v->context.pc), &insn, &f))
         goto reflect;
     f = own;

@@ -139,8 +139,10 @@ unsigned long exit_fast(struct context *c, unsigned long cause)
 {
     if (cause == CAUSE_ECALL_VS || cause == CAUSE_ECALL_S)
         return sbi_call(vcore_of(c));
-    if (cause & CAUSE_INTERRUPT)
+    if (cause & CAUSE_INTERRUPT) {
+        vcore_of(c)->exits[KIND_INTERRUPT]++;
         return hart_interrupts(c->hart, 1UL << (cause & (XLEN - 1)));
+    }
     return EXIT_SLOW;
 }
 

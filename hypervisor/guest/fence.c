@@ -35,9 +35,12 @@ static void ask(struct hart *h, struct hart *other)
 
 static void fence_others(struct hart *h, struct capsule *c, uint64_t mask, const struct fence_request *request)
 {
+    unsigned kind = RECEIVED_FENCE_I + request->translation + request->by_asid;
     h->fence = *request;
     for (; mask; mask &= mask - 1) {
         struct vcore *v = c->vcores[__builtin_ctzll(mask)];
+        if (!request->second_stage)
+            atomic_fetch_add_explicit(&v->received[kind], 1, memory_order_relaxed);
         atomic_store(&v->world.stale, 1);
         // The same hart may come up again: it may have answered for one vcore and then entered the next.
         struct hart *other = atomic_load(&v->entity.running);

@@ -23,6 +23,7 @@ void vcore_post(struct vcore *v, unsigned long bits)
         world_raise(bits);
         return;
     }
+    atomic_fetch_add_explicit(&v->received[RECEIVED_IPI], 1, memory_order_relaxed); // nothing else is posted
     if ((atomic_fetch_or(&v->posted, bits) & bits) != bits)
         vcore_kick(v);
 }

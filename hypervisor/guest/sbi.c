@@ -12,6 +12,10 @@ static bool is_offered(unsigned long extension)
     case SBI_EXT_HSM:
     case SBI_EXT_SRST:
     case SBI_EXT_DBCN:
+    case SBI_EXT_SUSP:
+    case SBI_EXT_PMU:
+    case SBI_EXT_STA:
+    case SBI_EXT_FWFT:
         return true;
     default:
         return extension <= SBI_EXT_LEGACY_LAST;
@@ -41,6 +45,25 @@ static enum exit sbi_base(struct vcore *v, unsigned long function)
     }
 }
 
+// What is not called often.
+static enum exit other_call(struct vcore *v, unsigned long extension, unsigned long function)
+{
+    switch (extension) {
+    case SBI_EXT_SRST:
+        return sbi_srst(v, function);
+    case SBI_EXT_SUSP:
+        return sbi_susp(v, function);
+    case SBI_EXT_PMU:
+        return sbi_pmu(v, function);
+    case SBI_EXT_STA:
+        return sbi_sta(v, function);
+    case SBI_EXT_FWFT:
+        return sbi_fwft(v, function);
+    default:
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    }
+}
+
 enum exit sbi_call(struct vcore *v)
 {
     unsigned long extension = ARGUMENT(v, 7), function = ARGUMENT(v, 6);
@@ -48,22 +71,27 @@ enum exit sbi_call(struct vcore *v)
     csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);
     switch (extension) {
     case SBI_EXT_TIME:
+        v->exits[KIND_TIMER]++;
         return sbi_time(v, function);
     case SBI_EXT_IPI:
+        v->exits[KIND_IPI]++;
         return sbi_ipi(v, function);
     case SBI_EXT_RFENCE:
         return sbi_rfence(v, function);
     case SBI_EXT_BASE:
+        v->exits[KIND_CALL]++;
         return sbi_base(v, function);
     case SBI_EXT_HSM:
+        v->exits[KIND_CALL]++;
         return sbi_hsm(v, function);
-    case SBI_EXT_SRST:
-        return sbi_srst(v, function);
     case SBI_EXT_DBCN:
+        v->exits[KIND_CALL]++;
         return sbi_dbcn(v, function);
     default:
-        if (extension <= SBI_EXT_LEGACY_LAST)
-            return sbi_legacy(v, extension);
-        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+        break;
     }
+    if (extension <= SBI_EXT_LEGACY_LAST)
+        return sbi_legacy(v, extension);
+    v->exits[KIND_CALL]++;
+    return other_call(v, extension, function);
 }

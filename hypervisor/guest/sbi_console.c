@@ -6,16 +6,6 @@
 // A call moves at most this much, so that no guest keeps a hart for long; callers go on with the rest.
 #define CALL_BYTES_MAX 1024u
 
-// The physical address of a call: two registers, the high one first used on RV32.
-static struct gpa address_of(const struct vcore *v)
-{
-#if XLEN == 64
-    return gpa(ARGUMENT(v, 2) ? UINT64_MAX : ARGUMENT(v, 1));
-#else
-    return gpa((uint64_t)ARGUMENT(v, 2) << 32 | ARGUMENT(v, 1));
-#endif
-}
-
 // [a, a + size) must be the capsule's RAM, all of it, though it may lie in several pieces.
 static bool is_ram(const struct space *s, struct gpa a, uint64_t size)
 {
@@ -26,7 +16,7 @@ static bool is_ram(const struct space *s, struct gpa a, uint64_t size)
 static enum exit transfer(struct vcore *v, bool write)
 {
     unsigned long wanted = ARGUMENT(v, 0), done = 0;
-    struct gpa a = address_of(v);
+    struct gpa a = sbi_address(v, 1);
     struct capsule *c = v->capsule;
     struct hpa host;
 

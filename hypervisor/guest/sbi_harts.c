@@ -18,11 +18,7 @@ enum exit sbi_time(struct vcore *v, unsigned long function)
 {
     if (function != 0)
         return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
-#if XLEN == 64
-    sbi_set_timer(v, ARGUMENT(v, 0));
-#else
-    sbi_set_timer(v, (uint64_t)ARGUMENT(v, 1) << 32 | ARGUMENT(v, 0));
-#endif
+    sbi_set_timer(v, sbi_wide(v, 0));
     return sbi_return(v, SBI_SUCCESS, 0);
 }
 
@@ -65,16 +61,20 @@ enum exit sbi_rfence(struct vcore *v, unsigned long function)
 
     switch (function) {
     case 0:
+        v->exits[KIND_FENCE_I]++;
         request = (struct fence_request){.instruction = 1};
         break;
     case 1:
+        v->exits[KIND_SFENCE]++;
         request.translation = 1;
         break;
     case 2:
+        v->exits[KIND_SFENCE_ASID]++;
         request.translation = request.by_asid = 1;
         request.asid = ARGUMENT(v, 4);
         break;
     default: // the hypervisor extension is not given to guests: no HFENCE
+        v->exits[KIND_CALL]++;
         return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
     }
     if (!sbi_harts(v, ARGUMENT(v, 0), ARGUMENT(v, 1), &vcores))

@@ -70,15 +70,23 @@ static enum exit legacy_putchar(struct vcore *v)
 enum exit sbi_legacy(struct vcore *v, unsigned long extension)
 {
     enum exit exit;
+    static const uint8_t kinds[] = {
+        [LEGACY_SET_TIMER] = KIND_TIMER,
+        [LEGACY_PUTCHAR] = KIND_CALL,
+        [LEGACY_GETCHAR] = KIND_CALL,
+        [LEGACY_CLEAR_IPI] = KIND_CALL,
+        [LEGACY_SEND_IPI] = KIND_IPI,
+        [LEGACY_REMOTE_FENCE_I] = KIND_FENCE_I,
+        [LEGACY_REMOTE_SFENCE_VMA] = KIND_SFENCE,
+        [LEGACY_REMOTE_SFENCE_VMA_ASID] = KIND_SFENCE_ASID,
+        [LEGACY_SHUTDOWN] = KIND_CALL,
+    };
     uint64_t vcores;
 
+    v->exits[kinds[extension]]++;
     switch ((enum legacy)extension) {
     case LEGACY_SET_TIMER:
-#if XLEN == 64
-        sbi_set_timer(v, ARGUMENT(v, 0));
-#else
-        sbi_set_timer(v, (uint64_t)ARGUMENT(v, 1) << 32 | ARGUMENT(v, 0));
-#endif
+        sbi_set_timer(v, sbi_wide(v, 0));
         return legacy_return(v, 0);
     case LEGACY_PUTCHAR:
         return legacy_putchar(v);

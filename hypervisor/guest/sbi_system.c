@@ -1,4 +1,4 @@
-// HSM and SRST: starting, stopping, suspending vcores; ending and resetting the capsule.
+// HSM, SUSP and SRST: starting, stopping, suspending vcores; suspending, ending and resetting the capsule.
 #include "sbi.h"
 
 static bool is_vcore(const struct vcore *v, unsigned long hart) { return hart < v->capsule->vcore_count; }
@@ -22,23 +22,27 @@ static enum exit hart_start(struct vcore *v, unsigned long hart, unsigned long p
 
 #define SUSPEND_RETENTIVE 0x00000000u
 #define SUSPEND_NON_RETENTIVE 0x80000000u
-#define SUSPEND_PLATFORM 0x10000000u // and, with the top bit, non-retentive ones: none here
+
+// Until an interrupt comes that the vcore has enabled. Non-retentive: it then goes on at `pc`, as started anew.
+static enum exit suspend(struct vcore *v, bool non_retentive, unsigned long pc, unsigned long opaque)
+{
+    v->resume_fresh = non_retentive;
+    v->start_pc = pc;
+    v->start_opaque = opaque;
+    atomic_store(&v->hsm, HSM_SUSPENDED);
+    return EXIT_WAIT;
+}
 
 static enum exit hart_suspend(struct vcore *v, uint32_t type, unsigned long pc, unsigned long opaque)
 {
     bool non_retentive = type == SUSPEND_NON_RETENTIVE;
 
     if (type != SUSPEND_RETENTIVE && !non_retentive)
-        return sbi_return(v, (type & 0x7fffffffu) >= SUSPEND_PLATFORM ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM,
-                          0);
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0); // reserved, or the platform's own: there are none
     if (non_retentive && !vcore_can_start_at(v, pc))
         return sbi_return(v, SBI_ERR_INVALID_ADDRESS, 0);
     sbi_return(v, SBI_SUCCESS, 0);
-    v->resume_fresh = non_retentive;
-    v->start_pc = pc;
-    v->start_opaque = opaque;
-    atomic_store(&v->hsm, HSM_SUSPENDED);
-    return EXIT_WAIT;
+    return suspend(v, non_retentive, pc, opaque);
 }
 
 enum exit sbi_hsm(struct vcore *v, unsigned long function)
@@ -62,13 +66,36 @@ enum exit sbi_hsm(struct vcore *v, unsigned long function)
     }
 }
 
+#define SUSPEND_TO_RAM 0u
+
+static bool others_are_stopped(const struct vcore *v)
+{
+    for (unsigned i = 0; i < v->capsule->vcore_count; i++)
+        if (i != v->index && atomic_load(&v->capsule->vcores[i]->hsm) != HSM_STOPPED)
+            return false;
+    return true; // and nobody is left who could start one
+}
+
+enum exit sbi_susp(struct vcore *v, unsigned long function)
+{
+    unsigned long pc = ARGUMENT(v, 1);
+
+    if (function != 0)
+        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
+    if ((uint32_t)ARGUMENT(v, 0) != SUSPEND_TO_RAM)
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+    if (!vcore_can_start_at(v, pc))
+        return sbi_return(v, SBI_ERR_INVALID_ADDRESS, 0);
+    if (!others_are_stopped(v))
+        return sbi_return(v, SBI_ERR_DENIED, 0);
+    return suspend(v, true, pc, ARGUMENT(v, 2));
+}
+
 #define RESET_SHUTDOWN 0u
 #define RESET_COLD 1u
 #define RESET_WARM 2u
-#define RESET_PLATFORM_FIRST 0xf0000000u
 #define REASON_NONE 0u
 #define REASON_FAILURE 1u
-#define REASON_SPECIFIC_FIRST 0xe0000000u // SBI implementation's and platform's own
 
 enum exit sbi_shutdown(struct vcore *v)
 {
@@ -82,11 +109,8 @@ enum exit sbi_srst(struct vcore *v, unsigned long function)
 
     if (function != 0)
         return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
-    if (reason > REASON_FAILURE && reason < REASON_SPECIFIC_FIRST)
-        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
-    if (type >= RESET_PLATFORM_FIRST)
-        return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
-    if (type > RESET_WARM)
+    // Reserved, or the platform's own: there are none.
+    if (type > RESET_WARM || reason > REASON_FAILURE)
         return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
     if (type == RESET_SHUTDOWN) {
         if (capsule_end(v->capsule, reason == REASON_FAILURE ? ENDING_FAILURE : ENDING_SHUTDOWN))

@@ -17,6 +17,10 @@ void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque)
     registers_reset(v, pc, opaque);
     v->timer = TIME_NEVER;
     atomic_store(&v->posted, 0);
+    v->pmu = (struct pmu){0};
+    v->steal = (struct steal){0};
+    v->fwft_locked = 0;
+    world_extras_reset(&v->world);
 }
 
 void vcore_resume_state(struct vcore *v)

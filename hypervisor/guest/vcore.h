@@ -33,10 +33,56 @@ enum ending {
     ENDING_MEMORY,   // it wrote to a page that it shares, and there is no memory for one of its own
 };
 
+// What vcores leave their guests for (vcore.exits). The first ten are in the order of SBI's firmware events
+// ("Performance Monitoring Unit Extension"), those that are sent without their counterparts.
+enum exit_kind {
+    KIND_MISALIGNED_LOAD,
+    KIND_MISALIGNED_STORE,
+    KIND_ACCESS_LOAD, // on nothing: given to the guest
+    KIND_ACCESS_STORE,
+    KIND_ILLEGAL, // given to the guest
+    KIND_TIMER,   // calls: SBI set-timer, ...
+    KIND_IPI,
+    KIND_FENCE_I,
+    KIND_SFENCE,
+    KIND_SFENCE_ASID,
+    KIND_CALL, // all other calls
+    KIND_DEVICE,
+    KIND_WAIT,      // WFI and WRS that trapped
+    KIND_INTERRUPT, // of the hart's, whoever it was for
+    KIND_OTHER,
+    EXIT_KINDS,
+};
+
+// What other vcores have sent to one (vcore.received), in the same order.
+enum received { RECEIVED_IPI, RECEIVED_FENCE_I, RECEIVED_SFENCE, RECEIVED_SFENCE_ASID, RECEIVED_KINDS };
+
+// SBI PMU, of one vcore: the counters that have an event, and those that count (bit n: counter n).
+#define PMU_FIRMWARE_COUNTERS 8u
+struct pmu {
+    uint32_t configured, started;
+    struct pmu_counter {
+        uint64_t value;     // as of `seen`
+        unsigned long seen; // the event's count when the value was brought up to date
+        unsigned event;     // its code
+    } firmware[PMU_FIRMWARE_COUNTERS];
+};
+
+// SBI STA, of one vcore.
+struct steal {
+    bool reports; // the guest has given an address
+    struct gpa where;
+    uint64_t start; // entity.stolen when it did
+};
+
 struct capsule;
 
 struct vcore {
     struct context context; // first: trap.S knows only this
+    // Since the vcore was made; they wrap. Written where it runs, read by anybody.
+    unsigned long exits[EXIT_KINDS];
+    _Atomic unsigned long received[RECEIVED_KINDS]; // counted by who sends
+
     struct world world;
     struct entity entity;
     struct capsule *capsule;
@@ -53,6 +99,13 @@ struct vcore {
     // Where a start or a non-retentive resume begins.
     unsigned long start_pc, start_opaque;
     bool resume_fresh; // non-retentive suspend: on waking, start at start_pc
+
+    // What the guest has set up through SBI; world.counters and world.delegated belong to it. Used by the
+    // vcore's own calls, reset by vcore_boot_state, kept over suspends. A fork copies it all, and then
+    // makes steal.start the new entity's `stolen`.
+    struct pmu pmu;
+    struct steal steal;
+    uint32_t fwft_locked; // bit n: SBI FWFT's feature n
 };
 
 struct capsule {
@@ -88,7 +141,7 @@ enum exit {
 // --- vcore.c -----------------------------------------------------------------------------------
 
 // The state in which the SBI specification lets a hart start: a0 = hart id, a1 = opaque, satp 0,
-// interrupts off. The vcore is not loaded.
+// interrupts off, nothing set up through SBI. The vcore is not loaded.
 void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque);
 // The same after a non-retentive suspend, at the place that was given then: timer and interrupts, one of
 // which woke it, are no part of what is lost.

@@ -15,6 +15,12 @@
 // Stack guard and one range between two addresses.
 #define PMP_ENTRIES_NEEDED 3
 
+// counters.c: world_enter and world_leave of a world with counters of its own
+void world_counters_exchange(struct world *w);
+// world.c: medeleg as the world wants it
+#define DELEGATED_MISALIGNED (1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_STORE_MISALIGNED)
+void world_delegate(struct isolation_hart *iso, const struct world *w);
+
 // gstage/
 enum status gstage_init(struct range hypervisor, struct range tables) must_check;
 enum status gstage_attach(struct space *s) must_check; // builds the table of s->extents

@@ -53,6 +53,24 @@ static uint64_t envcfg_probe(uint64_t wanted)
     return kept & wanted;
 }
 
+// What guests may switch through the SBI, if the hart can.
+static void extras_probe(struct isolation_features *f)
+{
+    unsigned long kept;
+
+    csr_write(CSR_MEDELEG, DELEGATED_MISALIGNED);
+    f->misaligned = csr_read(CSR_MEDELEG) == DELEGATED_MISALIGNED;
+    if (f->hypervisor) {
+        csr_write(CSR_HEDELEG, DELEGATED_MISALIGNED);
+        f->misaligned &= csr_read(CSR_HEDELEG) == DELEGATED_MISALIGNED;
+    }
+    if (!csr_probe(CSR_MCOUNTINHIBIT, &kept)) // before version 1.11 of the privileged specification
+        return;
+    csr_write(CSR_MCOUNTINHIBIT, COUNTINHIBIT_CY_IR);
+    f->counters = (csr_read(CSR_MCOUNTINHIBIT) & COUNTINHIBIT_CY_IR) == COUNTINHIBIT_CY_IR;
+    csr_write(CSR_MCOUNTINHIBIT, 0);
+}
+
 void isolation_probe(const struct isa *isa)
 {
     struct isolation_features *f = &isolation_features;
@@ -79,6 +97,7 @@ void isolation_probe(const struct isa *isa)
               (!f->hypervisor || csr_probe(CSR_STIMECMP + CSR_VS_OFFSET, &value));
     if (f->hypervisor)
         f->vmid_bits = vmid_bits_probe();
+    extras_probe(f);
     pmp_probe();
 }
 
@@ -143,7 +162,7 @@ static void hypervisor_extension_init(void)
     if (isolation_features.time_csr)
         delegated |= 1UL << CAUSE_ILLEGAL;
     csr_set(CSR_MEDELEG, delegated);
-    csr_write(CSR_HEDELEG, delegated);
+    csr_write(CSR_HEDELEG, delegated | DELEGATED_MISALIGNED); // what medeleg lets through: see world_delegate
     csr_write(CSR_HIDELEG, INTERRUPT_VS_ALL);
     csr_write(CSR_HCOUNTEREN, COUNTEREN_CY_TM_IR);
 #if XLEN == 64
@@ -171,6 +190,8 @@ void isolation_hart_init(struct hart *h, struct range guard)
     csr_write(CSR_MIDELEG, INTERRUPT_S_ALL); // VS-level bits are always delegated
     csr_write(CSR_MEDELEG, DELEGATED);
     csr_write(CSR_MCOUNTEREN, COUNTEREN_CY_TM_IR);
+    if (isolation_features.counters)
+        csr_write(CSR_MCOUNTINHIBIT, 0);
     if (isolation_features.envcfg)
         csr_write64(CSR_MENVCFG, isolation_features.envcfg);
     if (isolation_features.stateen) {

@@ -74,6 +74,14 @@ struct vector_state {
     uint8_t v[]; // 32 registers of vlenb bytes
 };
 
+// A world's own `cycle` and `instret` (counters.c). They are exchanged with the hart's whenever the world is
+// entered or left, so these are the guest's while it is not loaded, and the hart's while it is.
+struct world_counters {
+    bool own; // else the guest sees the hart's, which nobody stops
+    unsigned long inhibit;
+    uint64_t cycle, instret;
+};
+
 struct isolation_hart;
 
 // A vcore's supervisor state while it is not loaded on a hart.
@@ -92,6 +100,10 @@ struct world {
     bool fp_used, vector_used;
     struct fp_state fp;
     struct vector_state *vector; // NULL without V
+
+    // Not part of the boot state: kept by world_reset, so that they outlive a suspend.
+    struct world_counters counters;
+    unsigned long delegated; // exceptions that this guest handles itself, beyond those that all do
 };
 
 // What is known of the machine's harts, the same for all of them.
@@ -102,6 +114,10 @@ struct isolation_features {
     bool time_csr;
     bool senvcfg; // that CSR exists
     bool stateen; // Smstateen
+    // `cycle` and `instret` can be stopped, so that a world can have its own.
+    bool counters;
+    // Misaligned loads and stores can be delegated.
+    bool misaligned;
     unsigned vlenb;
     uint64_t envcfg; // bits guests get
     unsigned pmp_count;
@@ -116,6 +132,7 @@ struct isolation_hart {
     const struct pmp_plan *plan;
     const struct world *fp_owner; // NULL: the registers hold zeros
     const struct world *vector_owner;
+    unsigned long delegated; // as in struct world
 };
 
 // Once, on the boot hart, under the own-trap vector: which features can be relied on. `isa` is the
@@ -265,6 +282,24 @@ static inline uint64_t world_timer_deadline(void)
 }
 
 void world_set_timer(uint64_t guest_time);
+
+// Counters and delegation as a guest finds them that has asked for nothing. The world is not loaded.
+static inline void world_extras_reset(struct world *w)
+{
+    w->counters.own = false;
+    w->delegated = 0;
+}
+
+// Of the loaded world; only where isolation_features.counters says so. A world that begins to have its own
+// counters begins with the hart's values, both running; one that ends it sees the hart's again.
+void world_counters_own(struct world *w, bool own);
+// Counter 0 (cycle) or 2 (instret) of a world that has its own.
+void world_counter_write(unsigned counter, uint64_t value);
+void world_counter_run(unsigned counter, bool run);
+// Only where isolation_features.misaligned says so: misaligned loads and stores that the hart can't do
+// are the loaded guest's own affair, or trap to us.
+void world_delegate_misaligned(struct hart *h, struct world *w, bool delegate);
+
 // Each hart and capsule sees the same delta: all guests' time starts when the machine does.
 void world_set_time_origin(uint64_t host_time);
 

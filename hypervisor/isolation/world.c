@@ -212,6 +212,10 @@ void world_enter(struct hart *h, struct world *w)
     if (isolation_features.senvcfg)
         csr_write(CSR_SENVCFG, w->envcfg);
     csr_write(CSR_SCOUNTEREN, w->counteren);
+    if (unlikely(w->delegated != iso->delegated))
+        world_delegate(iso, w);
+    if (unlikely(w->counters.own))
+        world_counters_exchange(w);
     // Another guest's reservation must not let this one's store-conditional succeed.
     reservation_drop();
 }
@@ -220,6 +224,8 @@ void world_leave(struct hart *h, struct world *w)
 {
     struct isolation_hart *iso = h->isolation;
 
+    if (unlikely(w->counters.own))
+        world_counters_exchange(w);
     w->mstatus = csr_read(CSR_MSTATUS) & ~STATUS_TW;
     if (is_vs()) {
         WORLD_SAVE(w, CSR_VS_OFFSET);

@@ -11,6 +11,7 @@
 #define CSR_VSTART 0x008
 #define CSR_VCSR 0x00f
 #define CSR_SEED 0x015
+#define CSR_CYCLE 0xc00
 #define CSR_TIME 0xc01
 #define CSR_TIMEH 0xc81
 #define CSR_VL 0xc20
@@ -59,6 +60,7 @@
 #define CSR_MENVCFG 0x30a
 #define CSR_MSTATEEN0 0x30c
 #define CSR_MSTATUSH 0x310
+#define CSR_MCOUNTINHIBIT 0x320
 #define CSR_MSCRATCH 0x340
 #define CSR_MEPC 0x341
 #define CSR_MCAUSE 0x342
@@ -69,6 +71,8 @@
 #define CSR_PMPCFG0 0x3a0
 #define CSR_PMPADDR0 0x3b0
 #define CSR_MNSTATUS 0x744
+#define CSR_MCYCLE 0xb00 // and cycle 0xc00
+#define CSR_MINSTRET 0xb02
 #define CSR_MSECCFG 0x747
 #define CSR_MVENDORID 0xf11
 #define CSR_MARCHID 0xf12
@@ -169,6 +173,8 @@
 
 // counteren
 #define COUNTEREN_CY_TM_IR 7UL
+// mcountinhibit
+#define COUNTINHIBIT_CY_IR 5UL
 
 #ifndef __ASSEMBLER__
 
@@ -212,6 +218,29 @@
     do {                                                                                                               \
         csr_clear(csr, (uint32_t)(bits));                                                                              \
         csr_clear((csr) + 0x10, (uint32_t)((uint64_t)(bits) >> 32));                                                   \
+    } while (0)
+#endif
+
+// mcycle, minstret: they go on counting between the halves.
+#if XLEN == 64
+#define csr_read_counter(csr) ((uint64_t)csr_read(csr))
+#define csr_write_counter(csr, value) csr_write(csr, value)
+#else
+#define csr_read_counter(csr)                                                                                          \
+    ({                                                                                                                 \
+        unsigned long csr_high_, csr_low_;                                                                             \
+        do {                                                                                                           \
+            csr_high_ = csr_read((csr) + 0x80);                                                                        \
+            csr_low_ = csr_read(csr);                                                                                  \
+        } while (csr_high_ != csr_read((csr) + 0x80));                                                                 \
+        (uint64_t) csr_high_ << 32 | csr_low_;                                                                         \
+    })
+#define csr_write_counter(csr, value)                                                                                  \
+    do {                                                                                                               \
+        uint64_t csr_wide_ = (value);                                                                                  \
+        csr_write(csr, 0);                                                                                             \
+        csr_write((csr) + 0x80, (uint32_t)(csr_wide_ >> 32));                                                          \
+        csr_write(csr, (uint32_t)csr_wide_);                                                                           \
     } while (0)
 #endif
 

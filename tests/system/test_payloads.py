@@ -19,7 +19,7 @@ def test_suite(machine, backend, suite):
 @pytest.mark.parametrize("suite", SUITES)
 def test_suite_more_vcores_than_harts(machine, backend, suite):
     """Two capsules of the same on two harts: each vcore moves, waits and is preempted."""
-    m = machine([payload(suite, "a", vcores=3), payload(suite, "b", vcores=3)], backend, harts=2)
+    m = machine([payload(suite, name, vcores=3, cmdline="shared=1") for name in "ab"], backend, harts=2)
     m.expect_all([r"\[a\] RESULT", r"\[b\] RESULT"], timeout=300)
     for name in "ab":
         passed, failed = verdicts(m.console(), name)

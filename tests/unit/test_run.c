@@ -218,6 +218,26 @@ void fake_fence(struct fence fence)
     (void)fence;
 }
 
+// The page of stolen time is written while the vcore is loaded nowhere, and its hart's.
+static void sta_check(const struct vcore *v)
+{
+    for (unsigned i = 0; i < harts_count; i++)
+        if (machine[i].loaded == &v->world)
+            explore_fail("stolen time is told to a vcore that runs");
+    if (v->hsm == HSM_STOPPED)
+        explore_fail("stolen time is told to a vcore that is stopped");
+}
+void sbi_sta_running(struct vcore *v)
+{
+    sta_check(v);
+    if (!v->steal.reports || v->entity.running != this_hart())
+        explore_fail("a vcore runs elsewhere");
+}
+void sbi_sta_preempted(struct vcore *v)
+{
+    sta_check(v);
+}
+
 bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)
 {
     (void)s, (void)size;
@@ -352,6 +372,20 @@ static enum exit hsm_call(struct vcore *v, unsigned long function, unsigned long
     return sbi_hsm(v, function);
 }
 
+// Refused unless all others are stopped; then nobody starts one.
+static enum exit system_suspend(struct vcore *v)
+{
+    v->context.x[10] = 0;
+    v->context.x[11] = RESUME_PC;
+    enum exit exit = sbi_susp(v, 0);
+    for (unsigned i = 0; i < VCORES; i++)
+        if (exit == EXIT_WAIT && i != v->index && v->capsule->vcores[i]->hsm != HSM_STOPPED)
+            explore_fail("the system is suspended while vcore %u runs", i);
+    if (exit != EXIT_WAIT && (long)v->context.x[10] != SBI_ERR_DENIED)
+        explore_fail("system suspend: error %ld", (long)v->context.x[10]);
+    return exit;
+}
+
 // Interrupts as the guest's handler takes them.
 static void guest_interrupts(struct vcore *v)
 {
@@ -426,7 +460,8 @@ static unsigned long guest_act(struct vcore *v)
         return hsm_call(v, 3, 0, 0);
     case 5:
         guest_timer(v);
-        return hsm_call(v, 3, 0x80000000, RESUME_PC);
+        v->steal.reports = true;
+        return explore_random(2) ? hsm_call(v, 3, 0x80000000, RESUME_PC) : system_suspend(v);
     case 6:
         return v->index ? hsm_call(v, 1, 0, 0) : EXIT_RESUME;
     case 7:

@@ -1,5 +1,6 @@
 // sources: tests/unit/explored/sched.c tests/unit/explored/fence.c tests/unit/explored/world.c
-// sources: tests/unit/fake/explore.c hypervisor/isolation/gstage/gstage.c hypervisor/isolation/gstage/gstage_table.c
+// sources: tests/unit/fake/explore.c hypervisor/isolation/counters.c hypervisor/isolation/gstage/gstage.c
+// sources: hypervisor/isolation/gstage/gstage_table.c
 // sources: hypervisor/isolation/gstage/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c
 // sources: hypervisor/isolation/pmp/pmp.c hypervisor/isolation/pmp/pmp_plan.c lib/heap.c
 //

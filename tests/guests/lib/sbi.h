@@ -1,4 +1,4 @@
-// SBI calls, as RISC-V SBI Specification 2.0 numbers them.
+// SBI calls, as RISC-V SBI Specification 3.0 numbers them.
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +19,10 @@ enum sbi_extension {
     SBI_CPPC = 0x43505043,
     SBI_NACL = 0x4E41434C,
     SBI_STA = 0x535441,
+    SBI_FWFT = 0x46574654,
+    SBI_SSE = 0x535345,
+    SBI_DBTR = 0x44425452,
+    SBI_MPXY = 0x4D505859,
 };
 
 enum sbi_legacy {
@@ -64,6 +68,24 @@ enum { REASON_NONE, REASON_FAILURE };
 
 enum { DBCN_WRITE, DBCN_READ, DBCN_WRITE_BYTE };
 
+enum {
+    PMU_NUM_COUNTERS,
+    PMU_GET_INFO,
+    PMU_CONFIG_MATCHING,
+    PMU_START,
+    PMU_STOP,
+    PMU_FW_READ,
+    PMU_FW_READ_HI,
+    PMU_SNAPSHOT,
+    PMU_EVENT_INFO,
+};
+enum { PMU_CONFIG_SKIP_MATCH = 1, PMU_CONFIG_CLEAR = 2, PMU_CONFIG_START = 4 };
+enum { PMU_START_SET_VALUE = 1, PMU_START_SNAPSHOT = 2 };
+enum { PMU_STOP_RESET = 1, PMU_STOP_SNAPSHOT = 2 };
+
+enum { FWFT_SET, FWFT_GET };
+enum { FWFT_LOCK = 1 };
+
 enum sbi_error {
     SBI_SUCCESS = 0,
     SBI_FAILED = -1,
@@ -74,6 +96,8 @@ enum sbi_error {
     SBI_ALREADY_AVAILABLE = -6,
     SBI_ALREADY_STARTED = -7,
     SBI_ALREADY_STOPPED = -8,
+    SBI_NO_SHMEM = -9,
+    SBI_DENIED_LOCKED = -14,
 };
 
 #define IMPLEMENTATION_DIOSIX 5

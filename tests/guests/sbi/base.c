@@ -5,7 +5,7 @@ void base_version(void)
 {
     struct sbi_result r = sbi_call0(SBI_BASE, BASE_SPEC_VERSION);
     check(r.error == 0, "error %ld", r.error);
-    check(r.value >= 0x02000000 && r.value < 0x80000000, "version %lx", r.value);
+    check(r.value >= (sbi_is_diosix() ? 0x03000000 : 0x02000000) && r.value < 0x80000000, "version %lx", r.value);
 }
 
 void base_implementation(void)
@@ -20,8 +20,10 @@ void base_implementation(void)
 
 void base_probe(void)
 {
-    static const unsigned long wanted[] = {SBI_BASE, SBI_TIME, SBI_IPI, SBI_RFENCE, SBI_HSM, SBI_SRST, SBI_DBCN};
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+    static const unsigned long wanted[] = {SBI_BASE, SBI_TIME, SBI_IPI,  SBI_RFENCE, SBI_HSM, SBI_SRST,
+                                           SBI_DBCN, SBI_PMU,  SBI_SUSP, SBI_STA,    SBI_FWFT};
+    size_t count = sizeof wanted / sizeof wanted[0];
+    for (size_t i = 0; i < (sbi_is_diosix() ? count : 7); i++)
         check(sbi_has(wanted[i]), "extension %lx missing", wanted[i]);
     for (unsigned long legacy = LEGACY_SET_TIMER; legacy <= LEGACY_SHUTDOWN; legacy++)
         check(sbi_has(legacy), "legacy call %lu missing", legacy);
@@ -49,8 +51,17 @@ void unknown_functions(void)
     static const struct {
         unsigned long extension, function;
     } beyond[] = {
-        {SBI_BASE, BASE_MIMPID + 1}, {SBI_TIME, 1}, {SBI_IPI, 1},  {SBI_RFENCE, RFENCE_COUNT},
-        {SBI_HSM, HSM_SUSPEND + 1},  {SBI_SRST, 1}, {SBI_DBCN, 3},
+        {SBI_BASE, BASE_MIMPID + 1},
+        {SBI_TIME, 1},
+        {SBI_IPI, 1},
+        {SBI_RFENCE, RFENCE_COUNT},
+        {SBI_HSM, HSM_SUSPEND + 1},
+        {SBI_SRST, 1},
+        {SBI_DBCN, 3},
+        {SBI_PMU, PMU_EVENT_INFO + 1},
+        {SBI_SUSP, 1},
+        {SBI_STA, 1},
+        {SBI_FWFT, 2},
     };
     for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++)
         for (int k = 0; k < 3; k++) {
@@ -64,7 +75,8 @@ void unknown_functions(void)
 // Whatever is probed as absent must also answer as absent.
 void absent_extensions(void)
 {
-    static const unsigned long optional[] = {SBI_PMU, SBI_SUSP, SBI_CPPC, SBI_NACL, SBI_STA, 0x535345, 0x46574654};
+    static const unsigned long optional[] = {SBI_PMU,  SBI_SUSP, SBI_CPPC, SBI_NACL, SBI_STA,
+                                             SBI_FWFT, SBI_SSE,  SBI_DBTR, SBI_MPXY};
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
         if (sbi_has(optional[i]))
             continue;

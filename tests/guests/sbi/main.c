@@ -1,4 +1,4 @@
-// Conformance of the firmware: everything that SBI 2.0 asks of the extensions it offers.
+// Conformance of the firmware: everything that SBI 3.0 asks of the extensions it offers.
 #include "suite.h"
 
 static const struct test tests[] = {
@@ -35,6 +35,23 @@ static const struct test tests[] = {
     {"hsm.suspend-non-retentive", hsm_suspend_other},
     {"hsm.suspend-bad", hsm_suspend_bad},
     {"srst.bad", srst_bad},
+    {"susp.bad", susp_bad},
+    {"susp.resume", susp_sleep_and_resume},
+    {"fwft.unknown", fwft_unknown},
+    {"fwft.set", fwft_set},
+    {"fwft.lock", fwft_lock},
+    {"fwft.delegates", fwft_delegates},
+    {"pmu.counters", pmu_counters},
+    {"pmu.bad", pmu_bad},
+    {"pmu.events", pmu_events},
+    {"pmu.hardware", pmu_hardware},
+    {"pmu.wide", pmu_wide},
+    {"pmu.firmware", pmu_firmware},
+    {"pmu.received", pmu_received},
+    {"pmu.event-info", pmu_event_info},
+    {"sta.bad", sta_bad},
+    {"sta.set", sta_set},
+    {"sta.counts", sta_counts},
     {"dbcn.write", dbcn_write},
     {"dbcn.write-byte", dbcn_write_byte},
     {"dbcn.read", dbcn_read},

@@ -11,6 +11,11 @@ void rfence_local(void), rfence_remote(void), rfence_ranges(void), rfence_bad_ha
 void hsm_status(void), hsm_start_stop(void), hsm_start_state(void), hsm_bad(void), hsm_bad_address(void);
 void hsm_suspend_retentive(void), hsm_suspend_other(void), hsm_suspend_bad(void), hsm_started_twice(void);
 void srst_bad(void);
+void susp_bad(void), susp_sleep_and_resume(void);
+void fwft_unknown(void), fwft_set(void), fwft_lock(void), fwft_delegates(void);
+void pmu_counters(void), pmu_bad(void), pmu_events(void), pmu_hardware(void), pmu_wide(void), pmu_firmware(void);
+void pmu_received(void), pmu_event_info(void);
+void sta_bad(void), sta_set(void), sta_counts(void);
 void dbcn_write(void), dbcn_write_byte(void), dbcn_read(void), dbcn_zero(void), dbcn_outside(void), dbcn_wrap(void);
 void dbcn_devices(void), dbcn_large(void);
 void legacy_timer(void), legacy_ipi(void), legacy_fences(void), legacy_console(void), legacy_mask_fault(void);
