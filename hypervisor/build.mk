@@ -36,7 +36,7 @@ HV_SMALL := $(HV_LINK_SMALL) -fno-jump-tables -fno-tree-switch-conversion -fno-m
 hv_optimize = $(if $(filter $(HV_FAST_FILES),$(1)),$(HV_FAST),$(if $(filter $(HV_TIGHT_FILES),$(1)),$(HV_TIGHT),$(HV_SMALL)))
 
 # Each folder sees only what it may call (docs/architecture.md). From the bottom up:
-HV_SEES_lib := lib
+HV_SEES_lib := lib include
 HV_SEES_riscv := hypervisor/riscv $(HV_SEES_lib)
 HV_SEES_memory := hypervisor/memory $(HV_SEES_riscv)
 HV_SEES_isolation := hypervisor/isolation hypervisor/isolation/gstage hypervisor/isolation/pmp $(HV_SEES_memory)
@@ -45,9 +45,10 @@ HV_SEES_drivers := hypervisor/drivers $(HV_SEES_memory)
 HV_SEES_console := hypervisor/console $(HV_SEES_drivers)
 HV_SEES_guest := hypervisor/guest hypervisor/console hypervisor/drivers $(HV_SEES_sched)
 HV_SEES_capsule := hypervisor/capsule $(HV_SEES_guest)
-HV_SEES_boot := hypervisor/boot $(HV_SEES_capsule)
+HV_SEES_manage := hypervisor/manage $(HV_SEES_capsule)
+HV_SEES_boot := hypervisor/boot $(HV_SEES_manage)
 
-HV_LAYERS := lib riscv memory isolation sched drivers console guest capsule boot
+HV_LAYERS := lib riscv memory isolation sched drivers console guest capsule manage boot
 HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
 
 hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))

@@ -4,7 +4,7 @@
 // answer is an SBI error in a0 and a value in a1 (RISC-V SBI specification, "Binary Encoding"). Each function
 // below says its arguments in order and its value.
 //
-// Who may. Every capsule may ask about itself, fork itself and yield; what concerns others needs the right
+// Who may. Every capsule may ask about itself, give up what it has, and yield; all else needs the right
 // `manage`, and reaches the caller's own descendants only: whoever else there is, it can neither see nor name.
 // The person at the management prompt is the root of the tree and reaches all.
 //
@@ -176,6 +176,8 @@ struct diosix_status {
     uint64_t affinity;
     uint32_t exclusive;
     uint32_t rights;
+    uint32_t asked; // 1: it has been asked to shut down, and will be killed if it does not
+    uint32_t reserved;
     struct diosix_quota quota, used; // of its descendants, and what of it is given out
     // What the vcore did that ended it, if a vcore did: for ENDED_FAULT, FAILURE and REBOOT.
     uint32_t crash_vcore;     // its number plus 1; 0: nothing is kept
@@ -221,7 +223,6 @@ struct diosix_machine {
     uint64_t memory, memory_free, memory_largest; // bytes; the last: the longest free piece
     uint64_t memory_own; // the hypervisor's, with tables
     uint64_t uptime;     // nanoseconds
-    uint64_t dropped;    // reserved, 0
     char isa[256];       // what guests get, as in riscv,isa
 };
 

@@ -12,6 +12,7 @@
 #include "frames.h"
 #include "log.h"
 #include "machine.h"
+#include "manage.h"
 #include "memory_map.h"
 #include "options.h"
 #include "plic.h"
@@ -160,6 +161,20 @@ static void entropy_gather(const void *tree)
     }
 }
 
+static enum isolation_kind isolation_of(enum bundle_isolation wanted)
+{
+    if (wanted == BUNDLE_ISOLATION_AUTO)
+        wanted = options.isolation;
+    switch (wanted) {
+    case BUNDLE_ISOLATION_GSTAGE:
+        return ISOLATION_GSTAGE;
+    case BUNDLE_ISOLATION_PMP:
+        return ISOLATION_PMP;
+    default:
+        return isolation_features.hypervisor ? ISOLATION_GSTAGE : ISOLATION_PMP;
+    }
+}
+
 static void facts_gather(void)
 {
     struct machine_facts *f = &machine_facts;
@@ -172,6 +187,8 @@ static void facts_gather(void)
     f->cbop_size = machine.cbop_size;
     f->cboz_size = machine.cboz_size;
     f->verify = options.verify;
+    f->isolation = isolation_of(BUNDLE_ISOLATION_AUTO);
+    f->model = machine.model;
 }
 
 static bool bundle_read(void)
@@ -186,20 +203,6 @@ static bool bundle_read(void)
         return true;
     log_error("bundle: %s%s%s: %s", why.capsule, why.capsule[0] ? ": " : "", why.field, why.text);
     return false;
-}
-
-static enum isolation_kind isolation_of(enum bundle_isolation wanted)
-{
-    if (wanted == BUNDLE_ISOLATION_AUTO)
-        wanted = options.isolation;
-    switch (wanted) {
-    case BUNDLE_ISOLATION_GSTAGE:
-        return ISOLATION_GSTAGE;
-    case BUNDLE_ISOLATION_PMP:
-        return ISOLATION_PMP;
-    default:
-        return isolation_features.hypervisor ? ISOLATION_GSTAGE : ISOLATION_PMP;
-    }
 }
 
 static void greet(const struct memory_needs *needs)
@@ -241,7 +244,7 @@ static void capsules_launch(void)
         struct bundle_capsule *c = &bundle.capsules[i];
         if (options.verify && c->status == STATUS_OK && bundle_verify(&bundle, c) != STATUS_OK)
             log_debug("%s: images not verified", c->name);
-        capsule_launch(c, isolation_of(c->isolation));
+        capsule_launch(c);
     }
     attached_check();
     console_attach();
@@ -322,7 +325,8 @@ void boot_main(unsigned long hart_id, const void *tree)
     sched_init((uint64_t)machine.timebase_hz * SLICE_MILLISECONDS / 1000);
     sbi_sta_init(machine.timebase_hz);
     harts_create(hart_id);
-    capsules_init(needs.capsules ? needs.capsules : 1, needs.vcores ? needs.vcores : 1);
+    capsules_init();
+    manage_init(&bundle);
     hart_init(this_hart());
     greet(&needs);
     if (!has_bundle)

@@ -114,11 +114,8 @@ static bool string_is(const void *fdt, int node, const char *name, const char *e
 }
 
 // Null if the image can be used.
-static const char *image_read(const struct reader *r, const char *name, struct bundle_image *image)
+static const char *image_read_at(const struct reader *r, int node, struct bundle_image *image)
 {
-    int node = fdt_subnode_offset(r->fdt, r->images, name);
-    if (node < 0)
-        return "the bundle holds no image of this name";
     if (!string_is(r->fdt, node, "compression", "none"))
         return "the image is compressed: 'dio pack' decompresses";
     if (!string_is(r->fdt, node, "arch", "riscv"))
@@ -130,6 +127,36 @@ static const char *image_read(const struct reader *r, const char *name, struct b
     image->size = (size_t)length;
     image->sha256 = hash_find(r->fdt, node);
     return NULL;
+}
+
+static const char *image_read(const struct reader *r, const char *name, struct bundle_image *image)
+{
+    int node = fdt_subnode_offset(r->fdt, r->images, name);
+    return node < 0 ? "the bundle holds no image of this name" : image_read_at(r, node, image);
+}
+
+enum status bundle_image_find(const struct bundle *bundle, const char *name, struct bundle_image *image)
+{
+    struct reader r = {.fdt = bundle->blob, .images = bundle->images};
+    return image_read(&r, name, image) ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+enum status bundle_image_at(const struct bundle *bundle, unsigned n, const char **name, struct bundle_image *image,
+                            bool *is_kernel)
+{
+    struct reader r = {.fdt = bundle->blob, .images = bundle->images};
+    int node;
+
+    fdt_for_each_subnode(node, r.fdt, r.images)
+    {
+        // What can't be used is passed over.
+        if (image_read_at(&r, node, image) || n--)
+            continue;
+        *name = fdt_get_name(r.fdt, node, NULL);
+        *is_kernel = string_or(r.fdt, node, "type", NULL) && string_is(r.fdt, node, "type", "kernel");
+        return STATUS_OK;
+    }
+    return STATUS_NOT_FOUND;
 }
 
 // The image that property `field` of the capsule names; none if it is missing and not needed.
@@ -286,6 +313,8 @@ enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, st
     int configurations = fdt_path_offset(blob, "/configurations");
     if (r.images < 0 || configurations < 0)
         return bundle_fail(why, "bundle", "has no images or configurations: this is no FIT image");
+    bundle->blob = blob;
+    bundle->images = r.images;
     return capsules_read(&r, configurations, bundle, why);
 }
 

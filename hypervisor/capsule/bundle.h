@@ -61,6 +61,8 @@ struct bundle_capsule {
 };
 
 struct bundle {
+    const void *blob;
+    int images; // the node that holds them
     size_t count;
     struct bundle_capsule capsules[BUNDLE_CAPSULES_MAX]; // in the file's order
 };
@@ -68,6 +70,12 @@ struct bundle {
 // Reads what the bundle says. STATUS_OK: it is a bundle, with at least one capsule, each of which has
 // its own status. Otherwise `why` says what is wrong. `blob` must be 8-byte aligned.
 must_check enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, struct bundle_error *why);
+
+// An image by its name, as capsules made at run time may use it. STATUS_NOT_FOUND: there is none that can be used.
+must_check enum status bundle_image_find(const struct bundle *bundle, const char *name, struct bundle_image *image);
+// Image n, from 0: its name, and whether it is a kernel. STATUS_NOT_FOUND: there are fewer.
+must_check enum status bundle_image_at(const struct bundle *bundle, unsigned n, const char **name,
+                                       struct bundle_image *image, bool *is_kernel);
 
 // The word for a back end, not terminated. False, and `isolation` as it was, if it is none.
 must_check bool bundle_isolation_parse(const char *text, size_t length, enum bundle_isolation *isolation);

@@ -14,21 +14,24 @@
 
 #define RING_ORDER 2 // 16 KiB of output kept for each capsule
 
-static struct slab capsule_slab, vcore_slab, plic_slab, vector_slab;
-static uint16_t last_id;
+static struct slab capsule_slab, vcore_slab, plic_slab, vector_slab, bootargs_slab;
+
+// Owners of frames: bit n is 1 + n's.
+static uint32_t owners[CAPSULES_MAX / 32];
 
 static size_t vector_state_size(void)
 {
     return isolation_features.vector ? sizeof(struct vector_state) + 32 * isolation_features.vlenb : 0;
 }
 
-void capsules_init(size_t capsules_max, size_t vcores_max)
+void capsules_init(void)
 {
-    slab_init(&capsule_slab, "capsules", sizeof(struct capsule_state), 16, capsules_max);
-    slab_init(&vcore_slab, "vcores", sizeof(struct vcore), 64, vcores_max);
-    slab_init(&plic_slab, "plics", vplic_size(BUNDLE_VCORES_MAX), 16, capsules_max);
+    slab_init(&capsule_slab, "capsules", sizeof(struct capsule_state), 16, CAPSULES_MAX);
+    slab_init(&vcore_slab, "vcores", sizeof(struct vcore), 64, VCORES_MAX);
+    slab_init(&plic_slab, "plics", vplic_size(BUNDLE_VCORES_MAX), 16, CAPSULES_MAX);
+    slab_init(&bootargs_slab, "bootargs", BUNDLE_BOOTARGS_MAX, 1, CAPSULES_MAX);
     if (vector_state_size())
-        slab_init(&vector_slab, "vectors", vector_state_size(), 16, vcores_max);
+        slab_init(&vector_slab, "vectors", vector_state_size(), 16, VCORES_MAX);
 }
 
 uint64_t capsule_cost(unsigned vcores)
@@ -51,12 +54,30 @@ void capsule_devices_reset(struct capsule *c)
     lock_acquire(&c->devices);
     vuart_init(&c->uart, &uart_port, &c->stream);
     vplic_init(c->plic, c->vcore_count);
+    entropy_draw(c->generation.id, sizeof(c->generation.id));
     for (unsigned i = 0; i < c->vcore_count; i++)
         atomic_store(&c->vcores[i]->external, false);
     lock_release(&c->devices);
 }
 
 // --- making and unmaking -----------------------------------------------------------------------------
+
+static uint16_t owner_take(void)
+{
+    for (unsigned i = 0; i < array_length(owners); i++)
+        if (~owners[i]) {
+            unsigned bit = (unsigned)__builtin_ctz(~owners[i]);
+            owners[i] |= 1u << bit;
+            return (uint16_t)(32 * i + bit + 1);
+        }
+    return 0;
+}
+
+static void owner_give_back(uint16_t owner)
+{
+    if (owner)
+        owners[(owner - 1u) / 32] &= ~(1u << (owner - 1u) % 32);
+}
 
 static struct vcore *vcore_create(struct capsule *c, unsigned index)
 {
@@ -83,22 +104,32 @@ static void capsule_unmake(struct capsule_state *s)
 
     for (unsigned i = 0; i < c->vcore_count; i++)
         if (c->vcores[i]) {
-            if (c->vcores[i]->world.vector)
-                slab_free(&vector_slab, c->vcores[i]->world.vector);
+            slab_free(&vector_slab, c->vcores[i]->world.vector);
             slab_free(&vcore_slab, c->vcores[i]);
         }
-    if (c->plic)
-        slab_free(&plic_slab, c->plic);
+    slab_free(&plic_slab, c->plic);
+    slab_free(&bootargs_slab, s->own_bootargs);
     if (c->stream.ring)
         frames_free(hpa_of(c->stream.ring), FRAME_SIZE << RING_ORDER, FRAMES_OWNER_HYPERVISOR);
+    owner_give_back(c->id);
     slab_free(&capsule_slab, s);
+}
+
+static bool bootargs_copy(struct capsule_state *s)
+{
+    s->own_bootargs = slab_allocate(&bootargs_slab);
+    if (!s->own_bootargs)
+        return false;
+    strncpy(s->own_bootargs, s->plan.bootargs, BUNDLE_BOOTARGS_MAX - 1);
+    s->plan.bootargs = s->own_bootargs;
+    return true;
 }
 
 static bool capsule_make_parts(struct capsule *c)
 {
     struct hpa ring;
 
-    if (!(c->plic = slab_allocate(&plic_slab)) ||
+    if (!(c->id = owner_take()) || !(c->plic = slab_allocate(&plic_slab)) ||
         frames_allocate(RING_ORDER, FRAMES_OWNER_HYPERVISOR, &ring) != STATUS_OK)
         return false;
     stream_init(&c->stream, c->name, hpa_pointer(ring), FRAME_SIZE << RING_ORDER);
@@ -108,18 +139,17 @@ static bool capsule_make_parts(struct capsule *c)
     return true;
 }
 
-static struct capsule_state *capsule_make(const struct bundle_capsule *from)
+static struct capsule_state *capsule_make(const struct bundle_capsule *plan, bool own_bootargs)
 {
     struct capsule_state *s = slab_allocate(&capsule_slab);
 
     if (!s)
         return NULL;
-    s->from = from;
-    s->capsule.vcore_count = from->vcores;
-    s->capsule.id = ++last_id;
-    strcpy(s->capsule.name, from->name);
+    s->plan = *plan;
+    s->capsule.vcore_count = plan->vcores;
+    strcpy(s->capsule.name, plan->name);
     entity_init(&s->capsule.life, ENTITY_LIFE, this_hart());
-    if (capsule_make_parts(&s->capsule)) {
+    if (capsule_make_parts(&s->capsule) && (!own_bootargs || bootargs_copy(s))) {
         capsule_devices_reset(&s->capsule); // keys may come before the guest is loaded
         return s;
     }
@@ -127,80 +157,151 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *from)
     return NULL;
 }
 
-static const char *isolation_name(enum isolation_kind kind) { return kind == ISOLATION_GSTAGE ? "gstage" : "pmp"; }
-
-static enum isolation_kind isolation_choose(enum isolation_kind kind)
+struct diosix_quota capsule_need(const struct bundle_capsule *plan)
 {
-    if (kind != ISOLATION_AUTO)
-        return kind;
-    return isolation_features.hypervisor ? ISOLATION_GSTAGE : ISOLATION_PMP;
+    return (struct diosix_quota){.memory = plan->memory, .vcores = plan->vcores, .capsules = 1};
 }
 
-static enum status capsule_prepare(struct capsule_state *s, enum isolation_kind kind, struct image_error *why)
+enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *parent, bool own_bootargs,
+                                struct capsule_state **out)
 {
-    enum status status = image_open(s->from->kernel.data, s->from->kernel.size, XLEN, &s->image, why);
+    struct diosix_quota need = capsule_need(plan), limit = {plan->quota.memory, plan->quota.vcores, plan->quota.capsules};
+
+    if (isolation_reserve(capsule_cost(plan->vcores)) != STATUS_OK)
+        return DIOSIX_LACK_MEMORY;
+    struct capsule_state *s = capsule_make(plan, own_bootargs);
+    if (!s)
+        return DIOSIX_LACK_CAPSULES;
+    s->node.rights = plan->rights & parent->rights;
+    if (!tree_add(&s->node, parent, &need, &limit)) {
+        capsule_unmake(s);
+        return DIOSIX_LACK_QUOTA;
+    }
+    *out = s;
+    return DIOSIX_LACK_NONE;
+}
+
+enum status capsule_share_set(struct capsule_state *s)
+{
+    (void)s; // SHIM
+    return STATUS_OK;
+}
+
+void capsule_life_gone(struct capsule *c)
+{
+    lock_acquire(&tree_lock); // guards the owners
+    capsule_unmake(state_of(c));
+    lock_release(&tree_lock);
+}
+
+// --- starting ------------------------------------------------------------------------------------------
+
+static const char *isolation_name(enum isolation_kind kind) { return kind == ISOLATION_GSTAGE ? "gstage" : "pmp"; }
+
+enum isolation_kind capsule_isolation(const struct bundle_capsule *plan)
+{
+    switch (plan->isolation) {
+    case BUNDLE_ISOLATION_GSTAGE:
+        return ISOLATION_GSTAGE;
+    case BUNDLE_ISOLATION_PMP:
+        return ISOLATION_PMP;
+    default:
+        return machine_facts.isolation;
+    }
+}
+
+enum status capsule_memory_get(struct capsule_state *s, struct image_error *why)
+{
+    struct capsule *c = &s->capsule;
+    enum status status = image_open(s->plan.kernel.data, s->plan.kernel.size, XLEN, &s->image, why);
 
     if (status == STATUS_OK)
-        status = space_create(&s->capsule.space, kind, s->from->memory, s->capsule.id, &why->text);
+        status = space_create(&c->space, capsule_isolation(&s->plan), s->plan.memory, c->id, &why->text);
     if (status != STATUS_OK)
         return status;
     struct image_request request = {
         .xlen = XLEN,
-        .ram_base = space_base(&s->capsule.space),
-        .ram_size = s->from->memory,
-        .tree_size = GUEST_TREE_SIZE(s->from->vcores),
-        .initrd_size = s->from->ramdisk.size,
+        .ram_base = space_base(&c->space),
+        .ram_size = s->plan.memory,
+        .tree_size = GUEST_TREE_SIZE(s->plan.vcores),
+        .initrd_size = s->plan.ramdisk.size,
     };
     status = image_place(&s->image, &request, &s->layout, why);
     if (status != STATUS_OK)
-        space_destroy(&s->capsule.space);
+        space_destroy(&c->space);
     return status;
 }
 
-void capsule_launch(const struct bundle_capsule *from, enum isolation_kind isolation)
+enum status capsule_start(struct capsule_state *s, struct image_error *why)
 {
-    struct image_error why = {0};
+    enum status status = capsule_memory_get(s, why);
 
-    if (from->status != STATUS_OK) {
-        log_error("%s: not started: %s: %s", from->name, from->error.field, from->error.text);
-        capsule_count_failure();
-        return;
-    }
+    if (status != STATUS_OK)
+        return status;
+    s->stage = LIFE_LOADING;
+    s->until = 0;
+    s->failures = 0;
+    s->progress = (struct progress){0};
+    s->on_console = true;
+    console_add(&s->capsule.stream);
+    life_count_start();
+    capsule_notify(&s->capsule);
+    return STATUS_OK;
+}
+
+// --- the bundle's ----------------------------------------------------------------------------------------
+
+static void launch_fail(const struct bundle_capsule *from, const struct image_error *why)
+{
+    unsigned mib = (unsigned)(from->memory >> 20);
+    const char *isolation = isolation_name(capsule_isolation(from));
+
+    life_count_failure();
+    if (why->number)
+        log_error("%s: not started (%u MiB, %s): %s: 0x%llx", from->name, mib, isolation, why->text,
+                  (unsigned long long)why->number);
+    else
+        log_error("%s: not started (%u MiB, %s): %s", from->name, mib, isolation, why->text);
+}
+
+static void launch_checked(const struct bundle_capsule *from)
+{
+    static const char *const lacks[] = {
+        [DIOSIX_LACK_MEMORY] = "the hypervisor's own memory is exhausted",
+        [DIOSIX_LACK_CAPSULES] = "the hypervisor's own memory is exhausted",
+        [DIOSIX_LACK_QUOTA] = "its quota is more than there can be",
+    };
+    struct image_error why = {0};
+    struct capsule_state *s;
+
     if (from->memory > frames_total_bytes()) {
-        log_error("%s: not started: %u MiB of memory are more than the machine has", from->name,
-                  (unsigned)(from->memory >> 20));
-        capsule_count_failure();
+        why.text = "its memory is more than the machine has";
+        launch_fail(from, &why);
         return;
     }
-    struct capsule_state *s = capsule_make(from);
-    if (!s) {
-        log_error("%s: not started: the hypervisor's own memory is exhausted", from->name);
-        capsule_count_failure();
+    enum diosix_lack lack = capsule_create(from, &tree_root, false, &s);
+    if (lack != DIOSIX_LACK_NONE) {
+        why.text = lacks[lack];
+        launch_fail(from, &why);
         return;
     }
-    enum isolation_kind kind = isolation_choose(isolation);
-    if (capsule_prepare(s, kind, &why) != STATUS_OK) {
-        unsigned mib = (unsigned)(from->memory >> 20);
-        if (why.number)
-            log_error("%s: not started (%u MiB, %s): %s: 0x%llx", from->name, mib, isolation_name(kind), why.text,
-                      (unsigned long long)why.number);
-        else
-            log_error("%s: not started (%u MiB, %s): %s", from->name, mib, isolation_name(kind), why.text);
-        capsule_unmake(s);
-        capsule_count_failure();
+    if (capsule_start(s, &why) != STATUS_OK) {
+        launch_fail(from, &why);
+        life_destroy(s);
         return;
     }
     log_info("%s: %u vcore%s, %u MiB, isolation %s", from->name, (unsigned)from->vcores, from->vcores == 1 ? "" : "s",
-             (unsigned)(from->memory >> 20), isolation_name(kind));
-    console_add(&s->capsule.stream);
-    capsule_count_start();
-    sched_start(&s->capsule.life);
+             (unsigned)(from->memory >> 20), isolation_name(s->capsule.space.kind));
 }
 
-void capsule_release(struct capsule_state *s)
+void capsule_launch(const struct bundle_capsule *from)
 {
-    console_remove(&s->capsule.stream);
-    console_events_settle();
-    space_destroy(&s->capsule.space);
-    capsule_unmake(s);
+    if (from->status != STATUS_OK) {
+        log_error("%s: not started: %s: %s", from->name, from->error.field, from->error.text);
+        life_count_failure();
+        return;
+    }
+    lock_acquire(&tree_lock);
+    launch_checked(from);
+    lock_release(&tree_lock);
 }

@@ -38,7 +38,10 @@
 #define VCORE_PHANDLE "Q"
 #define INTC_PHANDLE "R"
 #define UART_IRQ "S" // 0 without a PLIC
-enum { VALUE_COUNT = 19 };
+#define GENERATION "T"
+#define GENERATION_SIZE "U"
+#define GENERATION_IRQ "V"
+enum { VALUE_COUNT = 22 };
 #define VALUE_OF(b, letter) ((b)->values[*(letter) - 'A'])
 
 // And its strings.
@@ -94,6 +97,8 @@ static const char text_soc[] =
         TEXT("compatible", "simple-bus") FLAG("ranges")
     IF(FINISHER) NODE_AT("test", FINISHER) REG(FINISHER, FINISHER_SIZE)
         TEXT("compatible", "sifive,test1\0sifive,test0\0syscon") CELL("phandle", PHANDLE_FINISHER) END FI
+    IF(GENERATION) NODE_AT("rng", GENERATION) REG(GENERATION, GENERATION_SIZE) TEXT("compatible", "microsoft,vmgenid")
+        VALUE("interrupts", GENERATION_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) END FI
     IF(UART) NODE_AT("serial", UART) REG(UART, UART_SIZE) TEXT("compatible", "ns16550a")
         CELL("clock-frequency", "\0\70\100\0") FI // 3686400
     IF(UART_IRQ) VALUE("interrupts", UART_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) FI
@@ -351,6 +356,9 @@ static void values_set(struct builder *b)
     VALUE_OF(b, PLIC_SOURCES) = t->plic_sources;
     VALUE_OF(b, FINISHER) = t->finisher.value;
     VALUE_OF(b, FINISHER_SIZE) = GUEST_TREE_FINISHER_SIZE;
+    VALUE_OF(b, GENERATION) = t->plic.value ? t->generation.value : 0;
+    VALUE_OF(b, GENERATION_SIZE) = GUEST_TREE_GENERATION_SIZE;
+    VALUE_OF(b, GENERATION_IRQ) = GUEST_TREE_GENERATION_IRQ;
     VALUE_OF(b, INITRD_START) = t->initrd_start.value;
     VALUE_OF(b, INITRD_END) = t->initrd_end.value > t->initrd_start.value ? t->initrd_end.value : 0;
     VALUE_OF(b, TIMEBASE) = t->timebase_hz;

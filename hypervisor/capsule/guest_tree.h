@@ -18,6 +18,9 @@
 #define GUEST_TREE_PLIC 0x0c000000u
 #define GUEST_TREE_FINISHER 0x00100000u
 #define GUEST_TREE_FINISHER_SIZE 0x1000u
+#define GUEST_TREE_GENERATION 0x00101000u
+#define GUEST_TREE_GENERATION_SIZE 0x10u
+#define GUEST_TREE_GENERATION_IRQ 11u
 
 // Registers of a PLIC with two contexts (M, S) for each vcore.
 #define GUEST_TREE_PLIC_SIZE(vcores) ((uint64_t)0x200000 + (uint64_t)(vcores)*2 * 0x1000)
@@ -34,7 +37,7 @@ struct guest_tree {
     struct gpa initrd_start, initrd_end;      // equal: none
     const char *bootargs;                     // null or empty: none
     const uint8_t *rng_seed;                  // GUEST_TREE_SEED_SIZE bytes
-    struct gpa uart, plic, finisher;          // value 0: the guest has none
+    struct gpa uart, plic, finisher, generation; // value 0: the guest has none
     uint32_t plic_sources;                    // riscv,ndev
 };
 

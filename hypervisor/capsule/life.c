@@ -1,29 +1,33 @@
-// A capsule's life, in steps short enough that guests on the same hart don't feel them.
+// A capsule's life: what its stages are is drawn in capsule_state.h. Each step looks at what is wanted and does
+// a bounded part of it; who wants something says so under tree_lock and calls capsule_notify().
 #include <string.h>
 
-#include "bits.h"
 #include "capsule.h"
 #include "capsule_state.h"
 #include "console.h"
-#include "guest_tree.h"
+#include "endings.h"
 #include "log.h"
-#include "devices.h"
 #include "power.h"
 
-#define STEP_BYTES (256u << 10)
 #define BACK_OFF_MAX_SHIFT 6          // 64 s
 #define BACK_OFF_FORGIVEN_SECONDS 60u // after running this long, earlier failures don't count
+
+// --- the machine's end ------------------------------------------------------------------------------
 
 static _Atomic uint32_t living = 1; // one for the launch itself
 static _Atomic bool all_well = true;
 
-void capsule_count_start(void) { atomic_fetch_add(&living, 1); }
-void capsule_count_failure(void) { atomic_store(&all_well, false); }
+void life_count_start(void) { atomic_fetch_add(&living, 1); }
+void life_count_failure(void) { atomic_store(&all_well, false); }
 
 static void count_end(void)
 {
     if (atomic_fetch_sub(&living, 1) != 1)
         return;
+    if (console_at_prompt()) { // who is there may start another
+        console_announce("all capsules have ended");
+        return;
+    }
     console_announce("all capsules have ended: switching off");
     console_flush();
     harts_stop_others();
@@ -32,243 +36,326 @@ static void count_end(void)
 
 void capsules_launched(void) { count_end(); }
 
-// --- loading ---------------------------------------------------------------------------------------
+// --- starting ---------------------------------------------------------------------------------------
 
-// Where step by step copies lead: guest memory, piece by piece of host memory.
-static uint64_t copy_part(struct space *s, uint64_t guest, const uint8_t *from, uint64_t size)
-{
-    struct hpa host;
-    uint64_t run = space_run(s, gpa(guest), &host);
-
-    CHECK(run > 0); // image_place checked that all lies in RAM
-    if (size > run)
-        size = run;
-    if (size > STEP_BYTES)
-        size = STEP_BYTES;
-    if (from)
-        memcpy(hpa_pointer(host), from, size);
-    else
-        memset(hpa_pointer(host), 0, size);
-    return size;
-}
-
-// What there is to copy as piece n: the kernel's pieces, the zeros after each, then the ramdisk.
-static bool piece_at(const struct capsule_state *s, unsigned n, uint64_t *guest, const uint8_t **from, uint64_t *size)
-{
-    const uint8_t *kernel = s->from->kernel.data;
-
-    if (n < 2 * s->image.piece_count) {
-        const struct image_piece *p = &s->image.pieces[n / 2];
-        bool zeros = n & 1;
-        *guest = p->load + (zeros ? p->size : 0);
-        *from = zeros ? NULL : kernel + p->offset;
-        *size = zeros ? p->memory_size - p->size : p->size;
-        if (zeros && s->image.kind == IMAGE_LINUX)
-            *size = 0; // Linux clears its own bss
-        return true;
-    }
-    *guest = s->layout.initrd.value;
-    *from = s->from->ramdisk.data;
-    *size = s->from->ramdisk.size;
-    return n == 2 * s->image.piece_count;
-}
-
-static bool load_step(struct capsule_state *s)
-{
-    uint64_t guest, size;
-    const uint8_t *from;
-
-    if (!piece_at(s, s->progress.piece, &guest, &from, &size))
-        return false;
-    if (s->progress.done < size)
-        s->progress.done += copy_part(&s->capsule.space, guest + s->progress.done, from ? from + s->progress.done : NULL,
-                                      size - s->progress.done);
-    if (s->progress.done >= size)
-        s->progress = (struct progress){.piece = s->progress.piece + 1};
-    return true;
-}
-
-static void tree_write(struct capsule_state *s)
+// All that needs no lock, and takes long.
+static void guest_prepare(struct capsule_state *s)
 {
     struct capsule *c = &s->capsule;
-    uint8_t seed[GUEST_TREE_SEED_SIZE];
-    struct hpa host;
-    struct guest_tree tree = {
-        .name = c->name,
-        .ram_base = space_base(&c->space),
-        .ram_size = c->space.size,
-        .vcores = c->vcore_count,
-        .isa = &machine_facts.guest_isa,
-        .mmu_type = machine_facts.mmu_type,
-        .timebase_hz = machine_facts.timebase_hz,
-        .cbom_size = machine_facts.cbom_size,
-        .cbop_size = machine_facts.cbop_size,
-        .cboz_size = machine_facts.cboz_size,
-        .initrd_start = s->layout.initrd,
-        .initrd_end = gpa(s->layout.initrd.value + s->from->ramdisk.size),
-        .bootargs = s->from->bootargs,
-        .rng_seed = seed,
-        .uart = gpa(UART_BASE),
-        .plic = gpa(PLIC_BASE),
-        .finisher = gpa(FINISHER_BASE),
-        .plic_sources = VPLIC_SOURCES,
-    };
-
-    entropy_draw(seed, sizeof(seed));
-    bool ok = space_translate(&c->space, s->layout.tree, GUEST_TREE_SIZE(c->vcore_count), &host);
-    CHECK(ok);
-    enum status status =
-        guest_tree_build(&tree, hpa_pointer(host), GUEST_TREE_SIZE(c->vcore_count), &s->tree_size);
-    CHECK(status == STATUS_OK);
-}
-
-static void start_guest(struct capsule_state *s)
-{
-    struct capsule *c = &s->capsule;
-    struct vcore *first = c->vcores[0];
 
     tree_write(s);
     capsule_devices_reset(c);
     space_forget(&c->space);
-    atomic_store(&c->ending, ENDING_NONE);
     for (unsigned i = 0; i < c->vcore_count; i++)
         atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);
-    vcore_boot_state(first, (unsigned long)s->layout.entry.value, (unsigned long)s->layout.tree.value);
-    atomic_store(&first->hsm, HSM_START_PENDING);
-    s->loaded_at = hart_time();
+    vcore_boot_state(c->vcores[0], (unsigned long)s->layout.entry.value, (unsigned long)s->layout.tree.value);
+    atomic_store(&c->vcores[0]->hsm, HSM_START_PENDING);
+}
+
+static void guest_start(struct capsule_state *s)
+{
+    s->started_at = hart_time();
+    s->starts++;
     s->stage = LIFE_RUNNING;
-    atomic_store(&c->active, 1);
+    atomic_store(&s->capsule.active, 1);
+    sched_start(&s->capsule.vcores[0]->entity);
 }
 
-// --- ending ------------------------------------------------------------------------------------------
+// --- ending -----------------------------------------------------------------------------------------
 
-static bool is_failure(enum ending why) { return why != ENDING_SHUTDOWN && why != ENDING_REBOOT; }
-
-static bool restarts(const struct capsule_state *s, enum ending why)
+// What ends with it: its descendants are its own.
+static void children_destroy(struct capsule_state *s)
 {
-    if (why == ENDING_REBOOT || s->from->restart == BUNDLE_RESTART_ALWAYS)
-        return true;
-    return is_failure(why) && s->from->restart == BUNDLE_RESTART_ON_CRASH;
-}
+    struct list *next, *at = s->node.children.next;
 
-static void say_why(const struct capsule_state *s, enum ending why, bool again)
-{
-    const struct capsule *c = &s->capsule;
-    const char *then = again ? "restarting" : "it has ended";
-
-    switch (why) {
-    case ENDING_SHUTDOWN:
-        console_announce("%s: shut down; %s", c->name, then);
-        break;
-    case ENDING_REBOOT:
-        console_announce("%s: rebooted; restarting", c->name);
-        break;
-    case ENDING_FAILURE:
-        console_announce("%s: shut down, reporting failure %lu; %s", c->name, c->ending_detail[0], then);
-        break;
-    case ENDING_STOPPED:
-        console_announce("%s: all its vcores have stopped; %s", c->name, then);
-        break;
-    case ENDING_FAULT:
-        console_announce("%s: fault the guest can't be given: cause %lu, value 0x%lx, pc 0x%lx; %s", c->name,
-                         c->ending_detail[0], c->ending_detail[1], c->ending_detail[2], then);
-        break;
-    case ENDING_MEMORY:
-        console_announce("%s: no memory left for a page of its own; %s", c->name, then);
-        break;
-    case ENDING_NONE:
-        break;
+    for (; at != &s->node.children; at = next) {
+        next = at->next;
+        life_destroy(state_of_node(container_of(at, struct node, sibling)));
     }
 }
 
-static bool scrub_step(struct capsule_state *s)
+static void forks_fail(struct capsule_state *s)
 {
-    const struct space *space = &s->capsule.space;
-
-    if (s->progress.piece == space->extent_count)
-        return false;
-    const struct extent *e = &space->extents[s->progress.piece];
-    s->progress.done += copy_part(&s->capsule.space, e->guest.value + s->progress.done, NULL, e->size - s->progress.done);
-    if (s->progress.done >= e->size)
-        s->progress = (struct progress){.piece = s->progress.piece + 1};
-    return true;
+    while (s->forks)
+        fork_fail(s, DIOSIX_LACK_NONE);
 }
 
-static void end_guest(struct capsule_state *s)
+static void back_off_set(struct capsule_state *s)
 {
-    enum ending why = atomic_load(&s->capsule.ending);
-    uint64_t ran = hart_time() - s->loaded_at;
-    bool again = restarts(s, why);
+    unsigned shift = s->failures - 1 < BACK_OFF_MAX_SHIFT ? s->failures - 1 : BACK_OFF_MAX_SHIFT;
 
+    s->until = hart_time();
+    if (!s->again || !s->failures)
+        return;
+    s->until += (uint64_t)machine_facts.timebase_hz << shift;
+    console_announce("%s: failed %u time%s in a row; restarting in %u s", s->capsule.name, (unsigned)s->failures,
+                     s->failures == 1 ? "" : "s", 1u << shift);
+}
+
+static void guest_end(struct capsule_state *s)
+{
+    struct capsule *c = &s->capsule;
+    enum ending why = atomic_load(&c->ending);
+    uint64_t ran = hart_time() - s->started_at;
+
+    forks_fail(s);
+    crash_record(s);
     if (ran > (uint64_t)BACK_OFF_FORGIVEN_SECONDS * machine_facts.timebase_hz)
         s->failures = 0;
-    s->failures = is_failure(why) ? s->failures + 1 : 0;
-    s->ended_well = !is_failure(why);
-    say_why(s, why, again);
+    s->failures = ending_is_failure(why) ? s->failures + 1 : 0;
+    s->again = !s->doomed && !s->asked && ending_restarts(s, why);
+    ending_say(s, why);
+    back_off_set(s);
+    children_destroy(s);
+    s->last = why;
+    s->holds = 0;
+    s->asked = false;
+    s->keeps_memory = s->again && !c->space.forked;
     s->progress = (struct progress){0};
     s->stage = LIFE_SCRUBBING;
 }
 
-static enum put after_scrub(struct capsule_state *s, uint64_t *deadline)
+// All memory is clear, and given back if it is not kept.
+static void scrubbed(struct capsule_state *s)
 {
+    struct capsule *c = &s->capsule;
+    struct image_error why = {0};
+
     s->progress = (struct progress){0};
-    if (!restarts(s, atomic_load(&s->capsule.ending))) {
-        if (!s->ended_well)
-            capsule_count_failure();
-        s->stage = LIFE_GONE;
-        return PUT_PARKED;
+    atomic_store(&c->ending, ENDING_NONE);
+    atomic_store(&c->halt, 0);
+    c->ended_by = 0;
+    if (s->again && !s->keeps_memory && capsule_memory_get(s, &why) != STATUS_OK) {
+        console_announce("%s: can't restart: %s", c->name, why.text);
+        s->last = ENDING_MEMORY;
+        s->again = false;
+        return; // here once more: nothing is left to clear
     }
-    s->stage = LIFE_LOADING;
-    if (s->failures == 0)
-        return PUT_READY;
-    unsigned shift = s->failures - 1 < BACK_OFF_MAX_SHIFT ? s->failures - 1 : BACK_OFF_MAX_SHIFT;
-    *deadline = hart_time() + ((uint64_t)machine_facts.timebase_hz << shift);
-    console_announce("%s: failed %u time%s in a row; restarting in %u s", s->capsule.name, s->failures,
-                     s->failures == 1 ? "" : "s", 1u << shift);
-    return PUT_WAITING;
+    if (s->again) {
+        s->stage = LIFE_LOADING;
+        return;
+    }
+    if (s->keeps_memory)
+        space_destroy(&c->space);
+    s->stage = LIFE_STOPPED;
+    if (ending_is_failure(s->last))
+        life_count_failure();
+    count_end();
 }
 
 // --- steps -----------------------------------------------------------------------------------------------
 
-void capsule_vcore_parked(struct capsule *c)
+static const struct life_step ready = {.put = PUT_READY, .deadline = TIME_NEVER};
+static const struct life_step parked = {.put = PUT_PARKED, .deadline = TIME_NEVER};
+
+static struct life_step waiting(uint64_t until)
 {
-    if (atomic_fetch_sub(&c->active, 1) != 1)
-        return;
-    capsule_end(c, ENDING_STOPPED); // unless it is ending for another reason
-    sched_start(&c->life);
+    return (struct life_step){.put = PUT_WAITING, .deadline = until};
 }
 
-enum put capsule_life_step(struct capsule *c, uint64_t *deadline)
+static struct life_step step_loading(struct capsule_state *s)
 {
-    struct capsule_state *s = state_of(c);
+    if (atomic_load(&s->capsule.ending) != ENDING_NONE) {
+        guest_end(s);
+        return ready;
+    }
+    if (hart_time() < s->until)
+        return waiting(s->until);
+    lock_release(&tree_lock);
+    bool more = load_step(s);
+    if (!more)
+        guest_prepare(s);
+    lock_acquire(&tree_lock);
+    if (more || atomic_load(&s->capsule.ending) != ENDING_NONE)
+        return ready;
+    guest_start(s);
+    return parked;
+}
 
-    *deadline = TIME_NEVER;
+static struct life_step step_running(struct capsule_state *s)
+{
+    struct capsule *c = &s->capsule;
+
+    if (atomic_load(&c->active)) {
+        if (!s->asked)
+            return parked;
+        if (hart_time() < s->until)
+            return waiting(s->until);
+        capsule_end(c, ENDING_KILLED); // it was asked long enough
+        return ready;
+    }
+    if (atomic_load(&c->ending) == ENDING_NONE && s->holds) {
+        s->stage = LIFE_PAUSED;
+        return ready;
+    }
+    capsule_end(c, ENDING_STOPPED); // unless it is ending for another reason
+    guest_end(s);
+    return ready;
+}
+
+static struct life_step step_paused(struct capsule_state *s)
+{
+    if (atomic_load(&s->capsule.ending) != ENDING_NONE) {
+        guest_end(s);
+        return ready;
+    }
+    if (s->forks) {
+        fork_step(s);
+        return ready;
+    }
+    s->holds &= ~HOLD_FORK;
+    if (s->holds)
+        return parked;
+    s->stage = LIFE_RUNNING;
+    capsule_let_go(&s->capsule);
+    return ready; // all its vcores may have stopped before
+}
+
+// Without the lock, as it takes long: shows its last words, and takes it off the console.
+static void console_leave(struct capsule_state *s)
+{
+    s->on_console = false;
+    lock_release(&tree_lock);
+    console_remove(&s->capsule.stream);
+    console_events_settle();
+    lock_acquire(&tree_lock);
+}
+
+// The lock is let go meanwhile: clearing takes long, and nobody else touches what is cleared.
+static struct life_step step_scrubbing(struct capsule_state *s)
+{
+    lock_release(&tree_lock);
+    bool more = s->keeps_memory ? clear_step(s) : space_release_step(&s->capsule.space);
+    lock_acquire(&tree_lock);
+    if (more)
+        return ready;
+    if (!s->again && s->on_console)
+        console_leave(s);
+    scrubbed(s);
+    return ready;
+}
+
+static struct life_step step_stopped(struct capsule_state *s)
+{
+    if (!s->doomed || !list_empty(&s->node.children))
+        return parked;
+    struct diosix_quota need = capsule_need(&s->plan);
+    struct node *parent = s->node.parent;
+    tree_remove(&s->node, &need);
+    if (parent != &tree_root) // which may wait for its last child to go
+        capsule_notify(&state_of_node(parent)->capsule);
+    s->stage = LIFE_GONE;
+    return (struct life_step){.put = PUT_PARKED, .deadline = TIME_NEVER, .gone = true};
+}
+
+static struct life_step step(struct capsule_state *s)
+{
     switch (s->stage) {
+    case LIFE_STOPPED:
+        return step_stopped(s);
     case LIFE_LOADING:
-        if (!load_step(s)) {
-            start_guest(s);
-            return PUT_PARKED;
-        }
-        return PUT_READY;
-    case LIFE_RUNNING: // its last vcore has parked
-        end_guest(s);
-        return PUT_READY;
+        return step_loading(s);
+    case LIFE_RUNNING:
+        return step_running(s);
+    case LIFE_PAUSED:
+        return step_paused(s);
     case LIFE_SCRUBBING:
-        return scrub_step(s) ? PUT_READY : after_scrub(s, deadline);
+        return step_scrubbing(s);
+    case LIFE_FORKING: // the original's life makes it
     case LIFE_GONE:
         break;
     }
-    return PUT_PARKED;
+    return parked;
 }
 
-// The first vcore starts no earlier: the last one that parks must find this entity parked, and is the only
-// one to start it.
-void capsule_life_parked(struct capsule *c)
+struct life_step capsule_life_step(struct capsule *c)
 {
-    if (state_of(c)->stage == LIFE_RUNNING) {
-        sched_start(&c->vcores[0]->entity);
-        return;
+    struct capsule_state *s = state_of(c);
+
+    lock_acquire(&tree_lock);
+    struct life_step result = step(s);
+    lock_release(&tree_lock);
+    return result;
+}
+
+// Under the lock, so that the capsule can't be gone before its life has been called.
+void capsule_vcore_parked(struct capsule *c)
+{
+    lock_acquire(&tree_lock);
+    if (atomic_fetch_sub(&c->active, 1) == 1)
+        capsule_notify(c);
+    lock_release(&tree_lock);
+}
+
+// --- what is wanted ----------------------------------------------------------------------------------
+
+static bool is_alive(const struct capsule_state *s)
+{
+    return s->stage == LIFE_LOADING || s->stage == LIFE_RUNNING || s->stage == LIFE_PAUSED;
+}
+
+bool life_kill(struct capsule_state *s, enum ending why)
+{
+    if (s->stage != LIFE_SCRUBBING && !is_alive(s))
+        return false;
+    if (why == ENDING_KILLED) { // even if it is ending for another reason already
+        s->again = false;
+        s->asked = true;
+        s->until = 0;
     }
-    capsule_release(state_of(c));
-    count_end();
+    if (is_alive(s))
+        capsule_end(&s->capsule, why);
+    return true;
+}
+
+bool life_ask_stop(struct capsule_state *s, uint64_t until)
+{
+    if (s->stage != LIFE_RUNNING && s->stage != LIFE_PAUSED)
+        return life_kill(s, ENDING_KILLED);
+    s->asked = true;
+    s->until = until;
+    s->holds &= ~HOLD_PAUSE;
+    capsule_ask_shutdown(&s->capsule);
+    capsule_notify(&s->capsule);
+    return true;
+}
+
+bool life_pause(struct capsule_state *s)
+{
+    if (s->stage != LIFE_RUNNING || s->holds & HOLD_PAUSE)
+        return false;
+    s->holds |= HOLD_PAUSE;
+    capsule_hold(&s->capsule);
+    return true;
+}
+
+bool life_resume(struct capsule_state *s)
+{
+    if (!(s->holds & HOLD_PAUSE))
+        return false;
+    s->holds &= ~HOLD_PAUSE;
+    capsule_notify(&s->capsule);
+    return true;
+}
+
+void life_destroy(struct capsule_state *s)
+{
+    s->doomed = true;
+    if (s->stage == LIFE_FORKING && s->fork.original)
+        capsule_notify(&s->fork.original->capsule);
+    else if (!life_kill(s, ENDING_KILLED))
+        capsule_notify(&s->capsule);
+}
+
+void life_fork(struct capsule_state *original, struct capsule_state *clone, struct vcore *caller)
+{
+    struct capsule_state **last = &original->forks;
+
+    while (*last)
+        last = &(*last)->fork.next;
+    *last = clone;
+    clone->stage = LIFE_FORKING;
+    clone->fork = (struct fork){.original = original, .caller = caller};
+    original->holds |= HOLD_FORK;
+    capsule_hold(&original->capsule);
 }

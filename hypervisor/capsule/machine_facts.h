@@ -2,6 +2,7 @@
 #pragma once
 
 #include "isa.h"
+#include "isolation.h"
 #include "types.h"
 
 struct machine_facts {
@@ -10,6 +11,8 @@ struct machine_facts {
     uint32_t timebase_hz;
     uint32_t cbom_size, cbop_size, cboz_size;
     bool verify;
+    enum isolation_kind isolation; // of capsules that leave the choice
+    const char *model;             // of the machine
 };
 extern struct machine_facts machine_facts;
 

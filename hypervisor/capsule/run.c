@@ -24,6 +24,8 @@ static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
     if (exit == EXIT_WAIT)
         deadline = isolation_features.sstc ? world_timer_deadline() : v->timer;
 
+    v->asleep = exit == EXIT_WAIT;
+    v->wake_at = deadline;
     sched_tighten(h);
     world_leave(h, &v->world);
     h->current = NULL;
@@ -34,6 +36,28 @@ static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
         return;
     atomic_store(&v->hsm, HSM_STOPPED);
     capsule_vcore_parked(v->capsule);
+}
+
+// Its capsule ends, or is held: it is parked. A held one keeps its state.
+static __attribute__((noinline)) void vcore_halt(struct hart *h, struct vcore *v)
+{
+    bool held = !(atomic_load(&v->capsule->halt) & HALT_ENDING);
+
+    v->held = held;
+    sched_put(h, &v->entity, PUT_PARKED, TIME_NEVER, NULL);
+    if (!held)
+        atomic_store(&v->hsm, HSM_STOPPED);
+    capsule_vcore_parked(v->capsule);
+}
+
+// After it was held, a vcore goes on as it was: one that slept sleeps on if nothing came meanwhile.
+static __attribute__((noinline)) bool vcore_sleeps_on(struct hart *h, struct vcore *v)
+{
+    v->held = false;
+    if (!v->asleep || v->wake_at <= hart_time() || vcore_is_pending(&v->entity))
+        return false;
+    sched_put(h, &v->entity, PUT_WAITING, v->wake_at, vcore_is_pending);
+    return true;
 }
 
 static void vcore_wake(struct vcore *v)
@@ -64,15 +88,15 @@ static void pending_merge(struct vcore *v)
     v->world.pending = pending;
 }
 
-// True if the vcore is now loaded; false if its capsule is ending, and it is parked.
+// True if the vcore is now loaded.
 static bool vcore_enter(struct hart *h, struct vcore *v)
 {
-    if (unlikely(atomic_load(&v->capsule->ending))) {
-        sched_put(h, &v->entity, PUT_PARKED, TIME_NEVER, NULL);
-        atomic_store(&v->hsm, HSM_STOPPED);
-        capsule_vcore_parked(v->capsule);
+    if (unlikely(atomic_load(&v->capsule->halt))) {
+        vcore_halt(h, v);
         return false;
     }
+    if (unlikely(v->held) && vcore_sleeps_on(h, v))
+        return false;
     vcore_wake(v);
     if (unlikely(v->steal.reports))
         sbi_sta_running(v);
@@ -85,15 +109,20 @@ static bool vcore_enter(struct hart *h, struct vcore *v)
     return true;
 }
 
+// Something changed after its life had looked.
+static bool life_is_called(struct entity *e)
+{
+    return atomic_load(&container_of(e, struct capsule, life)->attention);
+}
+
 static void life_run(struct hart *h, struct capsule *c)
 {
-    uint64_t deadline;
-
     hart_arm(h); // others sleep meanwhile
-    enum put put = capsule_life_step(c, &deadline);
-    sched_put(h, &c->life, put, deadline, NULL);
-    if (put == PUT_PARKED)
-        capsule_life_parked(c);
+    atomic_store(&c->attention, false);
+    struct life_step step = capsule_life_step(c);
+    sched_put(h, &c->life, step.put, step.deadline, step.gone ? NULL : life_is_called);
+    if (step.gone)
+        capsule_life_gone(c);
 }
 
 static void idle(struct hart *h)

@@ -180,6 +180,17 @@ void console_remove(struct stream *s)
     console_release();
 }
 
+size_t console_type(struct stream *s, const uint8_t *bytes, size_t count)
+{
+    size_t taken = 0;
+
+    console_acquire();
+    while (taken < count && stream_feed(s, bytes[taken]))
+        taken++;
+    console_release();
+    return taken;
+}
+
 static void input_take(void)
 {
     int byte;

@@ -62,6 +62,10 @@ void console_poll(uint64_t now);
 // console_interrupt() and console_poll().
 bool console_off_asked(void);
 
+// Types at a capsule's console for somebody else than the person at the port: how many bytes it took. Its UART
+// wants to know afterwards.
+size_t console_type(struct stream *s, const uint8_t *bytes, size_t count);
+
 // Waits until everything watched is out of the port's hands: before the machine is switched off.
 void console_flush(void);
 

@@ -121,6 +121,21 @@ bool stream_room_slow(struct stream *s)
     return unshown < atomic_load_explicit(&s->limit, memory_order_relaxed);
 }
 
+size_t stream_peek(struct stream *s, uint32_t *position, uint8_t *bytes, size_t size, uint32_t *end)
+{
+    size_t count = 0;
+
+    latch_acquire(&s->lock);
+    uint32_t head = s->head, kept = head < s->size ? head : s->size;
+    if (head - *position > kept)
+        *position = head - kept;
+    for (uint32_t at = *position; at != head && count < size; at++)
+        bytes[count++] = s->ring[at & s->mask];
+    *end = head;
+    latch_release(&s->lock);
+    return count;
+}
+
 int stream_read(struct stream *s)
 {
     int byte = -1;

@@ -83,6 +83,10 @@ static inline bool stream_room(struct stream *s)
     return likely(unshown < atomic_load_explicit(&s->limit, memory_order_relaxed)) || stream_room_slow(s);
 }
 
+// Copies kept output from *position on, a count of bytes modulo 2^32; the oldest kept if that is gone, or was
+// never there. Says from where it copied, how many, and where all that was printed ends.
+size_t stream_peek(struct stream *s, uint32_t *position, uint8_t *bytes, size_t size, uint32_t *end);
+
 // The next byte of input, -1 if there is none.
 int stream_read(struct stream *s);
 

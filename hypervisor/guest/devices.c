@@ -43,7 +43,7 @@ static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const s
     return OUTCOME_DONE;
 }
 
-static inline enum outcome finisher_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
+static inline enum outcome finisher_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
 {
     if (!a->is_store) {
         *value = 0;
@@ -54,17 +54,26 @@ static inline enum outcome finisher_access(struct capsule *c, uint32_t offset, c
     case VFINISHER_NONE:
         return OUTCOME_DONE;
     case VFINISHER_POWEROFF:
-        capsule_end(c, ENDING_SHUTDOWN);
+        vcore_end(v, ENDING_SHUTDOWN);
         break;
     case VFINISHER_FAIL:
-        if (capsule_end(c, ENDING_FAILURE))
-            c->ending_detail[0] = request.code;
+        if (vcore_end(v, ENDING_FAILURE))
+            v->capsule->ending_detail[0] = request.code;
         break;
     case VFINISHER_RESET:
-        capsule_end(c, ENDING_REBOOT);
+        vcore_end(v, ENDING_REBOOT);
         break;
     }
     return OUTCOME_ENDING;
+}
+
+static enum outcome generation_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
+{
+    lock_acquire(&c->devices);
+    if (!a->is_store)
+        *value = vgeneration_read(&c->generation, offset, a->bytes);
+    lock_release(&c->devices);
+    return OUTCOME_DONE;
 }
 
 // By address; within a page or window of a device only. `a` is wholly above none and below all.
@@ -75,7 +84,9 @@ static inline enum outcome device_access(struct vcore *v, uint64_t address, cons
     if (address - PLIC_BASE < vplic_window(v->capsule->vcore_count))
         return plic_access(v, (uint32_t)(address - PLIC_BASE), a, value);
     if (address - FINISHER_BASE < VFINISHER_WINDOW)
-        return finisher_access(v->capsule, (uint32_t)(address - FINISHER_BASE), a, value);
+        return finisher_access(v, (uint32_t)(address - FINISHER_BASE), a, value);
+    if (address - GENERATION_BASE < VGENERATION_SIZE)
+        return generation_access(v->capsule, (uint32_t)(address - GENERATION_BASE), a, value);
     return OUTCOME_NOTHING;
 }
 
@@ -105,7 +116,7 @@ __attribute__((noinline)) enum exit guest_fault(struct vcore *v, const struct fa
         v->exits[KIND_OTHER]++;
         return EXIT_RESUME;
     case STATUS_NO_MEMORY:
-        capsule_end(v->capsule, ENDING_MEMORY);
+        vcore_end(v, ENDING_MEMORY);
         return EXIT_END;
     default:
         v->exits[f->cause == CAUSE_STORE_ACCESS  ? KIND_ACCESS_STORE

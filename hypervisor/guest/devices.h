@@ -7,6 +7,8 @@
 #define UART_IRQ 10u
 #define PLIC_BASE 0x0c000000u
 #define FINISHER_BASE 0x00100000u
+#define GENERATION_BASE 0x00101000u // where virt has its clock, which no capsule has
+#define GENERATION_IRQ 11u
 #define VIRTIO_BASE 0x10001000u // slots, 0x1000 apart; none is populated yet
 #define VIRTIO_SLOTS 8u
 

@@ -113,8 +113,8 @@ static enum exit software_interrupt(struct hart *h)
         vcore_sync(vcore_of(h->current));
     if (!(requests & REQUEST_RESCHEDULE))
         return EXIT_RESUME;
-    if (h->current && atomic_load(&vcore_of(h->current)->capsule->ending))
-        return EXIT_END;
+    if (h->current && atomic_load(&vcore_of(h->current)->capsule->halt))
+        return EXIT_RESCHEDULE; // and whoever enters it next sees why
     enum exit exit = switch_if_due(h, hart_time());
     hart_arm(h);
     return exit;
@@ -130,7 +130,7 @@ enum exit hart_interrupts(struct hart *h, unsigned long pending)
         if ((one = software_interrupt(h)) != EXIT_RESUME)
             exit = one;
     if (pending & (1UL << INTERRUPT_M_TIMER))
-        if ((one = timer_interrupt(h)) != EXIT_RESUME && exit != EXIT_END)
+        if ((one = timer_interrupt(h)) != EXIT_RESUME)
             exit = one;
     return exit;
 }
@@ -150,7 +150,7 @@ static enum exit fault_for_good(struct vcore *v, unsigned long cause)
 {
     struct capsule *c = v->capsule;
 
-    if (capsule_end(c, ENDING_FAULT)) {
+    if (vcore_end(v, ENDING_FAULT)) {
         c->ending_detail[0] = cause;
         c->ending_detail[1] = csr_read(CSR_MTVAL);
         c->ending_detail[2] = v->context.pc;

@@ -48,7 +48,7 @@ bool vcore_is_pending(struct entity *e)
 
     if (atomic_load(&v->external))
         bits |= 1UL << INTERRUPT_S_EXTERNAL;
-    return (bits & v->world.ie) || atomic_load(&v->capsule->ending);
+    return (bits & v->world.ie) || atomic_load(&v->capsule->halt);
 }
 
 void capsule_lines_update(struct capsule *c)
@@ -87,12 +87,17 @@ void capsule_uart_event(struct capsule *c)
     capsule_lines_update(c);
 }
 
-bool capsule_end(struct capsule *c, enum ending why)
+void capsule_ask_shutdown(struct capsule *c)
 {
-    uint32_t none = ENDING_NONE;
+    lock_acquire(&c->devices);
+    vuart_ask(&c->uart);
+    lock_release(&c->devices);
+    capsule_uart_event(c);
+}
 
-    if (!atomic_compare_exchange_strong(&c->ending, &none, (uint32_t)why))
-        return false;
+// Each vcore looks at `halt` soon: it was set before.
+static void vcores_call(struct capsule *c)
+{
     for (unsigned i = 0; i < c->vcore_count; i++) {
         struct hart *h = atomic_load(&c->vcores[i]->entity.running);
         if (h)
@@ -100,5 +105,52 @@ bool capsule_end(struct capsule *c, enum ending why)
         else
             sched_wake(&c->vcores[i]->entity);
     }
+}
+
+void capsule_notify(struct capsule *c)
+{
+    atomic_store(&c->attention, true);
+    sched_wake(&c->life);
+    sched_start(&c->life);
+}
+
+bool capsule_end(struct capsule *c, enum ending why)
+{
+    uint32_t none = ENDING_NONE;
+
+    if (!atomic_compare_exchange_strong(&c->ending, &none, (uint32_t)why))
+        return false;
+    atomic_fetch_or(&c->halt, HALT_ENDING);
+    vcores_call(c);
+    capsule_notify(c); // if none of its vcores runs, nobody else does
     return true;
+}
+
+bool vcore_end(struct vcore *v, enum ending why)
+{
+    bool first = capsule_end(v->capsule, why);
+    if (first)
+        v->capsule->ended_by = v->index + 1;
+    return first;
+}
+
+void capsule_hold(struct capsule *c)
+{
+    atomic_fetch_or(&c->halt, HALT_HELD);
+    vcores_call(c);
+    capsule_notify(c);
+}
+
+void capsule_let_go(struct capsule *c)
+{
+    uint64_t mask = 0;
+
+    // Who runs again may start and stop others, so these are chosen beforehand.
+    for (unsigned i = 0; i < c->vcore_count; i++)
+        if (atomic_load(&c->vcores[i]->hsm) != HSM_STOPPED)
+            mask |= 1ULL << i;
+    atomic_store(&c->active, (uint32_t)__builtin_popcountll(mask));
+    atomic_fetch_and(&c->halt, ~HALT_HELD);
+    for (; mask; mask &= mask - 1)
+        sched_start(&c->vcores[__builtin_ctzll(mask)]->entity);
 }

@@ -16,6 +16,7 @@ static bool is_offered(unsigned long extension)
     case SBI_EXT_PMU:
     case SBI_EXT_STA:
     case SBI_EXT_FWFT:
+    case DIOSIX_SBI_EXTENSION:
         return true;
     default:
         return extension <= SBI_EXT_LEGACY_LAST;
@@ -59,6 +60,8 @@ static enum exit other_call(struct vcore *v, unsigned long extension, unsigned l
         return sbi_sta(v, function);
     case SBI_EXT_FWFT:
         return sbi_fwft(v, function);
+    case DIOSIX_SBI_EXTENSION:
+        return sbi_diosix(v, function);
     default:
         return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
     }

@@ -1,6 +1,7 @@
 // The capsules' SBI firmware (RISC-V SBI specification 3.0). One file for each group of extensions.
 #pragma once
 
+#include "diosix.h"
 #include "vcore.h"
 
 #define SBI_SUCCESS 0L
@@ -13,6 +14,7 @@
 #define SBI_ERR_ALREADY_STARTED (-7L)
 #define SBI_ERR_ALREADY_STOPPED (-8L)
 #define SBI_ERR_NO_SHMEM (-9L)
+#define SBI_ERR_INVALID_STATE (-10L)
 #define SBI_ERR_DENIED_LOCKED (-14L)
 
 #define SBI_VERSION 0x03000000UL
@@ -71,6 +73,9 @@ enum exit sbi_pmu(struct vcore *v, unsigned long function);
 enum exit sbi_sta(struct vcore *v, unsigned long function);
 enum exit sbi_fwft(struct vcore *v, unsigned long function);
 enum exit sbi_legacy(struct vcore *v, unsigned long extension);
+
+// Diosix's own extension, in manage/ above this folder.
+enum exit sbi_diosix(struct vcore *v, unsigned long function);
 
 // The vcores that a mask and its base name; false if one of them does not exist.
 bool sbi_harts(const struct vcore *v, unsigned long mask, unsigned long base, uint64_t *vcores);

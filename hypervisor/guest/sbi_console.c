@@ -29,7 +29,7 @@ static enum exit transfer(struct vcore *v, bool write)
     if (write)
         run = space_run(&c->space, a, &host);
     else if (wanted && space_run_writable(&c->space, a, &host, &run) == STATUS_NO_MEMORY) {
-        capsule_end(c, ENDING_MEMORY);
+        vcore_end(v, ENDING_MEMORY);
         return EXIT_END;
     }
     if (wanted > run)

@@ -99,7 +99,7 @@ enum exit sbi_susp(struct vcore *v, unsigned long function)
 
 enum exit sbi_shutdown(struct vcore *v)
 {
-    capsule_end(v->capsule, ENDING_SHUTDOWN);
+    vcore_end(v, ENDING_SHUTDOWN);
     return EXIT_END;
 }
 
@@ -113,10 +113,10 @@ enum exit sbi_srst(struct vcore *v, unsigned long function)
     if (type > RESET_WARM || reason > REASON_FAILURE)
         return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
     if (type == RESET_SHUTDOWN) {
-        if (capsule_end(v->capsule, reason == REASON_FAILURE ? ENDING_FAILURE : ENDING_SHUTDOWN))
+        if (vcore_end(v, reason == REASON_FAILURE ? ENDING_FAILURE : ENDING_SHUTDOWN))
             v->capsule->ending_detail[0] = 0;
     } else {
-        capsule_end(v->capsule, ENDING_REBOOT);
+        vcore_end(v, ENDING_REBOOT);
     }
     return EXIT_END;
 }

@@ -8,7 +8,7 @@ static void registers_reset(struct vcore *v, unsigned long pc, unsigned long opa
     v->context.x[10] = v->index;
     v->context.x[11] = opaque;
     v->context.pc = pc;
-    v->resume_fresh = false;
+    v->resume_fresh = v->asleep = v->held = false;
     world_reset(&v->world);
 }
 

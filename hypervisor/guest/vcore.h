@@ -8,6 +8,7 @@
 #include "sched.h"
 #include "stream.h"
 #include "types.h"
+#include "vgeneration.h"
 #include "vplic.h"
 #include "vuart.h"
 
@@ -31,6 +32,8 @@ enum ending {
     ENDING_STOPPED,  // all its vcores stopped
     ENDING_FAULT,    // a fault that could not be given back to the guest
     ENDING_MEMORY,   // it wrote to a page that it shares, and there is no memory for one of its own
+    ENDING_KILLED,   // by a person or an ancestor
+    ENDING_RESTARTED, // likewise, to start again
 };
 
 // What vcores leave their guests for (vcore.exits). The first ten are in the order of SBI's firmware events
@@ -75,6 +78,10 @@ struct steal {
     uint64_t start; // entity.stolen when it did
 };
 
+// Why a capsule's vcores have to leave their harts (capsule.halt).
+#define HALT_ENDING 1u // it ends
+#define HALT_HELD 2u   // until it is let go on; their state stays as it is
+
 struct capsule;
 
 struct vcore {
@@ -95,6 +102,11 @@ struct vcore {
     _Atomic bool external;
 
     uint64_t timer; // without Sstc: the guest's deadline in host time, TIME_NEVER if none
+
+    // How it goes on after a halt.
+    bool asleep;      // it waited for an interrupt when it last left its hart
+    bool held;        // a halt came over it
+    uint64_t wake_at; // asleep: at this host time at the latest
 
     // Where a start or a non-retentive resume begins.
     unsigned long start_pc, start_opaque;
@@ -117,11 +129,16 @@ struct capsule {
 
     _Atomic uint32_t active; // vcores that are not PARKED
     _Atomic uint32_t ending; // enum ending
+    _Atomic uint32_t halt;   // HALT_...: its vcores are to leave their harts
     unsigned long ending_detail[3]; // of ENDING_FAULT: cause, value, pc; of ENDING_FAILURE: code
-    struct entity life;      // what loads, ends and restarts it (capsule/life.c)
+    unsigned ended_by;       // the vcore whose doing it was, plus 1; 0: none
 
-    struct lock devices; // guards uart and plic
+    struct entity life;      // what loads, ends and restarts it (capsule/life.c)
+    _Atomic bool attention;  // something changed that its life should look at
+
+    struct lock devices; // guards uart, plic and generation
     struct vuart uart;
+    struct vgeneration generation;
     struct vplic *plic;
     struct stream stream;
 };
@@ -163,11 +180,22 @@ bool vcore_is_pending(struct entity *e);
 void capsule_lines_update(struct capsule *c);
 // The UART got input or room.
 void capsule_uart_event(struct capsule *c);
+// Asks the guest to shut down, through its UART.
+void capsule_ask_shutdown(struct capsule *c);
 // After output: a partial line may want to be shown in time.
 void capsule_output_made(void);
 // Ends the capsule, unless it is ending already. Its vcores stop at their next exit or entry.
-// True for the one whose reason it was: it may add details, until its own vcore leaves the hart.
+// True for the one whose reason it was: it may add details, until its own vcore leaves the hart. The
+// caller is a vcore of the capsule, or holds the lock of the tree (capsule/tree.h).
 bool capsule_end(struct capsule *c, enum ending why);
+// The same as a vcore's own doing, which is kept to be looked at.
+bool vcore_end(struct vcore *v, enum ending why);
+// Makes all vcores leave their harts as they are. The caller holds the lock of the tree.
+void capsule_hold(struct capsule *c);
+// Undoes it, once all have left: those that are not stopped go on. Only for the capsule's life.
+void capsule_let_go(struct capsule *c);
+// The capsule's life looks at its state soon. The caller sees to it that the capsule stays.
+void capsule_notify(struct capsule *c);
 
 // --- exit.c ------------------------------------------------------------------------------------
 
@@ -175,8 +203,7 @@ bool capsule_end(struct capsule *c, enum ending why);
 unsigned long exit_fast(struct context *c, unsigned long cause);
 // The rest of them. context.pc is valid and may be changed.
 enum exit guest_exit(struct vcore *v);
-// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME, EXIT_RESCHEDULE or
-// EXIT_END.
+// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME or EXIT_RESCHEDULE.
 enum exit hart_interrupts(struct hart *h, unsigned long pending);
 // After console_remove(): returns when no hart works on an event of the removed stream any more.
 void console_events_settle(void);

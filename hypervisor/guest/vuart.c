@@ -26,6 +26,7 @@ enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define MCR_LOOPBACK 0x10u
 #define LSR_READY 0x01u
 #define LSR_OVERRUN 0x02u
+#define LSR_BREAK 0x10u
 #define LSR_EMPTY 0x60u     // holding register and shifter
 #define MSR_CONNECTED 0xb0u // CTS, DSR, DCD
 #define MSR_CHANGES 0x0fu
@@ -69,8 +70,23 @@ static void update(struct vuart *uart)
 static void receiver_look(struct vuart *uart)
 {
     bool from_port = !uart->rx_hidden && !(uart->mcr & MCR_LOOPBACK);
-    bool ready = uart->loopback.count || (from_port && uart->port->has_input(uart->owner));
-    uart->lsr = (uint8_t)((uart->lsr & ~LSR_READY) | (ready ? LSR_READY : 0));
+    bool asked = uart->asked && from_port && !uart->loopback.count;
+    bool ready = asked || uart->loopback.count || (from_port && uart->port->has_input(uart->owner));
+    bool is_break = asked && uart->asked % 2 == 0;
+    uart->lsr = (uint8_t)((uart->lsr & ~(LSR_READY | LSR_BREAK)) | (ready ? LSR_READY : 0) | (is_break ? LSR_BREAK : 0));
+}
+
+// A break reads as a zero byte.
+static uint8_t asked_read(struct vuart *uart)
+{
+    static const uint8_t letters[] = "ous"; // from the end
+    uint8_t left = uart->asked--;
+    return left % 2 ? letters[left / 2] : 0;
+}
+
+void vuart_ask(struct vuart *uart)
+{
+    uart->asked = 2 * 3;
 }
 
 // Drivers reset the FIFO when they start, and read a byte to be sure. On hardware that costs what was
@@ -90,6 +106,8 @@ static uint8_t receiver_read(struct vuart *uart)
     if (uart->loopback.count) {
         byte = uart->loopback.bytes[uart->loopback.head];
         fifo_drop(&uart->loopback, 1);
+    } else if (uart->asked) {
+        byte = asked_read(uart);
     } else {
         byte = uart->port->read(uart->owner);
     }

@@ -35,6 +35,7 @@ struct vuart {
     bool detour;       // a write to register 0 is more than a byte for the port
     bool thre_pending; // the transmitter became empty, and no one has been told
     bool rx_hidden;    // see receiver_reset()
+    uint8_t asked;     // vuart_ask(): how much of it is still to be read, in bytes and breaks
     uint8_t ier, fcr, lcr, mcr, msr, scr, dll, dlm;
     struct vuart_fifo tx;       // waits for room in the port
     struct vuart_fifo loopback; // was sent to itself, is to be read
@@ -49,6 +50,10 @@ void vuart_write(struct vuart *uart, uint32_t offset, uint8_t value);
 
 // To be called when input arrived in the port, or room came.
 void vuart_poll(struct vuart *uart);
+
+// Asks the guest to shut down, as a person at a serial terminal would that has no login: breaks, each followed
+// by a letter for Linux's SysRq: sync, remount read-only, off. Read before what else waits.
+void vuart_ask(struct vuart *uart);
 
 // The interrupt line.
 static inline bool vuart_irq(const struct vuart *uart)

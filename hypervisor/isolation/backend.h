@@ -21,6 +21,9 @@ void world_counters_exchange(struct world *w);
 #define DELEGATED_MISALIGNED (1UL << CAUSE_LOAD_MISALIGNED | 1UL << CAUSE_STORE_MISALIGNED)
 void world_delegate(struct isolation_hart *iso, const struct world *w);
 
+// space.c: for a new space.
+uint32_t space_serial_next(void);
+
 // gstage/
 enum status gstage_init(struct range hypervisor, struct range tables) must_check;
 enum status gstage_attach(struct space *s) must_check; // builds the table of s->extents

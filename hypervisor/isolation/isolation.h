@@ -47,6 +47,7 @@ struct space {
     struct extent extents[SPACE_EXTENTS]; // ascending by guest address, contiguous there
     unsigned extent_count;
     uint64_t size; // of all RAM, bytes
+    uint32_t serial; // no other space had it, whoever the owner: what harts know it by
     uint16_t owner;
     uint16_t vmid;
     unsigned long hgatp; // 0 (Bare) under pmp
@@ -128,7 +129,7 @@ extern struct isolation_features isolation_features;
 
 // Per-hart state of this folder.
 struct isolation_hart {
-    uint16_t owner; // of the space that is loaded; 0: none yet
+    uint32_t serial; // of the space that is loaded; 0: none yet
     const struct pmp_plan *plan;
     const struct world *fp_owner; // NULL: the registers hold zeros
     const struct world *vector_owner;
@@ -302,6 +303,10 @@ void world_delegate_misaligned(struct hart *h, struct world *w, bool delegate);
 
 // Each hart and capsule sees the same delta: all guests' time starts when the machine does.
 void world_set_time_origin(uint64_t host_time);
+
+// Where a guest-virtual address leads in the eyes of a world that is loaded nowhere, rights apart. False if
+// nowhere. What is there is checked by space_translate().
+bool world_translate(const struct world *w, uint64_t address, uint64_t *out) must_check;
 
 // Gives the guest an exception, as hardware would: the context's pc becomes the handler's.
 void world_reflect(struct context *c, unsigned long cause, unsigned long value);

@@ -11,8 +11,8 @@
 #define GUEST_RAM_BASE 0x80000000ULL
 
 // Capsule RAM stays clear of these under pmp, where a guest's device addresses are host addresses:
-// finisher, virtio slots and UART, PLIC (see guest/devices.h).
-static const struct range device_windows[] = {{0x00100000, 0x1000}, {0x0c000000, 0x4000000}, {0x10000000, 0x10000}};
+// finisher and generation id, PLIC, UART and virtio slots (see guest/devices.h).
+static const struct range device_windows[] = {{0x00100000, 0x2000}, {0x0c000000, 0x4000000}, {0x10000000, 0x10000}};
 
 static uint64_t piece_align(uint64_t size)
 {
@@ -93,9 +93,15 @@ static enum status create_pmp(struct space *s, uint64_t memory, const char **why
     return status;
 }
 
+uint32_t space_serial_next(void)
+{
+    static _Atomic uint32_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
 enum status space_create(struct space *s, enum isolation_kind kind, uint64_t memory, uint16_t owner, const char **why)
 {
-    *s = (struct space){.kind = kind, .owner = owner, .size = memory, .own_bytes = memory};
+    *s = (struct space){.kind = kind, .serial = space_serial_next(), .owner = owner, .size = memory, .own_bytes = memory};
     if (memory == 0 || !is_aligned(memory, GSTAGE_MEGA)) {
         *why = "the memory's size is not a multiple of a large page";
         return STATUS_INVALID;

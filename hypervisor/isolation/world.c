@@ -180,7 +180,7 @@ void world_enter(struct hart *h, struct world *w)
 {
     struct isolation_hart *iso = h->isolation;
     const struct space *s = w->space;
-    bool changed = iso->owner != s->owner;
+    bool changed = iso->serial != s->serial;
 
     if (changed) {
         // A plan of its own may lie where that of a space that is gone did.
@@ -189,7 +189,7 @@ void world_enter(struct hart *h, struct world *w)
         iso->plan = s->plan;
         if (is_vs())
             gstage_activate(s);
-        iso->owner = s->owner;
+        iso->serial = s->serial;
     }
     caches_settle(h, w, changed);
     if (isolation_features.fp)
@@ -314,6 +314,11 @@ static unsigned long access_cause(unsigned long cause)
 static unsigned long page_cause(unsigned long cause)
 {
     return cause == CAUSE_FETCH_ACCESS ? CAUSE_FETCH_PAGE : cause + (CAUSE_LOAD_PAGE - CAUSE_LOAD_ACCESS);
+}
+
+bool world_translate(const struct world *w, uint64_t address, uint64_t *out)
+{
+    return pmp_walk(w, w->satp, address, out) == WALK_OK;
 }
 
 static bool locate_by_walk(const struct world *w, struct fault *f, struct gpa *out)

@@ -1,4 +1,4 @@
-// The management calls of include/diosix.h for callers inside the hypervisor: the prompt. A guest's calls come
+// The management calls of include/diosix.h, for callers inside the hypervisor: the prompt. A guest's calls come
 // through the same door (manage_sbi.c), so the prompt can do nothing that a capsule with the rights could not.
 #pragma once
 
@@ -17,3 +17,7 @@ struct manage_call {
 // Makes a call as the root of the tree of capsules. Answers an SBI error, 0 for success. Bounded time; takes
 // the management lock, so none of the caller's may be held. Any hart.
 long manage_root(enum diosix_call function, struct manage_call *call);
+
+// Once, at boot: what capsules can be made of at run time. Kept by reference.
+struct bundle;
+void manage_init(const struct bundle *bundle);

@@ -2,7 +2,7 @@
 # Image header, which QEMU's default firmware boots as well as a capsule does).
 #   make payloads        all of them, both widths, under build/<arch>/guests/
 
-PAYLOADS := sbi state devices ends hostile micro
+PAYLOADS := sbi state devices ends hostile manage micro
 PAYLOAD_DIR := tests/guests
 PAYLOAD_ARCHES := rv64 rv32
 BUILD ?= build
@@ -22,7 +22,7 @@ PAYLOAD_EMULATION_rv32 := elf32lriscv
 PAYLOAD_CFLAGS := --specs=picolibc.specs -std=gnu11 -O2 -g -fno-strict-aliasing -fPIE -mcmodel=medany -ffreestanding -fno-builtin -ffunction-sections \
 	-fno-tree-loop-distribute-patterns -fno-stack-protector -fno-asynchronous-unwind-tables -MMD -MP \
 	-Wall -Wextra -Wstrict-prototypes -Werror \
-	-I$(PAYLOAD_DIR)/lib -isystem $(LIBFDT_DIR)
+	-I$(PAYLOAD_DIR)/lib -Iinclude -isystem $(LIBFDT_DIR)
 PAYLOAD_LIB := $(wildcard $(PAYLOAD_DIR)/lib/*.c $(PAYLOAD_DIR)/lib/*.S)
 PAYLOAD_FDT := fdt.c fdt_ro.c fdt_addresses.c
 

@@ -108,7 +108,7 @@ def manifest_write(path, capsules, arch):
     lines = ["capsules:"]
     for capsule in capsules:
         for number, (key, value) in enumerate(capsule.items()):
-            text = f'"{value}"' if isinstance(value, str) and not re.fullmatch(r"[\w./-]+", value) else value
+            text = f'"{value}"' if isinstance(value, str) and not re.fullmatch(r"[\w./-]+|\[.*\]|\{.*\}", value) else value
             lines.append(("  - " if number == 0 else "    ") + f"{key}: {text}")
     path.write_text("\n".join(lines).replace("/ARCH/", f"/{arch}/") + "\n")
 

@@ -178,6 +178,10 @@ void vuart_poll(struct vuart *u)
 {
     (void)u;
 }
+void vuart_ask(struct vuart *u)
+{
+    (void)u;
+}
 enum exit mmio_fault(struct vcore *v, unsigned long cause)
 {
     (void)v, (void)cause;
@@ -306,44 +310,61 @@ static struct guest *guest_of(const struct vcore *v)
     return &guests[capsule_of(v)][v->index];
 }
 
+// Lives as in capsule/life.c, as far as their vcores are concerned.
+
 static void capsule_start(struct capsule *c)
 {
     c->ending = ENDING_NONE;
+    c->halt = 0;
     vcore_boot_state(c->vcores[0], BOOT_PC, 0);
     c->vcores[0]->hsm = HSM_START_PENDING;
     c->active = 1;
+    sched_start(&c->vcores[0]->entity);
 }
 
-void capsule_vcore_parked(struct capsule *c) // as in capsule/life.c
+void capsule_vcore_parked(struct capsule *c)
 {
-    if (atomic_fetch_sub(&c->active, 1) != 1)
-        return;
-    capsule_end(c, ENDING_STOPPED);
-    sched_start(&c->life);
+    if (atomic_fetch_sub(&c->active, 1) == 1)
+        capsule_notify(c);
 }
 
-enum put capsule_life_step(struct capsule *c, uint64_t *deadline)
+static void all_parked_check(const struct capsule *c)
 {
     for (unsigned i = 0; i < VCORES; i++)
-        if (c->vcores[i]->entity.state != ENTITY_PARKED || c->vcores[i]->hsm != HSM_STOPPED)
+        if (c->vcores[i]->entity.state != ENTITY_PARKED ||
+            (c->halt & HALT_ENDING && c->vcores[i]->hsm != HSM_STOPPED))
             explore_fail("a life goes on while vcore %u is not parked", i);
-    if (c->active || c->ending == ENDING_NONE)
-        explore_fail("a life goes on for no reason");
-    *deadline = now + explore_random(20);
-    switch (explore_random(4)) {
-    case 0:
-        capsule_start(c);
-        return PUT_PARKED;
-    case 1:
-        return PUT_WAITING;
-    default:
-        return PUT_READY;
-    }
 }
 
-void capsule_life_parked(struct capsule *c)
+static struct life_step life_later(void)
 {
-    sched_start(&c->vcores[0]->entity);
+    struct life_step wait = {.put = PUT_WAITING, .deadline = now + explore_random(20)};
+    struct life_step at_once = {.put = PUT_READY, .deadline = TIME_NEVER};
+    return explore_random(2) ? wait : at_once;
+}
+
+struct life_step capsule_life_step(struct capsule *c)
+{
+    struct life_step parked = {.put = PUT_PARKED, .deadline = TIME_NEVER};
+
+    if (atomic_load(&c->active))
+        return parked;
+    if (c->ending == ENDING_NONE && !(c->halt & HALT_HELD))
+        capsule_end(c, ENDING_STOPPED);
+    all_parked_check(c);
+    if (explore_random(3))
+        return life_later();
+    if (c->ending != ENDING_NONE) {
+        capsule_start(c);
+        return parked;
+    }
+    capsule_let_go(c);
+    return life_later(); // all may have stopped before
+}
+
+void capsule_life_gone(struct capsule *c)
+{
+    explore_fail("capsule %u is gone", (unsigned)(c - capsules));
 }
 
 // --- guests --------------------------------------------------------------------------------------------------
@@ -351,7 +372,7 @@ void capsule_life_parked(struct capsule *c)
 static void all_done_check(void)
 {
     for (unsigned c = 0; c < CAPSULES; c++) {
-        if (capsules[c].ending != ENDING_NONE)
+        if (capsules[c].halt)
             return;
         for (unsigned i = 0; i < VCORES; i++) {
             const struct guest *g = &guests[c][i];
@@ -476,7 +497,10 @@ static unsigned long guest_act(struct vcore *v)
             return EXIT_END;
         }
         return EXIT_RESUME;
-    case 11:
+    case 11: // somebody pauses it
+        if (explore_random(4) == 0)
+            capsule_hold(v->capsule);
+        return EXIT_RESUME;
     case 12:
         for (unsigned i = explore_random(200); i; i--)
             time_pass();
@@ -563,7 +587,6 @@ static void capsules_create(void)
             guests[c][i] = (struct guest){.left = 40};
         }
         capsule_start(&capsules[c]);
-        sched_start(&vcores[c][0].entity);
     }
     restarts_left = 3;
 }

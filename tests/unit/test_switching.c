@@ -595,7 +595,7 @@ static void condition_hide(struct hart *h, struct world *w)
         break;
     case CONDITION_PLAN:
         h->isolation->plan = w->space->plan;
-        h->isolation->owner = w->space->owner;
+        h->isolation->serial = w->space->serial;
         break;
     }
 }

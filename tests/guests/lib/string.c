@@ -94,3 +94,16 @@ char *strrchr(const char *s, int c)
 {
     return memrchr(s, c, strlen(s) + 1);
 }
+
+char *strcpy(char *to, const char *from)
+{
+    return memcpy(to, from, strlen(from) + 1);
+}
+
+char *strncpy(char *to, const char *from, size_t size)
+{
+    size_t length = strnlen(from, size);
+    memcpy(to, from, length);
+    memset(to + length, 0, size - length);
+    return to;
+}

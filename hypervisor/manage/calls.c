@@ -1,0 +1,422 @@
+#include <string.h>
+
+#include "bits.h"
+#include "console.h"
+#include "log.h"
+#include "manage_calls.h"
+#include "power.h"
+
+static long lack(struct request *r, enum diosix_lack what)
+{
+    r->call->value = what;
+    return SBI_ERR_FAILED;
+}
+
+static long state_error(bool done)
+{
+    return done ? SBI_SUCCESS : SBI_ERR_INVALID_STATE;
+}
+
+// --- making -----------------------------------------------------------------------------------------
+
+static bool is_name(const char *name)
+{
+    size_t length = strnlen(name, DIOSIX_NAME_SIZE);
+
+    if (!length || length == DIOSIX_NAME_SIZE)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') || name[i] == '-'))
+            return false;
+    return true;
+}
+
+static bool is_taken(const char *name)
+{
+    struct node *n = NULL;
+
+    while ((n = tree_next(&tree_root, n ? n->id : 0)))
+        if (!strcmp(state_of_node(n)->capsule.name, name))
+            return true;
+    return false;
+}
+
+// An image by its name; none if that is empty.
+static bool image_named(const char *name, bool needed, struct bundle_image *out)
+{
+    if (strnlen(name, DIOSIX_NAME_SIZE) == DIOSIX_NAME_SIZE)
+        return false;
+    return *name ? bundle_image_find(manage_bundle, name, out) == STATUS_OK : !needed;
+}
+
+static bool plan_numbers(const struct request *r, const struct diosix_create *from, struct bundle_capsule *plan)
+{
+    plan->memory = from->memory;
+    plan->vcores = from->vcores;
+    plan->isolation = (enum bundle_isolation)from->isolation;
+    plan->restart = (enum bundle_restart)from->restart;
+    plan->rights = from->rights;
+    plan->quota.memory = from->quota.memory;
+    plan->quota.vcores = from->quota.vcores;
+    plan->quota.capsules = from->quota.capsules;
+    plan->weight = from->weight ? from->weight : 100;
+    plan->cap = from->cap;
+    plan->affinity = from->affinity;
+    return plan->memory && is_aligned(plan->memory, BUNDLE_MEMORY_UNIT) && plan->vcores &&
+           plan->vcores <= BUNDLE_VCORES_MAX && from->isolation <= DIOSIX_ISOLATION_PMP &&
+           from->restart <= DIOSIX_RESTART_ALWAYS && !(plan->rights & ~r->caller->rights);
+}
+
+static bool plan_make(const struct request *r, struct bundle_capsule *plan)
+{
+    struct diosix_create *from = r->call->buffer;
+
+    *plan = (struct bundle_capsule){.bootargs = from->cmdline};
+    if (r->call->size == sizeof(*from))
+        plan->bootargs = "";
+    else if (strnlen(from->cmdline, r->call->size - sizeof(*from)) == r->call->size - sizeof(*from))
+        return false; // has no end
+    if (!is_name(from->name) || is_taken(from->name) || strlen(plan->bootargs) > DIOSIX_CMDLINE_MAX)
+        return false;
+    memcpy(plan->name, from->name, sizeof(plan->name));
+    return image_named(from->kernel, true, &plan->kernel) && image_named(from->initrd, false, &plan->ramdisk) &&
+           plan_numbers(r, from, plan);
+}
+
+static long call_create(struct request *r)
+{
+    struct bundle_capsule plan;
+    struct capsule_state *s;
+
+    if (!plan_make(r, &plan))
+        return SBI_ERR_INVALID_PARAM;
+    enum diosix_lack what = capsule_create(&plan, (struct node *)r->caller, true, &s);
+    if (what != DIOSIX_LACK_NONE)
+        return lack(r, what);
+    enum status status = capsule_share_set(s);
+    if (status != STATUS_OK) {
+        life_destroy(s);
+        return SBI_ERR_INVALID_PARAM;
+    }
+    r->call->value = s->node.id;
+    return SBI_SUCCESS;
+}
+
+static long call_start(struct request *r)
+{
+    struct image_error why = {0};
+
+    if (r->target->stage != LIFE_STOPPED || r->target->doomed)
+        return SBI_ERR_INVALID_STATE;
+    enum status status = capsule_start(r->target, &why);
+    if (status == STATUS_OK)
+        return SBI_SUCCESS;
+    if (is_root(r)) // a person wants more than a number; others would flood the log
+        log_error("%s: not started: %s", r->target->capsule.name, why.text);
+    return status == STATUS_NO_MEMORY ? lack(r, DIOSIX_LACK_MEMORY)
+           : status == STATUS_UNSUPPORTED ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM;
+}
+
+// The name of a clone that is given none: its original's, cut to have room, and the number of its id.
+static void clone_name(char *out, const char *original, uint32_t id)
+{
+    char digits[12];
+    size_t n = sizeof(digits), length = strlen(original);
+
+    digits[--n] = 0;
+    do
+        digits[--n] = (char)('0' + id % 10);
+    while (id /= 10);
+    digits[--n] = '-';
+    if (length > CAPSULE_NAME_SIZE - 1 - strlen(digits + n))
+        length = CAPSULE_NAME_SIZE - 1 - strlen(digits + n);
+    memcpy(out, original, length);
+    strcpy(out + length, digits + n);
+}
+
+static bool fork_name_read(const struct request *r, char *name)
+{
+    size_t size = r->call->size;
+
+    if (!size)
+        return true;
+    if (size > DIOSIX_NAME_SIZE || strnlen(r->call->buffer, size) == size)
+        return false;
+    strcpy(name, r->call->buffer);
+    return is_name(name) && !is_taken(name);
+}
+
+// A guest's own call is answered when the clone is made, by the original's life (capsule/fork.c).
+static long call_fork(struct request *r)
+{
+    struct capsule_state *original = r->target, *clone;
+    struct bundle_capsule plan = original->plan;
+    struct vcore *caller = r->vcore && r->vcore->capsule == &original->capsule ? r->vcore : NULL;
+    char name[CAPSULE_NAME_SIZE] = "";
+
+    if (original->stage != LIFE_RUNNING && original->stage != LIFE_PAUSED)
+        return SBI_ERR_INVALID_STATE;
+    if (original->capsule.space.kind != ISOLATION_GSTAGE)
+        return SBI_ERR_NOT_SUPPORTED;
+    if (!fork_name_read(r, name))
+        return SBI_ERR_INVALID_PARAM;
+    memset(&plan.quota, 0, sizeof(plan.quota)); // its own descendants are not cloned
+    enum diosix_lack what = capsule_create(&plan, (struct node *)r->caller, original->own_bootargs, &clone);
+    if (what != DIOSIX_LACK_NONE)
+        return lack(r, what);
+    if (!*name)
+        clone_name(name, plan.name, clone->node.id);
+    if (is_taken(name)) // as somebody else may have been named so
+        clone_name(name, "clone", clone->node.id);
+    strcpy(clone->capsule.name, name);
+    strcpy(clone->plan.name, name);
+    if (capsule_share_set(clone) != STATUS_OK) { // its affinity may be another's own by now
+        life_destroy(clone);
+        return lack(r, DIOSIX_LACK_HARTS);
+    }
+    r->call->value = clone->node.id;
+    life_fork(original, clone, caller);
+    return SBI_SUCCESS;
+}
+
+// --- ending and holding -----------------------------------------------------------------------------
+
+static uint64_t deadline_after(uint64_t milliseconds)
+{
+    uint64_t most = UINT32_MAX;
+    return hart_time() + (milliseconds < most ? milliseconds : most) * machine_facts.timebase_hz / 1000;
+}
+
+static long call_stop(struct request *r)
+{
+    return state_error(life_ask_stop(r->target, deadline_after(r->call->n[1])));
+}
+
+static long call_kill(struct request *r)
+{
+    return state_error(life_kill(r->target, ENDING_KILLED));
+}
+
+static long call_restart(struct request *r)
+{
+    if (r->target->stage == LIFE_STOPPED)
+        return call_start(r);
+    return state_error(r->target->stage != LIFE_SCRUBBING && life_kill(r->target, ENDING_RESTARTED));
+}
+
+static long call_pause(struct request *r)
+{
+    return state_error(life_pause(r->target));
+}
+
+static long call_resume(struct request *r)
+{
+    return state_error(life_resume(r->target));
+}
+
+static long call_destroy(struct request *r)
+{
+    life_destroy(r->target);
+    return SBI_SUCCESS;
+}
+
+// --- settings -----------------------------------------------------------------------------------------
+
+static long quota_set(struct node *n, enum diosix_setting setting, uint64_t value)
+{
+    struct diosix_quota limit = n->limit;
+
+    if (setting == DIOSIX_SET_QUOTA_MEMORY)
+        limit.memory = value;
+    else if (value > UINT32_MAX)
+        return SBI_ERR_INVALID_PARAM;
+    else if (setting == DIOSIX_SET_QUOTA_VCORES)
+        limit.vcores = (uint32_t)value;
+    else
+        limit.capsules = (uint32_t)value;
+    return tree_set_limit(n, &limit) ? SBI_SUCCESS : SBI_ERR_FAILED;
+}
+
+// Scheduling: tried on the share, kept in the plan if it takes it.
+static long share_set(struct request *r, enum diosix_setting setting, uint64_t value)
+{
+    struct capsule_state *s = r->target;
+    struct bundle_capsule old = s->plan;
+
+    if (setting == DIOSIX_SET_EXCLUSIVE ? value > 1 : setting != DIOSIX_SET_AFFINITY && value > UINT32_MAX)
+        return SBI_ERR_INVALID_PARAM;
+    if (setting == DIOSIX_SET_WEIGHT)
+        s->plan.weight = (uint32_t)value;
+    else if (setting == DIOSIX_SET_CAP)
+        s->plan.cap = (uint32_t)value;
+    else if (setting == DIOSIX_SET_AFFINITY)
+        s->plan.affinity = value;
+    else
+        s->plan.exclusive = value;
+    enum status status = capsule_share_set(s);
+    if (status == STATUS_OK)
+        return SBI_SUCCESS;
+    s->plan = old;
+    return status == STATUS_BUSY ? lack(r, DIOSIX_LACK_HARTS) : SBI_ERR_INVALID_PARAM;
+}
+
+static long call_set(struct request *r)
+{
+    enum diosix_setting setting = (enum diosix_setting)r->call->n[1];
+    uint64_t value = r->call->n[2];
+    struct capsule_state *s = r->target;
+
+    switch (setting) {
+    case DIOSIX_SET_EXCLUSIVE:
+        if (!is_root(r))
+            return SBI_ERR_DENIED;
+        return share_set(r, setting, value);
+    case DIOSIX_SET_WEIGHT:
+    case DIOSIX_SET_CAP:
+    case DIOSIX_SET_AFFINITY:
+        return share_set(r, setting, value);
+    case DIOSIX_SET_RESTART:
+        if (value > DIOSIX_RESTART_ALWAYS)
+            return SBI_ERR_INVALID_PARAM;
+        s->plan.restart = (enum bundle_restart)value;
+        return SBI_SUCCESS;
+    case DIOSIX_SET_RIGHTS:
+        if (value & ~(uint64_t)r->caller->rights)
+            return SBI_ERR_DENIED;
+        s->node.rights = (uint32_t)value;
+        return SBI_SUCCESS;
+    case DIOSIX_SET_QUOTA_MEMORY:
+    case DIOSIX_SET_QUOTA_VCORES:
+    case DIOSIX_SET_QUOTA_CAPSULES:
+        return quota_set(&s->node, setting, value) ? lack(r, DIOSIX_LACK_QUOTA) : SBI_SUCCESS;
+    }
+    return SBI_ERR_INVALID_PARAM;
+}
+
+// Only downwards, so that nothing can be got back.
+static long call_give_up(struct request *r)
+{
+    enum diosix_setting setting = (enum diosix_setting)r->call->n[0];
+    uint64_t value = r->call->n[1];
+
+    if (is_root(r))
+        return SBI_ERR_DENIED;
+    struct node *self = (struct node *)r->caller;
+    uint64_t now = setting == DIOSIX_SET_QUOTA_MEMORY    ? self->limit.memory
+                   : setting == DIOSIX_SET_QUOTA_VCORES  ? self->limit.vcores
+                   : setting == DIOSIX_SET_QUOTA_CAPSULES ? self->limit.capsules
+                                                          : 0;
+    if (setting == DIOSIX_SET_RIGHTS)
+        self->rights &= (uint32_t)~value;
+    else if (value > now || setting < DIOSIX_SET_QUOTA_MEMORY || setting > DIOSIX_SET_QUOTA_CAPSULES)
+        return SBI_ERR_INVALID_PARAM;
+    else if (quota_set(self, setting, value) != SBI_SUCCESS)
+        return lack(r, DIOSIX_LACK_QUOTA);
+    return SBI_SUCCESS;
+}
+
+// --- the rest -------------------------------------------------------------------------------------------
+
+static long call_version(struct request *r)
+{
+    r->call->value = DIOSIX_INTERFACE_VERSION;
+    return SBI_SUCCESS;
+}
+
+static long call_input(struct request *r)
+{
+    r->call->value = console_type(&r->target->capsule.stream, r->call->buffer, r->call->size);
+    capsule_uart_event(&r->target->capsule);
+    return SBI_SUCCESS;
+}
+
+static long call_power(struct request *r)
+{
+    if (!is_root(r))
+        return SBI_ERR_DENIED;
+    if (r->call->n[0] > DIOSIX_POWER_REBOOT)
+        return SBI_ERR_INVALID_PARAM;
+    harts_stop_others(); // first: what they go on printing would never be all out
+    console_announce(r->call->n[0] == DIOSIX_POWER_OFF ? "switched off" : "resetting the machine");
+    console_flush();
+    if (r->call->n[0] == DIOSIX_POWER_OFF)
+        power_off(true);
+    power_reboot();
+}
+
+// --- the door ---------------------------------------------------------------------------------------------
+
+#define MANAGE DIOSIX_RIGHT_MANAGE
+
+static const struct manage_kind kinds[DIOSIX_CALLS] = {
+    [DIOSIX_VERSION] = {.function = call_version},
+    [DIOSIX_STATUS] = {call_status, 1, .direction = BUFFER_OUT, .reach = REACH_SELF},
+    [DIOSIX_NEXT] = {call_next, 1, .rights = MANAGE},
+    [DIOSIX_CREATE] = {call_create, .direction = BUFFER_IN, .rights = MANAGE, .size = sizeof(struct diosix_create)},
+    [DIOSIX_START] = {call_start, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_STOP] = {call_stop, 2, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_KILL] = {call_kill, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_RESTART] = {call_restart, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_PAUSE] = {call_pause, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_RESUME] = {call_resume, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_FORK] = {call_fork, 1, .direction = BUFFER_IN, .reach = REACH_SELF, .rights = MANAGE},
+    [DIOSIX_DESTROY] = {call_destroy, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_SET] = {call_set, 3, .wide = true, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_GIVE_UP] = {call_give_up, 2, .wide = true},
+    [DIOSIX_IMAGE] = {call_image, 1, .direction = BUFFER_OUT, .rights = MANAGE},
+    [DIOSIX_OUTPUT] = {call_output, 2, .direction = BUFFER_OUT, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_INPUT] = {call_input, 1, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_MACHINE] = {call_machine, .direction = BUFFER_OUT, .rights = MANAGE},
+    [DIOSIX_HART] = {call_hart, 1, .direction = BUFFER_OUT, .rights = MANAGE},
+    [DIOSIX_POWER] = {call_power, 1},
+};
+
+const struct manage_kind *manage_kind(unsigned long function)
+{
+    return function < DIOSIX_CALLS && kinds[function].function ? &kinds[function] : NULL;
+}
+
+bool is_root(const struct request *r)
+{
+    return r->caller == &tree_root;
+}
+
+// Whom the call is about. Nobody can be told from somebody out of reach.
+static bool target_find(const struct manage_kind *kind, struct request *r)
+{
+    uint64_t id = r->call->n[0];
+    struct node *n = NULL;
+
+    if (kind->reach == REACH_NONE)
+        return true;
+    if (id == 0 && kind->reach == REACH_SELF && !is_root(r))
+        n = (struct node *)r->caller;
+    else if (id <= UINT32_MAX && (is_root(r) || r->caller->rights & MANAGE))
+        n = tree_find(r->caller, (uint32_t)id);
+    r->target = n ? state_of_node(n) : NULL;
+    return n;
+}
+
+long manage_do(const struct manage_kind *kind, struct request *r)
+{
+    long error;
+
+    lock_acquire(&tree_lock);
+    r->call->value = 0;
+    if ((r->caller->rights & kind->rights) != kind->rights)
+        error = SBI_ERR_DENIED;
+    else if (!target_find(kind, r) || (kind->direction == BUFFER_IN && r->call->size < kind->size))
+        error = SBI_ERR_INVALID_PARAM;
+    else
+        error = kind->function(r);
+    lock_release(&tree_lock);
+    return error;
+}
+
+long manage_root(enum diosix_call function, struct manage_call *call)
+{
+    const struct manage_kind *kind = manage_kind(function);
+    struct request r = {.caller = &tree_root, .call = call};
+
+    return kind ? manage_do(kind, &r) : SBI_ERR_NOT_SUPPORTED;
+}

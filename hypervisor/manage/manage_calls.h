@@ -1,0 +1,46 @@
+// The insides of the management calls: one function each, in calls.c (what changes something) and queries.c
+// (what tells something). Nobody outside this folder includes it.
+#pragma once
+
+#include "capsule_state.h"
+#include "manage.h"
+#include "sbi.h"
+
+struct request {
+    const struct node *caller; // whose subtree it reaches; &tree_root: the machine's root
+    struct vcore *vcore;       // that makes the call; NULL: the root
+    struct capsule_state *target;
+    struct manage_call *call;
+};
+
+enum direction { BUFFER_NONE, BUFFER_IN, BUFFER_OUT };
+enum reach { REACH_NONE, REACH_SELF, REACH_OTHERS }; // whom n[0] may name: nobody, oneself too, others only
+
+// How a call is decoded and checked before its function is called, with tree_lock held.
+struct manage_kind {
+    long (*function)(struct request *r);
+    uint8_t arguments; // in n, before the buffer
+    bool wide;         // the last of them comes in two registers
+    enum direction direction;
+    enum reach reach;
+    uint32_t rights; // the caller needs
+    uint16_t size;   // least size of the buffer, BUFFER_IN only
+};
+
+// NULL: no such function.
+const struct manage_kind *manage_kind(unsigned long function);
+// All checks that need no decoding, then the call. Takes tree_lock.
+long manage_do(const struct manage_kind *kind, struct request *r);
+
+bool is_root(const struct request *r);
+
+// queries.c
+long call_status(struct request *r);
+long call_next(struct request *r);
+long call_image(struct request *r);
+long call_output(struct request *r);
+long call_machine(struct request *r);
+long call_hart(struct request *r);
+extern const struct bundle *manage_bundle;
+
+#define DIOSIX_RELEASE "0.1"

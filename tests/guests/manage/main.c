@@ -1,0 +1,38 @@
+// Management of capsules by a capsule: needs the right `manage`, and a quota for some small children.
+#include "suite.h"
+
+static const struct test tests[] = {
+    {"call.version", manage_version},
+    {"call.self", manage_self},
+    {"call.create-bad", manage_create_bad},
+    {"call.addresses", manage_addresses},
+    {"call.foreign", manage_foreign},
+    {"call.machine", machine_tell},
+    {"life.start-and-end", life_start_and_end},
+    {"life.kill", life_kill},
+    {"life.restart", life_restart},
+    {"life.pause", life_pause},
+    {"life.stop", life_stop},
+    {"life.crash", life_crash},
+    {"life.console", life_console},
+    {"life.destroy", life_destroy},
+    {"tree.grandchildren", tree_grandchildren},
+    {"tree.ends-with-parent", tree_ends_with_parent},
+    {"tree.quota", tree_quota},
+    {"tree.rights", tree_rights},
+    {"settings", settings},
+    {"fork.self", fork_self},
+    {"fork.child", fork_child},
+    {"fork.many", fork_many},
+    {"loops.from-all-harts", loops_from_all_harts},
+    {"give-up", give_up}, // the last: nothing comes back
+};
+
+int payload_main(void)
+{
+    char role[16];
+    if (tree_option("role", role, sizeof role))
+        return child_main();
+    harts_start();
+    return suite_run("manage", tests, sizeof tests / sizeof tests[0]);
+}
