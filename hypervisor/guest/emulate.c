@@ -43,10 +43,12 @@ enum exit emulate_instruction(struct vcore *v)
         v->context.pc += 4;
         return EXIT_WAIT;
     }
-    // Somebody else's store ends this wait, which we can't see: give the hart away for one turn.
+    // Somebody else's store ends this wait, which we can't see: give the hart away for one turn, best to who may
+    // be going to store.
     if (insn == INSN_WRS_NTO || insn == INSN_WRS_STO) {
         v->exits[KIND_WAIT]++;
         v->context.pc += 4;
+        vcore_yield(v);
         return EXIT_RESCHEDULE;
     }
     if (!isolation_features.time_csr && emulate_time(v, insn)) {

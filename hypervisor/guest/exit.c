@@ -10,7 +10,8 @@
 
 void hart_arm(struct hart *h)
 {
-    uint64_t when = sched_deadline(h), console = console_deadline();
+    // A hart that is somebody's own has no ticks for others: see capsule_output_made().
+    uint64_t when = sched_deadline(h), console = unlikely(sched_is_exclusive(h)) ? TIME_NEVER : console_deadline();
 
     if (console < when)
         when = console;

@@ -75,8 +75,15 @@ void capsule_lines_update(struct capsule *c)
 void capsule_output_made(void)
 {
     struct hart *h = this_hart();
-    if (unlikely(console_deadline() < h->armed))
+    if (likely(console_deadline() >= h->armed))
+        return;
+    if (likely(!sched_is_exclusive(h))) {
         hart_arm(h);
+        return;
+    }
+    struct hart *other = sched_shared_hart();
+    if (console_deadline() < other->armed)
+        hart_request(other, REQUEST_RESCHEDULE); // it looks, and sets its timer
 }
 
 void capsule_uart_event(struct capsule *c)

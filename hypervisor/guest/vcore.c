@@ -33,6 +33,18 @@ void vcore_resume_state(struct vcore *v)
     v->world.timecmp = timecmp;
 }
 
+void vcore_yield(struct vcore *v)
+{
+    const struct capsule *c = v->capsule;
+
+    for (unsigned left = c->vcore_count, i = v->index; left; left--) {
+        i = i + 1 < c->vcore_count ? i + 1 : 0; // from the next one on: each gets its turn
+        struct entity *e = &c->vcores[i]->entity;
+        if (e->state == ENTITY_READY && sched_yield_to(v->context.hart, e)) // a hint, before its lock is asked for
+            return;
+    }
+}
+
 bool vcore_can_start_at(const struct vcore *v, unsigned long pc)
 {
     struct hpa ignored;

@@ -163,6 +163,9 @@ void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque);
 // The same after a non-retentive suspend, at the place that was given then: timer and interrupts, one of
 // which woke it, are no part of what is lost.
 void vcore_resume_state(struct vcore *v);
+// This vcore, which runs here, spins for a sibling: one that waits for a hart goes on in its place, if there is
+// one. The caller answers EXIT_RESCHEDULE in any case.
+void vcore_yield(struct vcore *v);
 // Has the guest given this address to a hart to run at? It must be RAM.
 bool vcore_can_start_at(const struct vcore *v, unsigned long pc);
 

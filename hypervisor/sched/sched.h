@@ -29,7 +29,8 @@
 #include "status.h"
 #include "types.h"
 
-enum entity_state { ENTITY_PARKED, ENTITY_READY, ENTITY_RUNNING, ENTITY_WAITING };
+// HELD: out of budget until its timer's deadline, and not to be woken by anything else.
+enum entity_state { ENTITY_PARKED, ENTITY_READY, ENTITY_RUNNING, ENTITY_WAITING, ENTITY_HELD };
 enum entity_kind { ENTITY_VCORE, ENTITY_LIFE, ENTITY_PROMPT };
 enum put { PUT_READY, PUT_WAITING, PUT_PARKED };
 
@@ -37,10 +38,20 @@ enum put { PUT_READY, PUT_WAITING, PUT_PARKED };
 
 #define WEIGHT_DEFAULT 100u
 #define WEIGHT_MAX 1000u
+#define CAP_MAX 6400u
 
-// What the vcores of a capsule have in common: how much of the harts they get. Lives in the capsule.
+// What the vcores of a capsule have in common: how much of the harts they get. Lives in the capsule, longer than
+// its vcores run. Changed by the functions below only.
 struct share {
     uint32_t factor; // virtual time for a tick, see FACTOR_SHIFT
+    bool is_pinned;  // not all harts will do
+    bool is_capped;
+    unsigned long harts;           // the affinity: bit n for hart n
+    unsigned long owned;           // harts that are its own; 0: none
+    _Atomic unsigned long waiting; // its READY entities, if it is pinned
+    struct lock lock;              // guards the budget
+    uint64_t budget, period_end;   // ticks
+    int64_t left;
 };
 
 struct entity {
@@ -50,6 +61,7 @@ struct entity {
     _Atomic(struct hart *) running; // where it runs; set before its pending work is looked at a last time
     enum entity_state state;
     enum entity_kind kind;
+    bool is_pinned;        // READY: in the queue's second heap
     struct share *share;   // never NULL
     uint64_t virtual_time; // a slice at the default weight is VIRTUAL_SLICE
     uint64_t started;      // RUNNING: when it was last charged; READY: since when
@@ -59,13 +71,23 @@ struct entity {
 
 struct queue {
     struct lock lock;
-    struct heap ready, sleepers;
+    struct heap ready, sleepers; // sleepers: WAITING with a deadline, and HELD
     struct entity *running;
     struct entity *next; // taken out already, to run next whatever is first
     uint64_t slice_end;  // TIME_NEVER: nobody else wants this hart
+    uint64_t granted;    // what the entity that is picked may use, if it is capped
     _Atomic uint32_t length;
     _Atomic unsigned long first_hint; // virtual time of the first in `ready`, coarse (see hint_of)
+
+    struct heap pinned;                              // READY, too, but those that not all harts may take
+    _Atomic unsigned long pinned_hint, pinned_harts; // the first of them: its virtual time, where it may run
+    uint64_t floor;                                  // virtual time of who was started last
+    struct share *owner;                             // whose own this hart is; NULL: everybody's
 };
+
+// Virtual time: 64 bits of it last for ages at any weight.
+#define VIRTUAL_SLICE 65536u
+#define FACTOR_SHIFT 20
 
 // `slice` in ticks. Once, before any hart starts; every harts[] entry has its queue.
 void sched_init(uint64_t slice);
@@ -84,6 +106,32 @@ void share_init(struct share *s);
 // A vcore's part of the harts when they are scarce, 1 to WEIGHT_MAX. Any time, from any hart, no lock needed
 // or taken; counts from when a vcore is charged next, within a slice. STATUS_INVALID: out of range.
 must_check enum status sched_set_weight(struct share *s, unsigned weight);
+
+// The most that a capsule's vcores get together, in percent of one hart, up to CAP_MAX; 0: no limit. Any time,
+// from any hart; takes the share's lock. Counts from a new period on, at once. STATUS_INVALID: out of range.
+must_check enum status sched_set_cap(struct share *s, unsigned percent);
+
+// Where a capsule's vcores may run: bit n for the hart of index n; bits of harts that do not exist are ignored.
+// What runs elsewhere moves at its next exit, and is made to exit. STATUS_INVALID: no such hart at all.
+// STATUS_BUSY: it has harts of its own (give them back first), or all of these are others' own.
+must_check enum status sched_set_affinity(struct share *s, unsigned long harts_mask);
+
+// Makes the harts of the affinity the capsule's own, or gives them back, which must be done before the share's
+// memory is. Nothing else runs there, and no slice ends there unless its own vcores wait for each other.
+// STATUS_BUSY: one of them is another's. STATUS_INVALID: none would be left for all others. Both take a lock that
+// the queues' and budgets' locks are taken under.
+must_check enum status sched_set_exclusive(struct share *s, bool exclusive);
+// A hart that is nobody's own.
+struct hart *sched_shared_hart(void);
+static inline bool sched_is_exclusive(const struct hart *h)
+{
+    return h->queue->owner != NULL;
+}
+
+// The running entity of this hart wants another one to go on, which may be waiting for a hart: a sibling that
+// holds what it spins for. If that is READY and may run here, it runs here next, on the time of the one that
+// yields, and the answer is true: the caller makes the running entity PUT_READY.
+bool sched_yield_to(struct hart *h, struct entity *to);
 
 // Makes a WAITING (sched_wake) or PARKED (sched_start) entity READY and sees to it that a hart looks
 // at it. No effect in any other state.
@@ -127,7 +175,7 @@ bool sched_relax_slowly(struct hart *h);
 void sched_share(struct hart *h);
 static inline bool sched_relax(struct hart *h)
 {
-    if (!sched_is_contended() && sched_relax_slowly(h))
+    if ((!sched_is_contended() || sched_is_exclusive(h)) && sched_relax_slowly(h))
         return true;
     sched_share(h);
     return false;

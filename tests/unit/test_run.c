@@ -1,4 +1,4 @@
-// sources: tests/unit/explored/sched.c tests/unit/explored/run.c tests/unit/explored/exit.c
+// sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c tests/unit/explored/exit.c
 // sources: tests/unit/explored/interrupts.c tests/unit/explored/fence.c tests/unit/explored/vcore.c
 // sources: tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
 //
@@ -489,6 +489,7 @@ static unsigned long guest_act(struct vcore *v)
     case 8:
         return hsm_call(v, 0, explore_random(VCORES), BOOT_PC);
     case 9:
+        vcore_yield(v);
         return EXIT_RESCHEDULE;
     case 10:
         if (restarts_left && explore_random(4) == 0) {

@@ -1,4 +1,4 @@
-// sources: hypervisor/sched/sched.c lib/heap.c
+// sources: hypervisor/sched/sched.c hypervisor/sched/limits.c lib/heap.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,8 +83,7 @@ static void weight_set(unsigned entity, unsigned weight)
 // Each entity is where its state says, once, and what is counted is there.
 static void machine_check(void)
 {
-    size_t ready = 0, waiting = 0, in[4] = {0};
-    bool timed = false;
+    size_t ready = 0, waiting = 0, in[5] = {0};
 
     for (unsigned i = 0; i < ENTITIES; i++) {
         struct entity *e = &entities[i];
@@ -95,20 +94,18 @@ static void machine_check(void)
         } else {
             assert_null(e->running);
         }
-        timed |= e->state == ENTITY_WAITING && e->timer.key != TIME_NEVER;
-        waiting += e->state == ENTITY_WAITING && e->timer.key != TIME_NEVER;
+        waiting += e->state == ENTITY_HELD || (e->state == ENTITY_WAITING && e->timer.key != TIME_NEVER);
     }
     for (unsigned i = 0; i < harts_count; i++) {
         size_t length = count_heap(queues[i].ready.root);
         assert_int_equal(length, queues[i].length);
-        ready += length;
+        ready += length + count_heap(queues[i].pinned.root);
         waiting -= count_heap(queues[i].sleepers.root);
         assert_int_equal(queues[i].lock.next, queues[i].lock.serving);
     }
     assert_int_equal(ready, in[ENTITY_READY]);
     assert_int_equal(ready, sched_ready_total);
     assert_int_equal(waiting, 0);
-    (void)timed;
 }
 
 // --- simulation: what capsule/run.c does ---------------------------------------------------------
@@ -502,6 +499,328 @@ static void test_consumed_is_up_to_date(void **state)
     assert_int_equal(entity_consumed(&entities[0]), 1000 * SLICE);
 }
 
+// --- caps ------------------------------------------------------------------------------------------
+
+// One share for entities `first` to `last`.
+static struct share *share_of(unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++)
+        entities[i].share = &shares[first];
+    return &shares[first];
+}
+
+static uint64_t consumed_by(unsigned first, unsigned last)
+{
+    uint64_t sum = 0;
+    for (unsigned i = first; i <= last; i++)
+        sum += entity_consumed(&entities[i]);
+    return sum;
+}
+
+#define PERIOD (5 * SLICE)
+
+// Whatever else there is: never more than the budget in a period, but for a part that was begun before.
+static void capped(unsigned used, unsigned vcores, unsigned others, unsigned cap, double least)
+{
+    const uint64_t budget = PERIOD * cap / 100;
+    machine(used);
+    assert_int_equal(sched_set_cap(share_of(0, vcores - 1), cap), STATUS_OK);
+    start_all(vcores + others);
+    simulate(PERIOD);
+    uint64_t begin = consumed_by(0, vcores - 1), before = begin;
+    for (unsigned i = 0; i < 200; i++) {
+        simulate(PERIOD);
+        uint64_t after = consumed_by(0, vcores - 1);
+        assert_true(after - before <= budget + 2 * vcores * SLICE / 16);
+        before = after;
+    }
+    double had = (double)(before - begin) / (double)(200 * budget);
+    if (had > 1.005 || had < least)
+        fail_msg("%u harts, %u vcores, %u others, cap %u: had %f of it", used, vcores, others, cap, had);
+}
+
+static void test_caps(void **state)
+{
+    (void)state;
+    capped(1, 1, 0, 50, 0.97); // alone
+    capped(1, 1, 0, 1, 0.9);
+    capped(1, 1, 0, 99, 0.97);
+    capped(1, 1, 2, 25, 0.97);
+    capped(2, 3, 2, 50, 0.95);
+    capped(4, 4, 0, 150, 0.95);
+    capped(4, 3, 9, 60, 0.95);
+    capped(4, 6, 0, 390, 0.95);
+    capped(4, 8, 0, 30, 0.9);
+}
+
+static void test_what_a_cap_leaves_is_others(void **state)
+{
+    (void)state;
+    machine(1);
+    assert_int_equal(sched_set_cap(&shares[0], 20), STATUS_OK);
+    start_all(2);
+    simulate(500 * SLICE);
+    assert_true(entity_consumed(&entities[1]) >= 395 * SLICE);
+    assert_int_equal(sched_set_cap(&shares[0], 0), STATUS_OK); // and none again
+    uint64_t before = entity_consumed(&entities[0]);
+    simulate(100 * SLICE);
+    assert_true(entity_consumed(&entities[0]) - before >= 40 * SLICE);
+}
+
+static void test_nothing_wakes_the_held(void **state)
+{
+    (void)state;
+    machine(1);
+    struct entity *e = &entities[0];
+    sched_start(e);
+    assert_ptr_equal(sched_pick(harts[0]), e);
+    assert_int_equal(sched_set_cap(&shares[0], 1), STATUS_OK); // while it runs
+    assert_false(sched_relax(harts[0]));
+    while (!sched_should_switch(harts[0], now))
+        now++;
+    sched_put(harts[0], e, PUT_READY, TIME_NEVER, NULL);
+    assert_null(sched_pick(harts[0]));
+    assert_int_equal(e->state, ENTITY_HELD);
+    assert_true(sched_idle_enter(harts[0]));
+    sched_idle_leave(harts[0]);
+    sched_wake(e);
+    sched_start(e);
+    sched_sleep(e, now, NULL);
+    assert_int_equal(e->state, ENTITY_HELD);
+    assert_null(sched_pick(harts[0]));
+    uint64_t until = sched_deadline(harts[0]);
+    assert_in_range(until, now + 1, now + PERIOD);
+    machine_check();
+    uint64_t held = until - now;
+    now = until;
+    sched_expire(harts[0], now);
+    assert_ptr_equal(sched_pick(harts[0]), e);
+    assert_true(e->stolen >= held);
+    machine_check();
+}
+
+static void test_sleep_is_not_capped(void **state)
+{
+    (void)state;
+    machine(1);
+    assert_int_equal(sched_set_cap(&shares[0], 10), STATUS_OK);
+    start_all(1);
+    jobs[0].burst = 20; // 4 % of the time
+    jobs[0].rest = 480;
+    simulate(500 * SLICE);
+    assert_true(jobs[0].latency_max <= 1);
+    assert_int_equal(sched_set_cap(&shares[0], CAP_MAX + 1), STATUS_INVALID);
+}
+
+// --- harts -----------------------------------------------------------------------------------------
+
+static void harts_check(void)
+{
+    for (unsigned i = 0; i < harts_count; i++) {
+        struct entity *e = queues[i].running;
+        if (!e)
+            continue;
+        assert_true(e->share->harts >> i & 1);
+        assert_true(!queues[i].owner || queues[i].owner == e->share);
+    }
+}
+
+// As simulate(), looking at who is where after a short time that it may take to move.
+static void simulate_checked(uint64_t ticks)
+{
+    simulate(2);
+    for (uint64_t end = now + ticks; now < end;) {
+        simulate(1);
+        harts_check();
+    }
+}
+
+static void assert_about(uint64_t had, uint64_t due, uint64_t tolerance)
+{
+    if (had + tolerance < due || had > due + tolerance)
+        fail_msg("had %u slices, not %u", (unsigned)(had / SLICE), (unsigned)(due / SLICE));
+}
+
+static void test_affinity_is_kept(void **state)
+{
+    (void)state;
+    machine(4);
+    assert_int_equal(sched_set_affinity(share_of(0, 2), 3), STATUS_OK);
+    start_all(3);
+    simulate_checked(600 * SLICE);
+    for (unsigned i = 0; i < 3; i++) // three on two
+        assert_about(entity_consumed(&entities[i]), 400 * SLICE, 8 * SLICE);
+    assert_null(queues[2].running);
+    assert_null(queues[3].running);
+}
+
+static void test_affinity_among_free_ones(void **state)
+{
+    (void)state;
+    machine(2);
+    assert_int_equal(sched_set_affinity(share_of(0, 1), 1), STATUS_OK);
+    start_all(4); // two pinned to one of two harts, two free: half a hart for each
+    simulate_checked(800 * SLICE);
+    for (unsigned i = 0; i < 4; i++)
+        assert_about(entity_consumed(&entities[i]), 400 * SLICE, 12 * SLICE);
+}
+
+// Weights count among those on one hart, while others get on faster elsewhere.
+static void test_weights_of_the_pinned(void **state)
+{
+    (void)state;
+    for (unsigned free = 0; free <= 5; free += 5) {
+        machine(4);
+        for (unsigned i = 0; i < 3; i++) {
+            weight_set(i, 100u << i);
+            assert_int_equal(sched_set_affinity(&shares[i], 1), STATUS_OK);
+        }
+        for (unsigned i = 3; i < 3 + free; i++) {
+            weight_set(i, 1000);
+            assert_int_equal(sched_set_affinity(&shares[i], 14), STATUS_OK);
+        }
+        start_all(3 + free);
+        simulate_checked(700 * SLICE);
+        for (unsigned i = 0; i < 3; i++)
+            assert_about(entity_consumed(&entities[i]), (100u << i) * SLICE, 4 * SLICE);
+    }
+}
+
+static void test_affinity_changes(void **state)
+{
+    (void)state;
+    machine(4);
+    start_all(5);
+    jobs[4].burst = 30;
+    jobs[4].rest = 100;
+    struct share *s = share_of(0, 4);
+    for (unsigned mask = 1; mask < 16; mask++) {
+        assert_int_equal(sched_set_affinity(s, mask), STATUS_OK);
+        simulate_checked(10 * SLICE);
+    }
+    assert_int_equal(sched_set_affinity(s, 0), STATUS_INVALID);
+    assert_int_equal(sched_set_affinity(s, 16), STATUS_INVALID);
+    assert_int_equal(sched_set_affinity(s, ~0UL), STATUS_OK);
+    assert_false(s->is_pinned);
+    simulate_checked(10 * SLICE);
+}
+
+static void test_exclusive_harts(void **state)
+{
+    (void)state;
+    machine(3);
+    start_all(8);
+    for (unsigned i = 2; i < 8; i++) {
+        jobs[i].burst = 50;
+        jobs[i].rest = 100 + i;
+    }
+    simulate(20 * SLICE);
+    struct share *s = share_of(0, 0);
+    assert_int_equal(sched_set_affinity(s, 4), STATUS_OK);
+    assert_int_equal(sched_set_exclusive(s, true), STATUS_OK);
+    simulate_checked(2 * SLICE); // it may have waited elsewhere for its turn
+    uint64_t before = entity_consumed(&entities[0]);
+    for (unsigned i = 0; i < 100 * SLICE; i++) {
+        simulate(1);
+        harts_check();
+        assert_int_equal(sched_deadline(harts[2]), TIME_NEVER); // no tick
+        assert_false(take_request(harts[2]));
+    }
+    assert_int_equal(entity_consumed(&entities[0]) - before, 100 * SLICE);
+    assert_true(sched_relax(harts[2]));
+    for (unsigned i = 2; i < 8; i++)
+        assert_true(jobs[i].latency_max <= 2 * SLICE);
+    assert_int_equal(sched_set_exclusive(s, false), STATUS_OK);
+    assert_int_equal(sched_set_affinity(s, ~0UL), STATUS_OK);
+    simulate(50 * SLICE);
+    assert_true(queues[2].running != &entities[0] || switches > 0);
+    assert_null(queues[2].owner);
+}
+
+// More vcores than harts of their own: these have slices, among themselves.
+static void test_siblings_share_their_own_harts(void **state)
+{
+    (void)state;
+    machine(4);
+    assert_int_equal(sched_set_affinity(share_of(0, 2), 3), STATUS_OK);
+    assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_OK);
+    start_all(8);
+    simulate_checked(600 * SLICE);
+    for (unsigned i = 0; i < 3; i++)
+        assert_about(entity_consumed(&entities[i]), 400 * SLICE, 8 * SLICE);
+    for (unsigned i = 3; i < 8; i++)
+        assert_about(entity_consumed(&entities[i]), 240 * SLICE, 8 * SLICE);
+}
+
+static void test_exclusive_refusals(void **state)
+{
+    (void)state;
+    machine(3);
+    assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_INVALID); // all
+    assert_int_equal(sched_set_affinity(&shares[0], 1), STATUS_OK);
+    assert_int_equal(sched_set_affinity(&shares[1], 3), STATUS_OK);
+    assert_int_equal(sched_set_affinity(&shares[2], 6), STATUS_OK);
+    assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_OK);
+    assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_OK);
+    assert_int_equal(sched_set_affinity(&shares[0], 2), STATUS_BUSY);
+    assert_int_equal(sched_set_exclusive(&shares[1], true), STATUS_BUSY);
+    assert_int_equal(sched_set_affinity(&shares[3], 1), STATUS_BUSY);
+    assert_int_equal(sched_set_exclusive(&shares[2], true), STATUS_INVALID); // none left
+    assert_true(sched_is_exclusive(harts[0]));
+    assert_false(sched_is_exclusive(harts[1]));
+    assert_int_equal(sched_set_exclusive(&shares[0], false), STATUS_OK);
+    assert_int_equal(sched_set_exclusive(&shares[2], true), STATUS_OK);
+    sched_start(&entities[1]); // one of its harts is taken: it runs on the other
+    simulate_checked(100);
+    assert_ptr_equal(queues[0].running, &entities[1]);
+}
+
+// What slept at home there is woken elsewhere, at its time.
+static void test_sleepers_leave_exclusive_harts(void **state)
+{
+    (void)state;
+    machine(2);
+    for (unsigned i = 0; i < 4; i++) {
+        sched_start(&entities[i]);
+        assert_ptr_equal(sched_pick(harts[0]), &entities[i]);
+        sched_put(harts[0], &entities[i], PUT_WAITING, i == 3 ? TIME_NEVER : now + 100 * (i + 1), NULL);
+    }
+    assert_int_equal(sched_set_affinity(&shares[5], 1), STATUS_OK);
+    assert_int_equal(sched_set_exclusive(&shares[5], true), STATUS_OK);
+    assert_int_equal(sched_deadline(harts[0]), TIME_NEVER);
+    assert_int_equal(sched_deadline(harts[1]), now + 100);
+    assert_true(take_request(harts[1]));
+    machine_check();
+    sched_wake(&entities[1]);
+    sched_wake(&entities[3]);
+    assert_ptr_equal(entities[1].home, harts[1]);
+    assert_ptr_equal(entities[3].home, harts[1]);
+    machine_check();
+}
+
+// --- yielding --------------------------------------------------------------------------------------
+
+static void test_yield_to_a_sibling(void **state)
+{
+    (void)state;
+    machine(2);
+    start_all(4);
+    simulate(40 * SLICE + 7);
+    struct entity *from = queues[0].running, *to = NULL;
+    for (unsigned i = 0; i < 4; i++)
+        to = entities[i].state == ENTITY_READY ? &entities[i] : to;
+    uint64_t sum = from->virtual_time + to->virtual_time;
+    assert_false(sched_yield_to(harts[0], from));
+    assert_false(sched_yield_to(harts[0], queues[1].running));
+    assert_true(sched_yield_to(harts[0], to));
+    assert_false(sched_yield_to(harts[0], to));
+    assert_true(from->virtual_time + to->virtual_time == sum && from->virtual_time >= to->virtual_time);
+    sched_put(harts[0], from, PUT_READY, TIME_NEVER, NULL);
+    assert_ptr_equal(sched_pick(harts[0]), to);
+    machine_check();
+    assert_false(sched_yield_to(harts[0], &entities[9])); // parked
+}
+
 // --- states ---------------------------------------------------------------------------------------
 
 static struct entity *const e0 = &entities[0], *const e1 = &entities[1], *const e2 = &entities[2];
@@ -805,13 +1124,36 @@ static void random_hart(struct hart *h)
     }
 }
 
+static void random_limits(struct entity *e, struct hart *h)
+{
+    switch (rand() % 4) {
+    case 0:
+        (void)!sched_set_cap(e->share, rand() % 2 ? (unsigned)rand() % 100 : 0);
+        break;
+    case 1:
+        (void)!sched_set_affinity(e->share, (unsigned long)rand() % 4 ? (unsigned long)rand() % 15 + 1 : ~0UL);
+        break;
+    case 2:
+        (void)!sched_set_exclusive(e->share, rand() % 4 == 0);
+        break;
+    default:
+        if (h->queue->running && sched_yield_to(h, e)) {
+            sched_tighten(h);
+            sched_put(h, h->queue->running, PUT_READY, TIME_NEVER, NULL);
+        }
+    }
+}
+
 static void random_step(void)
 {
     struct entity *e = &entities[(unsigned)rand() % ENTITIES];
     struct hart *h = harts[(unsigned)rand() % harts_count];
 
     now += (uint64_t)(rand() % 60);
-    switch (rand() % 9) {
+    switch (rand() % 10) {
+    case 9:
+        random_limits(e, h);
+        break;
     case 8:
         sched_sleep(e, rand() % 2 ? now + (uint64_t)(rand() % 2000) : TIME_NEVER, rand() % 2 ? yes : NULL);
         break;
@@ -860,6 +1202,7 @@ static void test_all_that_is_ready_runs(void **state)
         for (unsigned i = 0; i < ENTITIES; i++) {
             sched_start(&entities[i]);
             sched_wake(&entities[i]);
+            assert_int_equal(sched_set_cap(&shares[i], 0), STATUS_OK);
             entities[i].consumed = 0;
         }
         simulate(40 * SLICE);
@@ -890,6 +1233,19 @@ int main(void)
         cmocka_unit_test(test_stolen_and_consumed_are_all_time),
         cmocka_unit_test(test_consumed_is_up_to_date),
         cmocka_unit_test(test_sleep_of_the_parked),
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_what_a_cap_leaves_is_others),
+        cmocka_unit_test(test_nothing_wakes_the_held),
+        cmocka_unit_test(test_sleep_is_not_capped),
+        cmocka_unit_test(test_affinity_is_kept),
+        cmocka_unit_test(test_affinity_among_free_ones),
+        cmocka_unit_test(test_weights_of_the_pinned),
+        cmocka_unit_test(test_affinity_changes),
+        cmocka_unit_test(test_exclusive_harts),
+        cmocka_unit_test(test_siblings_share_their_own_harts),
+        cmocka_unit_test(test_exclusive_refusals),
+        cmocka_unit_test(test_sleepers_leave_exclusive_harts),
+        cmocka_unit_test(test_yield_to_a_sibling),
         cmocka_unit_test(test_start_and_wake_by_state),
         cmocka_unit_test(test_put_asks_for_causes),
         cmocka_unit_test(test_deadlines),
