@@ -1,6 +1,6 @@
-// sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c tests/unit/explored/exit.c
-// sources: tests/unit/explored/interrupts.c tests/unit/explored/fence.c tests/unit/explored/vcore.c
-// sources: tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
+// sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c
+// sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
+// sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
 //
 // Guests that wait, sleep, suspend, stop and start each other, send interrupts and end their capsules, on
 // harts whose steps interleave at random. Each interrupt and each timer must arrive, each vcore must get
@@ -290,6 +290,7 @@ void world_set_timer(uint64_t guest_time)
 
 static struct capsule capsules[CAPSULES];
 static struct vcore vcores[CAPSULES][VCORES];
+static struct share shares[CAPSULES];
 
 // What the guest of a vcore has to do, and what it is owed.
 struct guest {
@@ -464,8 +465,30 @@ static void guest_send(struct vcore *v)
     vcore_post(to, 1UL << INTERRUPT_S_SOFT);
 }
 
+// Somebody at the prompt changes what a capsule may have, at any time.
+static void limits_change(void)
+{
+    struct share *s = &shares[explore_random(CAPSULES)];
+
+    switch (explore_random(4)) {
+    case 0:
+        (void)!sched_set_weight(s, 1 + explore_random(WEIGHT_MAX));
+        break;
+    case 1:
+        (void)!sched_set_cap(s, explore_random(2) ? 20 + explore_random(200) : 0);
+        break;
+    case 2:
+        (void)!sched_set_affinity(s, 1 + explore_random(16));
+        break;
+    default:
+        (void)!sched_set_exclusive(s, explore_random(2));
+    }
+}
+
 static unsigned long guest_act(struct vcore *v)
 {
+    if (explore_random(24) == 0)
+        limits_change();
     guest_of(v)->left--;
     switch (explore_random(16)) {
     case 0:
@@ -579,12 +602,14 @@ static void capsules_create(void)
 {
     for (unsigned c = 0; c < CAPSULES; c++) {
         capsules[c] = (struct capsule){.vcore_count = VCORES};
+        share_init(&shares[c]);
         entity_init(&capsules[c].life, ENTITY_LIFE, harts[0]);
         for (unsigned i = 0; i < VCORES; i++) {
             struct vcore *v = &vcores[c][i];
             *v = (struct vcore){.capsule = &capsules[c], .index = i, .hsm = HSM_STOPPED, .timer = TIME_NEVER};
             capsules[c].vcores[i] = v;
             entity_init(&v->entity, ENTITY_VCORE, harts[0]);
+            v->entity.share = &shares[c];
             guests[c][i] = (struct guest){.left = 40};
         }
         capsule_start(&capsules[c]);
