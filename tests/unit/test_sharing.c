@@ -98,7 +98,6 @@ static void machine(uint64_t size)
     frames_init(table, &ram, 1);
     frames_set_hypervisor_range((struct range){0, ZONE}, 0);
     frames_release((struct range){ZONE, size});
-    shared_plan = (struct pmp_plan){0};
     assert_int_equal(gstage_init((struct range){0, ZONE}, (struct range){ZONE - 32 * 1024, 32 * 1024}), STATUS_OK);
     ram_size = size;
     free_at_start = frames_free_bytes();

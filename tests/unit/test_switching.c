@@ -2,7 +2,7 @@
 // sources: tests/unit/explored/fence.c tests/unit/explored/world.c
 // sources: tests/unit/fake/explore.c hypervisor/isolation/counters.c hypervisor/isolation/gstage/gstage.c
 // sources: hypervisor/isolation/gstage/gstage_table.c
-// sources: hypervisor/isolation/gstage/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c
+// sources: tests/unit/explored/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c
 // sources: hypervisor/isolation/pmp/pmp.c hypervisor/isolation/pmp/pmp_plan.c lib/heap.c
 //
 // Do switches of worlds and remote fences keep each vcore from translations, rights and code that are
@@ -13,7 +13,8 @@
 // PMP gave by VMID and page, and code by page. They are filled by the guests' accesses and, at every step
 // of the hypervisor, ahead of time by what the CSRs say just then. Two capsules of three vcores share
 // three harts. Guests change their tables and code and fence as the specification asks of them, with
-// their own instructions and through the SBI. One vcore is hostile.
+// their own instructions and through the SBI. One vcore is hostile. Under gstage, each capsule has been
+// forked, so that its RAM is shared at first: what one of its vcores writes is what all others read, at once.
 #include "explore.h"
 
 #include <setjmp.h>
@@ -29,6 +30,7 @@
 #include "fake/pmp.h"
 #include "fences.h"
 #include "float.h"
+#include "frames.h"
 #include "gstage_table.h"
 #include "log.h"
 #include "pmp_plan.h"
@@ -105,8 +107,21 @@ static struct capsule capsules[CAPSULES];
 static struct vcore vcores[CAPSULES][VCORES];
 static unsigned parked[CAPSULES];
 
-static unsigned char arena[64 * FRAME_SIZE] __attribute__((aligned(4 * FRAME_SIZE)));
+// Host memory: the hypervisor's, then RAM.
+#define ZONE_SIZE 0x200000ULL
+static unsigned char arena[8 * RAM_SIZE] __attribute__((aligned(RAM_SIZE)));
+static uint64_t frames_table[sizeof(arena) / FRAME_SIZE + 64];
 unsigned char *hpa_arena = arena;
+
+// What a page of a capsule's RAM holds.
+struct content {
+    uint64_t mark; // whose it is
+    unsigned data; // the last that was written
+};
+#define MARK(capsule, page) (0xd105000000000000ULL | (capsule) << 8 | (page))
+static unsigned data_written[CAPSULES][PAGES];
+static struct space forks[CAPSULES];
+static bool is_forked[CAPSULES];
 
 uint64_t hart_time(void)
 {
@@ -167,7 +182,7 @@ enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gv
 
 static uint64_t host_base(unsigned capsule)
 {
-    return 0x100000000ULL + capsule * RAM_SIZE;
+    return ZONE_SIZE + capsule * RAM_SIZE;
 }
 
 static uint64_t guest_base(unsigned capsule)
@@ -194,15 +209,20 @@ static uint64_t gpa_at(unsigned index)
     return base + index % PAGES * FRAME_SIZE;
 }
 
+static struct content *content_at(uint64_t address)
+{
+    return address < sizeof(arena) ? hpa_pointer(hpa(address & -(uint64_t)FRAME_SIZE)) : NULL;
+}
+
 // Whose page a host address is; false if it is nobody's.
 static bool page_of(uint64_t address, unsigned *capsule, unsigned *page)
 {
-    for (*capsule = 0; *capsule < CAPSULES; ++*capsule)
-        if (address - host_base(*capsule) < PAGES * FRAME_SIZE) {
-            *page = (unsigned)((address - host_base(*capsule)) / FRAME_SIZE);
-            return true;
-        }
-    return false;
+    const struct content *content = content_at(address);
+    if (address < ZONE_SIZE || !content || content->mark >> 16 != MARK(0, 0) >> 16)
+        return false;
+    *capsule = content->mark >> 8 & 0xff;
+    *page = content->mark & 0xff;
+    return true;
 }
 
 static unsigned long satp_of(uint64_t table, unsigned asid)
@@ -235,19 +255,21 @@ static unsigned live_vmid(const struct machine_hart *m)
 static struct host_entry host_walk(const struct machine_hart *m, uint64_t gpa_value)
 {
     struct host_entry e = {.valid = true, .mapped = true, .hpa = gpa_value};
-    struct hpa found;
+    struct gstage_leaf leaf;
+    uint8_t rights = PMP_R | PMP_W | PMP_X;
 
     if (isolation_features.hypervisor && m->csr[CSR_HGATP]) {
         struct hpa root = hpa((m->csr[CSR_HGATP] & 0xfffffffffff) << FRAME_SHIFT);
-        e.mapped = gstage_lookup(&gstage_sv39x4, root, gpa(gpa_value), &found);
-        e.hpa = e.mapped ? found.value : 0;
+        e.mapped = gstage_find(&gstage_sv39x4, root, gpa(gpa_value), &leaf);
+        e.hpa = e.mapped ? leaf.host.value | (gpa_value & (leaf.size - 1)) : 0;
+        rights = e.mapped && leaf.rights != GSTAGE_OWN ? PMP_R | PMP_X : rights;
     }
     struct fake_pmp pmp;
     for (unsigned i = 0; i < FAKE_PMP_ENTRIES; i++) {
         pmp.address[i] = m->csr[CSR_PMPADDR0 + i];
         pmp.config[i] = (uint8_t)(m->csr[CSR_PMPCFG0] >> (8 * i));
     }
-    e.rights = e.mapped ? fake_pmp_rights(&pmp, e.hpa) : 0;
+    e.rights = e.mapped ? fake_pmp_rights(&pmp, e.hpa) & rights : 0;
     return e;
 }
 
@@ -373,8 +395,9 @@ static void fence_execute(struct fence f)
         break;
     case FENCE_HFENCE_GVMA:
         for (unsigned vmid = 0; vmid < VMIDS; vmid++)
-            if (!f.by_id || f.id == vmid)
-                memset(m->host[vmid], 0, sizeof(m->host[vmid]));
+            for (unsigned i = 0; i < GPAS; i++)
+                if ((!f.by_id || f.id == vmid) && (!f.by_address || f.address == gpa_at(i) >> 2))
+                    m->host[vmid][i].valid = false;
         break;
     case FENCE_RESERVATION:
         break;
@@ -430,6 +453,47 @@ static void isolation_check(const struct vcore *v, const struct host_entry *e)
         explore_fail("capsule %u reaches 0x%llx", capsule_of(v), (unsigned long long)e->hpa);
 }
 
+// Forked, and maybe the fork is gone meanwhile.
+static void fork_end(unsigned c)
+{
+    if (!is_forked[c])
+        return;
+    is_forked[c] = false;
+    space_destroy(&forks[c]);
+}
+
+static void fork_begin(unsigned c)
+{
+    const char *why;
+    uint64_t progress = 0;
+
+    if (pmp_guests[c])
+        return;
+    bool ok = space_fork_begin(&forks[c], &capsules[c].space, (uint16_t)(10 + c), &why) == STATUS_OK &&
+              space_fork_step(&forks[c], &capsules[c].space, &progress) == STATUS_OK;
+    assert_true(ok && progress == RAM_SIZE);
+    is_forked[c] = true;
+}
+
+static void interrupts_take(struct hart *h);
+
+// A store to a page of RAM that it has found: the fault if it may not, and again.
+static void guest_store_to(struct vcore *v, uint64_t gpa_value)
+{
+    unsigned c = capsule_of(v), page = (unsigned)((gpa_value - guest_base(c)) / FRAME_SIZE);
+    struct host_entry host = host_lookup(here(), gpa_value);
+
+    for (unsigned faults = 0; !(host.rights & PMP_W); faults++) {
+        if (faults == 20)
+            explore_fail("capsule %u vcore %u: faults without end", c, v->index);
+        if (space_write_fault(&v->capsule->space, gpa(gpa_value)) != STATUS_OK)
+            explore_fail("capsule %u vcore %u: may not write", c, v->index);
+        interrupts_take(this_hart());
+        host = host_lookup(here(), gpa_value);
+    }
+    content_at(host.hpa)->data = data_written[c][page] = ++version;
+}
+
 static void guest_access(struct vcore *v)
 {
     unsigned va = explore_random(VAS), c = capsule_of(v), root = current_root(v);
@@ -448,8 +512,13 @@ static void guest_access(struct vcore *v)
         explore_fail("capsule %u vcore %u: translation of another's table", c, v->index);
     if (e.pte.version < promises[c][v->index].pte[root][va])
         explore_fail("capsule %u vcore %u: stale translation", c, v->index);
-    if (host.hpa != host_base(c) + (e.pte.gpa - guest_base(c)) || !(host.rights & PMP_W))
+    unsigned owner, page, wanted = (unsigned)((e.pte.gpa - guest_base(c)) / FRAME_SIZE);
+    if (!(host.rights & PMP_R) || !page_of(host.hpa, &owner, &page) || owner != c || page != wanted)
         explore_fail("capsule %u vcore %u: its memory is out of reach", c, v->index);
+    if (content_at(host.hpa)->data != data_written[c][page])
+        explore_fail("capsule %u vcore %u: reads what was there before", c, v->index);
+    if (explore_random(2))
+        guest_store_to(v, e.pte.gpa);
 }
 
 static void guest_execute(struct vcore *v)
@@ -555,6 +624,8 @@ static void guest_step(struct vcore *v)
         break;
     case 5:
         sched_wake(&v->capsule->vcores[explore_random(VCORES)]->entity);
+        if (!explore_random(8))
+            fork_end(explore_random(CAPSULES));
         break;
     case 6:
     case 7:
@@ -622,6 +693,8 @@ static void boot(struct vcore *v)
 static void capsule_load(unsigned c)
 {
     space_forget(&capsules[c].space);
+    fork_end(c);
+    fork_begin(c);
     for (unsigned root = 0; root < ROOTS; root++)
         for (unsigned va = 0; va < VAS; va++)
             tables[c][root][va] = (struct pte){gpa_of(c, explore_random(DATA)), ++version};
@@ -715,7 +788,15 @@ static void capsule_create(unsigned c, unsigned seed)
 
     *s = (struct space){.kind = pmp_guests[c] ? ISOLATION_PMP : ISOLATION_GSTAGE, .extent_count = 1, .size = RAM_SIZE};
     s->owner = (uint16_t)(1 + (c + seed) % CAPSULES);
-    s->extents[0] = (struct extent){gpa(guest_base(c)), hpa(host_base(c)), RAM_SIZE};
+    s->own_bytes = RAM_SIZE;
+    struct hpa ram = hpa(0);
+    assert_int_equal(frames_allocate_run(RAM_SIZE, RAM_SIZE, s->owner, NULL, 0, &ram), STATUS_OK);
+    assert_int_equal(ram.value, host_base(c));
+    for (unsigned page = 0; page < PAGES; page++) {
+        *content_at(ram.value + page * FRAME_SIZE) = (struct content){.mark = MARK(c, page)};
+        data_written[c][page] = 0;
+    }
+    s->extents[0] = (struct extent){gpa(guest_base(c)), ram, RAM_SIZE};
     enum status status = pmp_guests[c] ? pmp_attach(s) : gstage_attach(s);
     assert_int_equal(status, STATUS_OK);
     capsules[c].vcore_count = VCORES;
@@ -743,6 +824,13 @@ static void machine_create(const struct setting *s)
     sched_init(16);
     now = 0;
     version = 0;
+    const struct range ram = {ZONE_SIZE, sizeof(arena) - ZONE_SIZE}, zone = {0, ZONE_SIZE};
+    frames_init(frames_table, &ram, 1);
+    frames_release(ram);
+    memset(arena, 0, sizeof(arena));
+    memset(is_forked, 0, sizeof(is_forked));
+    enum status status = gstage_init(zone, (struct range){ZONE_SIZE / 2, ZONE_SIZE / 2});
+    assert_int_equal(status, STATUS_OK);
 }
 
 static bool run_once(const struct setting *s, unsigned seed)
@@ -756,11 +844,7 @@ static bool run_once(const struct setting *s, unsigned seed)
     turns_left = HARTS * TURNS;
     evicting = seed & 1;
     fencing = seed & 2;
-    bool ok = explore_run(HARTS, hart_main, seed, 3000000);
-    for (unsigned c = 0; c < CAPSULES; c++)
-        if (!pmp_guests[c])
-            gstage_detach(&capsules[c].space);
-    return ok;
+    return explore_run(HARTS, hart_main, seed, 3000000);
 }
 
 #define SEEDS 100u
@@ -775,14 +859,6 @@ static bool run_all(unsigned seeds, bool report)
                 return false;
             }
     return true;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    const struct range memory = {0, sizeof(arena)};
-    isolation_features = (struct isolation_features){.hypervisor = true, .pmp_count = 8, .pmp_grain_shift = 12};
-    return gstage_init(memory, (struct range){memory.size / 2, memory.size / 2});
 }
 
 static void test_nothing_stale_nothing_foreign(void **state)
@@ -801,7 +877,7 @@ static bool is_superfluous(const struct site *s)
         {"world_enter", SITE_CSR + CSR_SATP + CSR_VS_OFFSET},
         {"pmp_load", FENCE_SFENCE},           // without H, a fence for the change of capsule follows
         {"pmp_load", FENCE_HFENCE_GVMA},      // capsules under pmp have VMID 0, for which gstage_activate fences
-        {"caches_settle", FENCE_HFENCE_GVMA}, // VMIDs are not given a second time yet
+        {"space_write_fault", FENCE_I},       // code is cached by what it is, not by where it lies
     };
     for (size_t i = 0; i < array_length(list); i++)
         if (!strcmp(list[i].function, s->function) && list[i].what == s->what)
@@ -951,9 +1027,6 @@ static void one_after_the_other(const struct setting *s)
     sched_start(&vcores[0][1].entity);
     assert_ptr_equal(pick(harts[1]), &vcores[0][1]);
     fenced_check();
-    for (unsigned c = 0; c < CAPSULES; c++)
-        if (!pmp_guests[c])
-            gstage_detach(&capsules[c].space);
 }
 
 static void test_a_switch_at_each_step_of_a_fence(void **state)
@@ -974,5 +1047,5 @@ int main(void)
         cmocka_unit_test(test_every_fence_is_needed),
         cmocka_unit_test(test_every_condition_is_needed),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,7 @@ enum status gstage_init(struct range hypervisor, struct range tables)
     if (!isolation_features.hypervisor)
         return STATUS_OK;
     gstage_pool_init(&gstage_pool, tables);
+    shared_plan = (struct pmp_plan){0};
     if (plan_make(closed, tables, isolation_features.pmp_grain_shift) == STATUS_OK &&
         shared_plan.count <= isolation_features.pmp_count)
         return STATUS_OK;
