@@ -140,7 +140,7 @@ struct diosix_create {
     uint32_t weight;           // 0: 100
     uint32_t cap;
     uint64_t affinity;
-    char cmdline[]; // the rest of the size given; may be empty
+    char cmdline[]; // the rest of the size given, with or without a zero; may be empty
 };
 
 enum diosix_exit_kind {

@@ -95,6 +95,7 @@ static struct vcore *vcore_create(struct capsule *c, unsigned index)
     v->world.index = (uint8_t)index;
     atomic_store(&v->hsm, HSM_STOPPED);
     entity_init(&v->entity, ENTITY_VCORE, this_hart());
+    v->entity.share = &c->share;
     return v;
 }
 
@@ -149,6 +150,7 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *plan, boo
     s->capsule.vcore_count = plan->vcores;
     strcpy(s->capsule.name, plan->name);
     entity_init(&s->capsule.life, ENTITY_LIFE, this_hart());
+    share_init(&s->capsule.share);
     if (capsule_make_parts(&s->capsule) && (!own_bootargs || bootargs_copy(s))) {
         capsule_devices_reset(&s->capsule); // keys may come before the guest is loaded
         return s;
@@ -181,10 +183,26 @@ enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *
     return DIOSIX_LACK_NONE;
 }
 
+// Narrower on RV32, where a mask that names harts beyond the word names none.
+static enum status affinity_set(struct share *share, uint64_t mask)
+{
+    unsigned long harts_mask = mask ? (unsigned long)mask : -1UL;
+    return share->harts == harts_mask ? STATUS_OK : sched_set_affinity(share, harts_mask);
+}
+
 enum status capsule_share_set(struct capsule_state *s)
 {
-    (void)s; // SHIM
-    return STATUS_OK;
+    struct share *share = &s->capsule.share;
+    bool exclusive = s->plan.exclusive && s->stage != LIFE_STOPPED;
+    enum status status = sched_set_weight(share, s->plan.weight);
+
+    if (status == STATUS_OK)
+        status = sched_set_cap(share, s->plan.cap);
+    if (status == STATUS_OK)
+        status = affinity_set(share, s->plan.affinity);
+    if (status == STATUS_OK && exclusive != (share->owned != 0))
+        status = sched_set_exclusive(share, exclusive);
+    return status;
 }
 
 void capsule_life_gone(struct capsule *c)
@@ -239,6 +257,12 @@ enum status capsule_start(struct capsule_state *s, struct image_error *why)
     if (status != STATUS_OK)
         return status;
     s->stage = LIFE_LOADING;
+    if (capsule_share_set(s) != STATUS_OK) { // harts of its own may be another's by now
+        s->stage = LIFE_STOPPED;
+        space_destroy(&s->capsule.space);
+        why->text = "the harts it wants for itself are another's, do not exist, or none would be left for others";
+        return STATUS_BUSY;
+    }
     s->until = 0;
     s->failures = 0;
     s->progress = (struct progress){0};

@@ -138,6 +138,8 @@ static void scrubbed(struct capsule_state *s)
     if (s->keeps_memory)
         space_destroy(&c->space);
     s->stage = LIFE_STOPPED;
+    enum status status = sched_set_exclusive(&c->share, false);
+    CHECK(status == STATUS_OK);
     if (ending_is_failure(s->last))
         life_count_failure();
     count_end();

@@ -133,6 +133,7 @@ struct capsule {
     unsigned long ending_detail[3]; // of ENDING_FAULT: cause, value, pc; of ENDING_FAILURE: code
     unsigned ended_by;       // the vcore whose doing it was, plus 1; 0: none
 
+    struct share share;      // of the harts: all its vcores'
     struct entity life;      // what loads, ends and restarts it (capsule/life.c)
     _Atomic bool attention;  // something changed that its life should look at
 

@@ -69,15 +69,15 @@ static bool plan_numbers(const struct request *r, const struct diosix_create *fr
 
 static bool plan_make(const struct request *r, struct bundle_capsule *plan)
 {
-    struct diosix_create *from = r->call->buffer;
+    static char cmdline[DIOSIX_CMDLINE_MAX + 1]; // until it is copied, under tree_lock
+    const struct diosix_create *from = r->call->buffer;
+    size_t length = strnlen(from->cmdline, r->call->size - sizeof(*from));
 
-    *plan = (struct bundle_capsule){.bootargs = from->cmdline};
-    if (r->call->size == sizeof(*from))
-        plan->bootargs = "";
-    else if (strnlen(from->cmdline, r->call->size - sizeof(*from)) == r->call->size - sizeof(*from))
-        return false; // has no end
-    if (!is_name(from->name) || is_taken(from->name) || strlen(plan->bootargs) > DIOSIX_CMDLINE_MAX)
+    if (!is_name(from->name) || is_taken(from->name) || length > DIOSIX_CMDLINE_MAX)
         return false;
+    memcpy(cmdline, from->cmdline, length);
+    cmdline[length] = 0;
+    *plan = (struct bundle_capsule){.bootargs = cmdline};
     memcpy(plan->name, from->name, sizeof(plan->name));
     return image_named(from->kernel, true, &plan->kernel) && image_named(from->initrd, false, &plan->ramdisk) &&
            plan_numbers(r, from, plan);
@@ -113,8 +113,11 @@ static long call_start(struct request *r)
         return SBI_SUCCESS;
     if (is_root(r)) // a person wants more than a number; others would flood the log
         log_error("%s: not started: %s", r->target->capsule.name, why.text);
-    return status == STATUS_NO_MEMORY ? lack(r, DIOSIX_LACK_MEMORY)
-           : status == STATUS_UNSUPPORTED ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM;
+    if (status == STATUS_BUSY)
+        return lack(r, DIOSIX_LACK_HARTS);
+    return status == STATUS_NO_MEMORY     ? lack(r, DIOSIX_LACK_MEMORY)
+           : status == STATUS_UNSUPPORTED ? SBI_ERR_NOT_SUPPORTED
+                                          : SBI_ERR_INVALID_PARAM;
 }
 
 // The name of a clone that is given none: its original's, cut to have room, and the number of its id.
@@ -160,6 +163,7 @@ static long call_fork(struct request *r)
         return SBI_ERR_NOT_SUPPORTED;
     if (!fork_name_read(r, name))
         return SBI_ERR_INVALID_PARAM;
+    plan.exclusive = false;
     memset(&plan.quota, 0, sizeof(plan.quota)); // its own descendants are not cloned
     enum diosix_lack what = capsule_create(&plan, (struct node *)r->caller, original->own_bootargs, &clone);
     if (what != DIOSIX_LACK_NONE)

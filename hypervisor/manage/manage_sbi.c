@@ -104,6 +104,18 @@ static long call_with_buffer(const struct manage_kind *kind, struct request *r, 
     return error;
 }
 
+static enum exit yield(struct vcore *v, unsigned long vcore)
+{
+    if (vcore != -1UL && vcore >= v->capsule->vcore_count)
+        return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
+    if (vcore == -1UL)
+        vcore_yield(v);
+    else if (v->capsule->vcores[vcore] != v)
+        (void)sched_yield_to(v->context.hart, &v->capsule->vcores[vcore]->entity);
+    sbi_return(v, SBI_SUCCESS, 0);
+    return EXIT_RESCHEDULE;
+}
+
 // "Firmware Specific Extension Space": the extension's number ends in the implementation's id.
 enum exit sbi_diosix(struct vcore *v, unsigned long function)
 {
@@ -113,7 +125,7 @@ enum exit sbi_diosix(struct vcore *v, unsigned long function)
     long error;
 
     if (function == DIOSIX_YIELD)
-        return sbi_yield(v, ARGUMENT(v, 0));
+        return yield(v, ARGUMENT(v, 0));
     if (!kind)
         return sbi_return(v, SBI_ERR_NOT_SUPPORTED, 0);
     unsigned next = arguments_read(v, kind, &call);

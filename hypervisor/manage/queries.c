@@ -188,6 +188,8 @@ long call_hart(struct request *r)
         for (unsigned i = 0; i < c->vcore_count; i++)
             if (atomic_load(&c->vcores[i]->entity.running) == h)
                 out.runs = n->id;
+        if (c->share.owned >> h->index & 1)
+            out.owner = n->id;
     }
     return answer_struct(r, &out, sizeof(out));
 }

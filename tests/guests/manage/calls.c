@@ -97,15 +97,15 @@ void manage_foreign(void)
 
     for (size_t i = 0; i < sizeof with_id; i++)
         for (size_t k = 0; k < sizeof ids / sizeof ids[0]; k++) {
-            struct sbi_result r = sbi_call6(DIOSIX_SBI_EXTENSION, with_id[i], ids[k], 0, tree.ram_base, 0, 0, 0);
+            struct sbi_result r = sbi_call6(DIOSIX_SBI_EXTENSION, with_id[i], ids[k], 0, 0, tree.ram_base, 0, 0);
             check(r.error == SBI_INVALID_PARAM, "call %u of %lu: error %ld", with_id[i], ids[k], r.error);
         }
     for (size_t i = 1; i < sizeof with_id; i++) {
         if (with_id[i] == DIOSIX_FORK)
             continue;
-        struct sbi_result r = sbi_call6(DIOSIX_SBI_EXTENSION, with_id[i], 0, 0, tree.ram_base, 0, 0, 0);
+        struct sbi_result r = sbi_call6(DIOSIX_SBI_EXTENSION, with_id[i], 0, 0, 0, tree.ram_base, 0, 0);
         check(r.error == SBI_INVALID_PARAM, "call %u of oneself: error %ld", with_id[i], r.error);
-        r = sbi_call6(DIOSIX_SBI_EXTENSION, with_id[i], own, 0, tree.ram_base, 0, 0, 0);
+        r = sbi_call6(DIOSIX_SBI_EXTENSION, with_id[i], own, 0, 0, tree.ram_base, 0, 0);
         check(r.error == SBI_INVALID_PARAM, "call %u of one's own id: error %ld", with_id[i], r.error);
     }
     check_error(manage_call(DIOSIX_POWER, DIOSIX_POWER_OFF, 0, 0), SBI_DENIED);

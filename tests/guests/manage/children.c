@@ -43,6 +43,8 @@ uint32_t child_create(const char *name, const char *cmdline)
         request.create.quota = (struct diosix_quota){16 << 20, 4, 2};
     strncpy(request.create.cmdline, cmdline, sizeof request.cmdline - 1);
     struct sbi_result r = sbi_call3(DIOSIX_SBI_EXTENSION, DIOSIX_CREATE, sizeof request, &request, 0);
+    if (r.error)
+        print("%s not made: error %ld, lack %lu\n", name, r.error, r.value);
     return r.error ? 0 : (uint32_t)r.value;
 }
 
