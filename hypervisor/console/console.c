@@ -40,6 +40,7 @@ struct console console = {
     .turn = &console.streams,
 };
 
+struct stream *console_prompt;
 struct stream *_Atomic console_events;
 _Atomic bool console_timed;
 
@@ -99,6 +100,55 @@ void console_attach(void)
     pump_all();
     pump_interrupt_update(true);
     console_release();
+}
+
+void console_prompt_set(struct stream *s)
+{
+    console_acquire();
+    console_prompt = s;
+    console_release();
+}
+
+bool console_at_prompt(void)
+{
+    console_acquire();
+    bool at = console.attached && console.attached == console_prompt;
+    console_release();
+    return at;
+}
+
+bool console_prompt_disturbed(void)
+{
+    return atomic_exchange_explicit(&console.disturbed, 0, memory_order_relaxed);
+}
+
+static struct stream *find(const char *name)
+{
+    for (struct list *link = console_dio.link.next; link != &console.streams; link = link->next)
+        if (!strcmp(console_stream(link)->name, name))
+            return console_stream(link);
+    return NULL;
+}
+
+bool console_has(const char *name)
+{
+    console_acquire();
+    bool found = find(name);
+    console_release();
+    return found;
+}
+
+bool console_go(const char *name)
+{
+    console_acquire();
+    struct stream *s = find(name);
+    if (s) {
+        view_set(s);
+        pump_all();
+        pump_interrupt_update(true);
+    }
+    console_release();
+    return s;
 }
 
 // Shows a stream's last words, for as long as the port goes on taking them.

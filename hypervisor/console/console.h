@@ -58,6 +58,28 @@ static inline uint64_t console_deadline(void)
 }
 void console_poll(uint64_t now);
 
+// The management prompt's stream, from here on reached by Ctrl-] and d or Enter. It is no capsule's: it is
+// shown when attached to, and in no other view. Once; without it there is no prompt.
+void console_prompt_set(struct stream *s);
+
+// Is s the prompt's stream rather than a capsule's? For who gets it from console_next_event().
+extern struct stream *console_prompt;
+static inline bool console_is_prompt(const struct stream *s)
+{
+    return s == console_prompt;
+}
+
+// Is the terminal attached to the prompt now? Any hart, with no lock of the console's held.
+bool console_at_prompt(void);
+
+// Takes the note that something else than the prompt's own bytes was shown while attached to it: it
+// should draw its line again. An event of its stream comes with the note.
+bool console_prompt_disturbed(void);
+
+// Is there a capsule's stream of this name; attaches the terminal to it. False if not.
+must_check bool console_has(const char *name);
+must_check bool console_go(const char *name);
+
 // Has the person at the terminal asked to switch the machine off (Ctrl-] Q)? To be looked at after
 // console_interrupt() and console_poll().
 bool console_off_asked(void);

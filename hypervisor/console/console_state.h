@@ -48,6 +48,7 @@ struct console {
     bool waiting;                   // for that
     bool escaped;                   // the escape key was the last key
     _Atomic uint32_t off_asked;     // Ctrl-] Q
+    _Atomic uint32_t disturbed;     // the prompt has its line to draw again
 
     uint64_t hold;        // ticks that a line without end waits
     uint64_t poll_period; // ticks between polls where there is no interrupt

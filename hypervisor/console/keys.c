@@ -53,6 +53,12 @@ static void command(uint8_t key)
     case 'A':
         view_set(NULL);
         break;
+    case 'd':
+    case 'D':
+    case '\r':
+    case '\n':
+        attach(console_prompt);
+        break;
     case 'Q': // not q: it can't be taken back
         atomic_store_explicit(&console.off_asked, 1, memory_order_relaxed);
         break;

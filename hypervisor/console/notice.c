@@ -1,5 +1,6 @@
 #include "notice.h"
 
+#include "console.h"
 #include "screen.h"
 #include "view.h"
 
@@ -10,6 +11,13 @@ static void line(const char *text)
     screen_line_end();
 }
 
+static void prompt_key(void)
+{
+    if (console_prompt && console.attached != console_prompt)
+        screen_text("d: prompt, ");
+    screen_text("Q: off, h: help");
+}
+
 static void here(void)
 {
     struct stream *input = view_input();
@@ -18,14 +26,16 @@ static void here(void)
     if (console.attached) {
         screen_text("at ");
         screen_text(input->name);
-        screen_text(" - Ctrl-] then n: next capsule, a: all, Q: off, h: help");
+        screen_text(" - Ctrl-] then n: next capsule, a: all, ");
+        prompt_key();
     } else {
         screen_text("all capsules");
         if (input) {
             screen_text(", input to ");
             screen_text(input->name);
         }
-        screen_text(" - Ctrl-] then 1-9: one capsule, Q: off, h: help");
+        screen_text(" - Ctrl-] then 1-9: one capsule, ");
+        prompt_key();
     }
     screen_line_end();
     if (console.attached)
@@ -59,6 +69,8 @@ static void help(void)
     }
     screen_line_end();
     line("  a       all capsules, line by line with their names");
+    if (console_prompt)
+        line("  d       the management prompt: list, start, stop, ...; help there tells more");
     line("  Ctrl-]  is sent to the capsule");
     line("  Q       switch the machine off, whatever runs");
     line("  other   this help");

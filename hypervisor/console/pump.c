@@ -206,11 +206,21 @@ static bool line_find(void)
     return false;
 }
 
+// The prompt's line was interrupted.
+static void disturb(void)
+{
+    if (!console.attached || console.attached != console_prompt)
+        return;
+    atomic_store_explicit(&console.disturbed, 1, memory_order_relaxed);
+    pump_event(console_prompt);
+}
+
 // Puts the next thing to show into screen.out, or sends it; false if there is nothing more.
 static bool compose(struct stream *hint)
 {
     if (!console.current && console.notices) {
         notice_compose();
+        disturb();
         return true;
     }
     if (!console.current && !line_begin(&console_urgent)) {
@@ -222,6 +232,7 @@ static bool compose(struct stream *hint)
             return false;
     }
     line_move();
+    disturb();
     return true;
 }
 

@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include "console.h"
 #include "pump.h"
 
 static struct stream *stream_of(struct list *link)
@@ -20,14 +21,19 @@ static bool capsule_exists(void)
     return console.streams.prev != &console_dio.link;
 }
 
+static bool is_listed(const struct stream *s)
+{
+    return s && s != console_prompt;
+}
+
 struct stream *view_next(struct stream *s)
 {
-    return capsule_exists() ? capsule_from(s ? s->link.next : &console.streams, false) : NULL;
+    return capsule_exists() ? capsule_from(is_listed(s) ? s->link.next : &console.streams, false) : NULL;
 }
 
 struct stream *view_previous(struct stream *s)
 {
-    return capsule_exists() ? capsule_from(s ? s->link.prev : &console.streams, true) : NULL;
+    return capsule_exists() ? capsule_from(is_listed(s) ? s->link.prev : &console.streams, true) : NULL;
 }
 
 struct stream *view_capsule(unsigned n)
@@ -60,7 +66,9 @@ void view_set(struct stream *s)
     console.turn = &console.streams;
     for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
         watch(stream_of(link), !s || s == stream_of(link));
-    if (s)
+    if (console_prompt)
+        watch(console_prompt, s == console_prompt);
+    if (is_listed(s)) // the prompt draws its line itself
         stream_rewind(s);
     console.notices |= NOTICE_VIEW;
 }

@@ -9,7 +9,7 @@ struct stream *view_capsule(unsigned n);
 // Where keys go: the attached capsule, or the first; NULL if there is none.
 struct stream *view_input(void);
 
-// The next capsule after s, round the end; s if it is alone. s NULL: the first or the last.
+// The next capsule after s, round the end; s if it is alone. s NULL or the prompt: the first or the last.
 struct stream *view_next(struct stream *s);
 struct stream *view_previous(struct stream *s);
 

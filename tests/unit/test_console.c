@@ -17,9 +17,9 @@
 #include "clint.h"
 #include "console.h"
 #include "console_state.h"
-#include "pump.h"
 #include "log.h"
 #include "power.h"
+#include "pump.h"
 #include "uart.h"
 
 #define DEPTH 16u
@@ -165,6 +165,7 @@ static int setup(void **state)
     memset(&screen, 0, sizeof(screen));
     console_events = NULL;
     console_timed = false;
+    console_prompt = NULL;
     sent_length = now = fifo = 0;
     port_exists = true;
     tx_interrupt = false;
@@ -901,6 +902,127 @@ static void test_threads_silent(void **state)
         assert_int_equal(streams[i].shown, streams[i].head);
 }
 
+// The prompt is one more place to go to, in neither view's turn.
+static uint8_t prompt_ring[RING];
+static struct stream prompt;
+
+static void start_with_prompt(const char *attach, unsigned count)
+{
+    stream_init(&prompt, "the prompt", prompt_ring, RING);
+    console_prompt_set(&prompt);
+    start(attach, count);
+    forget_sent();
+}
+
+#define AT_PROMPT "[dio] at the prompt - Ctrl-] then n: next capsule, a: all, Q: off, h: help\r\n"
+
+static void prompt_says(const char *text)
+{
+    assert_int_equal(stream_write(&prompt, (const uint8_t *)text, strlen(text)), strlen(text));
+}
+
+static void prompt_is_told(void)
+{
+    assert_ptr_equal(console_next_event(), &prompt);
+    assert_true(console_is_prompt(&prompt));
+}
+
+static void test_prompt(void **state)
+{
+    (void)state;
+    start_with_prompt("b", 3);
+    assert_false(console_at_prompt());
+    type("\x1d"
+         "dx");
+    expect(AT_PROMPT);
+    assert_true(console_at_prompt());
+    prompt_is_told();
+    assert_null(console_next_event());
+    assert_true(console_prompt_disturbed());
+    assert_false(console_prompt_disturbed());
+    assert_int_equal(stream_read(&prompt), 'x');
+    assert_int_equal(stream_read(&prompt), -1);
+    prompt_says("dio> ");
+    print(0, "unseen\r\n");
+    expect("dio> ");
+    // An urgent line interrupts it, and it is told.
+    log_error("oops");
+    expect("\r\n[dio] oops\r\n");
+    prompt_is_told();
+    assert_true(console_prompt_disturbed());
+    // From there to capsules as from anywhere else.
+    type("\x1dn");
+    expect("[dio] at a - Ctrl-] then n: next capsule, a: all, d: prompt, Q: off, h: help\r\nunseen\r\n");
+    type("\x1d\r");
+    assert_true(was_sent(AT_PROMPT));
+    type("\x1dp");
+    assert_true(was_sent("[dio] at c - "));
+    assert_false(console_at_prompt());
+}
+
+// Nobody waits for a prompt that nobody looks at, and no view of all shows it.
+static void test_prompt_unseen(void **state)
+{
+    (void)state;
+    start_with_prompt(NULL, 2);
+    type("\x1d\n\x1d"
+         "a");
+    forget_sent();
+    prompt_says("hidden\n");
+    for (unsigned i = 0; i < RING / 4; i++)
+        prompt_says("0123456789");
+    console_flush();
+    expect("");
+    type("\x1d"
+         "D");
+    assert_true(was_sent(" bytes of output dropped"));
+    assert_true(was_sent("0123456789"));
+}
+
+static void test_prompt_goes_to_capsule(void **state)
+{
+    (void)state;
+    start_with_prompt("a", 2);
+    type("\x1d"
+         "d");
+    forget_sent();
+    assert_true(console_has("b"));
+    assert_false(console_has("nobody"));
+    assert_false(console_go("the prompt"));
+    assert_true(console_at_prompt());
+    assert_true(console_go("b"));
+    assert_true(was_sent("[dio] at b - "));
+    assert_false(console_at_prompt());
+    // A capsule that goes leaves the person at the prompt there.
+    type("\x1d"
+         "d");
+    forget_sent();
+    console_remove(&streams[1]);
+    console_remove(&streams[0]);
+    assert_true(console_at_prompt());
+    expect("");
+    type("\x1dn\x1d" // there is no other place: help
+         "a");
+    assert_false(console_at_prompt());
+}
+
+// However much they print, the key leads to the prompt, and then it alone is shown.
+static void test_prompt_in_a_flood(void **state)
+{
+    (void)state;
+    start_with_prompt(NULL, 2);
+    stick();
+    print(0, "flood flood flood flood flood flood flood flood\n");
+    print(1, "flood flood flood flood flood flood flood flood\n");
+    type("\x1d"
+         "d");
+    unstick();
+    forget_sent();
+    print(0, "flood\n");
+    prompt_says("dio> ");
+    expect("dio> ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -939,6 +1061,10 @@ int main(void)
         cmocka_unit_test_setup(test_threads_switching, setup),
         cmocka_unit_test_setup(test_threads_silent, setup),
         cmocka_unit_test_setup(test_panic, setup), // last: it leaves its locks held
+        cmocka_unit_test_setup(test_prompt, setup),
+        cmocka_unit_test_setup(test_prompt_unseen, setup),
+        cmocka_unit_test_setup(test_prompt_goes_to_capsule, setup),
+        cmocka_unit_test_setup(test_prompt_in_a_flood, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
