@@ -17,6 +17,7 @@
 #include "options.h"
 #include "plic.h"
 #include "power.h"
+#include "prompt.h"
 #include "sbi.h"
 #include "uart.h"
 
@@ -331,6 +332,7 @@ void boot_main(unsigned long hart_id, const void *tree)
     greet(&needs);
     if (!has_bundle)
         boot_stop();
+    prompt_init(this_hart());
     interrupts_start(this_hart());
     harts_release();
     capsules_launch();

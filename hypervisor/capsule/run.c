@@ -2,6 +2,7 @@
 #include "capsule.h"
 #include "csr.h"
 #include "log.h"
+#include "prompt_entity.h"
 #include "sbi.h"
 
 static enum put put_of(enum exit exit)
@@ -125,6 +126,15 @@ static void life_run(struct hart *h, struct capsule *c)
         capsule_life_gone(c);
 }
 
+static void prompt_run(struct hart *h, struct entity *e)
+{
+    uint64_t deadline;
+
+    hart_arm(h); // as above
+    enum put put = prompt_step(&deadline);
+    sched_put(h, e, put, deadline, prompt_is_woken);
+}
+
 static void idle(struct hart *h)
 {
     if (!sched_idle_enter(h))
@@ -146,6 +156,8 @@ static struct context *run_next(struct hart *h)
             idle(h);
         else if (e->kind == ENTITY_LIFE)
             life_run(h, container_of(e, struct capsule, life));
+        else if (unlikely(e->kind == ENTITY_PROMPT))
+            prompt_run(h, e);
         else if (vcore_enter(h, container_of(e, struct vcore, entity)))
             return h->current;
     }

@@ -2,4 +2,3 @@
 #pragma once
 #include "vcore.h"
 static inline uint64_t sched_idle_time(const struct hart *h) { (void)h; return 0; }
-static inline bool console_at_prompt(void) { return false; }

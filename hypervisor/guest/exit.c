@@ -5,6 +5,7 @@
 #include "devices.h"
 #include "plic.h"
 #include "power.h"
+#include "prompt_entity.h"
 #include "sbi.h"
 #include "vcore.h"
 
@@ -33,7 +34,7 @@ static _Noreturn void switch_off(void)
     power_off(true);
 }
 
-// Streams that got input or room: their UARTs want to know. The person at the console may want an end.
+// Streams that got input or room: their UARTs, or the prompt, want to know. The person at the console may want an end.
 static void console_events_pass_on(void)
 {
     struct stream *s;
@@ -42,7 +43,10 @@ static void console_events_pass_on(void)
         switch_off();
     atomic_fetch_add(&console_events_users, 1);
     while ((s = console_next_event()) != NULL)
-        capsule_uart_event(container_of(s, struct capsule, stream));
+        if (console_is_prompt(s))
+            prompt_wake();
+        else
+            capsule_uart_event(container_of(s, struct capsule, stream));
     atomic_fetch_sub(&console_events_users, 1);
 }
 

@@ -1,6 +1,7 @@
 // sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
+// sources: hypervisor/prompt/none.c
 //
 // Guests that wait, sleep, suspend, stop and start each other, send interrupts and end their capsules, on
 // harts whose steps interleave at random. Each interrupt and each timer must arrive, each vcore must get
@@ -129,6 +130,7 @@ _Noreturn void panic(const char *format, ...)
 
 // --- what is not of interest here -------------------------------------------------------------------
 
+struct stream *console_prompt;
 struct stream *_Atomic console_events;
 _Atomic bool console_timed;
 struct stream *console_event_take(void)

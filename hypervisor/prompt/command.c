@@ -1,0 +1,396 @@
+#include "command.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "complete.h"
+#include "console.h"
+#include "format.h"
+#include "leave.h"
+#include "out.h"
+#include "prompt.h"
+
+#define KEYS_A_STEP 16u
+#define CAPSULES_A_STEP 16u // that are looked at
+#define LEAVE_POLL 10u      // ms
+
+// Of each command: its name and arguments; what it does.
+static const char texts[] =
+    "help [COMMAND]\0"
+    "says what commands there are\0"
+    "list\0"
+    "all capsules: state, memory, hart time, exits per second\0"
+    "top\0"
+    "the same, once a second, until a key is typed\0"
+    "console NAME\0"
+    "goes to the capsule's terminal; Ctrl-] d leads back\0"
+    "log NAME\0"
+    "what it printed last, and how it ended\0"
+    "trace NAME [COUNT|off]\0"
+    "its last exits; the first time begins to keep them\0"
+    "start NAME\0"
+    "runs a stopped capsule\0"
+    "stop NAME [SECONDS]\0"
+    "asks it to shut down; kills it if it has not after 10 s\0"
+    "kill NAME\0"
+    "ends it at once\0"
+    "restart NAME\0"
+    "ends it at once and starts it again\0"
+    "pause NAME\0"
+    "stops its vcores; its time goes on\0"
+    "resume NAME\0"
+    "lets a paused one go on\0"
+    "set NAME SETTING VALUE\0"
+    "changes weight, cap, affinity, exclusive, restart, rights, quota-...\0"
+    "create NAME from IMAGE [initrd IMAGE] [memory 64M] [vcores 1] [OPTION VALUE]... [start] [cmdline WORDS]\0"
+    "makes a capsule; options: isolation, restart, weight, cap, affinity, rights, quota-...\0"
+    "images\0"
+    "what capsules can be made from\0"
+    "fork NAME [COUNT] [as NAME]\0"
+    "clones a running capsule\0"
+    "destroy NAME\0"
+    "ends and forgets it and its descendants\0"
+    "machine\0"
+    "harts, memory, versions\0"
+    "poweroff\0"
+    "switches the machine off, whatever runs\0"
+    "reboot\0"
+    "restarts the machine, whatever runs\0";
+
+static const struct command commands[] = {
+    {0, 1, 0, 0, STEP_HELP},
+    {0, 0, 0, 0, STEP_LIST},
+    {0, 0, 0, 0, STEP_TOP},
+    {1, 1, COMMAND_CAPSULE, 0, STEP_CONSOLE},
+    {1, 1, COMMAND_CAPSULE, 0, STEP_LOG},
+    {1, 2, COMMAND_CAPSULE, 0, STEP_TRACE},
+    {1, 1, COMMAND_CAPSULE, DIOSIX_START, STEP_CALL},
+    {1, 2, COMMAND_CAPSULE, DIOSIX_STOP, STEP_END},
+    {1, 1, COMMAND_CAPSULE, DIOSIX_KILL, STEP_END},
+    {1, 1, COMMAND_CAPSULE, DIOSIX_RESTART, STEP_CALL},
+    {1, 1, COMMAND_CAPSULE, DIOSIX_PAUSE, STEP_CALL},
+    {1, 1, COMMAND_CAPSULE, DIOSIX_RESUME, STEP_CALL},
+    {3, 3, COMMAND_CAPSULE, 0, STEP_SET},
+    {3, WORDS_MAX, 0, 0, STEP_CREATE},
+    {0, 0, 0, 0, STEP_IMAGES},
+    {1, 4, COMMAND_CAPSULE, 0, STEP_FORK},
+    {1, 1, COMMAND_CAPSULE, DIOSIX_DESTROY, STEP_END},
+    {0, 0, 0, 0, STEP_MACHINE},
+    {0, 0, 0, DIOSIX_POWER_OFF, STEP_POWER},
+    {0, 0, 0, DIOSIX_POWER_REBOOT, STEP_POWER},
+};
+
+static struct run run;
+static bool resolving;
+static uint32_t resolve_at;
+static int key_kept = -1; // typed, and to be read once more
+
+const char *command_name(unsigned n, char name[COMMAND_NAME_SIZE])
+{
+    unsigned length = 0;
+    if (n >= array_length(commands))
+        return NULL;
+    const char *text = list_word(texts, 2 * n);
+    for (; text[length] && text[length] != ' '; length++)
+        name[length] = text[length];
+    name[length] = 0;
+    return name;
+}
+
+const struct command *command_find(const char *word)
+{
+    char name[COMMAND_NAME_SIZE];
+    for (unsigned i = 0; command_name(i, name); i++)
+        if (!strcmp(name, word))
+            return &commands[i];
+    return NULL;
+}
+
+// Its name and arguments.
+static const char *usage_of(const struct command *command)
+{
+    return list_word(texts, 2 * (unsigned)(command - commands));
+}
+
+// Errors ------------------------------------------------------------------------------------------
+
+enum next fail(struct run *r, const char *format, ...)
+{
+    char text[200];
+    va_list arguments;
+
+    va_start(arguments, format);
+    format_text(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    out_format("error: %s", text);
+    out_line_end();
+    r->failed = true;
+    return NEXT_DONE;
+}
+
+enum next fail_usage(struct run *r)
+{
+    return fail(r, "wrong arguments: %s", usage_of(r->command));
+}
+
+static enum next fail_state(struct run *r)
+{
+    static const char cures[] = "start it first\0"
+                                "wait until it runs, or kill it\0"
+                                "it runs; stop or pause it first\0"
+                                "resume it first\0"
+                                "wait until that is done\0"
+                                "wait until that is done\0";
+    unsigned state = DIOSIX_ENDING;
+    if (ask(DIOSIX_STATUS, r->id, 0, ASK_STATE) == SBI_SUCCESS)
+        state = answer.status.state;
+    return fail(r, "%s is %s: %s", r->name, list_word(words_state, state), list_word(cures, state));
+}
+
+enum next fail_call(struct run *r, long error)
+{
+    static const char lacks[] = "its quota, or its parent's, is used up: see set NAME quota-...\0"
+                                "not enough free memory (machine tells): stop or destroy others, or take less\0"
+                                "there can be no more capsules: destroy one\0"
+                                "no hart would be left for the others: name fewer\0";
+    const char *about = r->name[0] ? r->name : "this machine";
+
+    switch (error) {
+    case SBI_ERR_FAILED:
+        return fail(r, "%s: %s", about, list_word(lacks, (unsigned)answer_value - 1));
+    case SBI_ERR_NOT_SUPPORTED:
+        return fail(r, "%s: not possible for a capsule of this kind (fork needs isolation gstage)", about);
+    case SBI_ERR_INVALID_PARAM:
+        return fail(r, "%s: gone, or a value is out of range: %s", about, usage_of(r->command));
+    case SBI_ERR_INVALID_STATE:
+        return fail_state(r);
+    default:
+        return fail(r, "%s: refused (%ld)", about, error);
+    }
+}
+
+enum next done(struct run *r, long error)
+{
+    return error == SBI_SUCCESS ? NEXT_DONE : fail_call(r, error);
+}
+
+// Waiting -----------------------------------------------------------------------------------------
+
+enum next wait_ms(struct run *r, unsigned milliseconds)
+{
+    r->wake_at = prompt_time(milliseconds);
+    return NEXT_WAIT;
+}
+
+bool wait_is_over(const struct run *r)
+{
+    return r->wake_at <= prompt_time(0);
+}
+
+static int key_next(void)
+{
+    int key = key_kept;
+    key_kept = -1;
+    return key >= 0 ? key : prompt_key();
+}
+
+bool key_typed(void)
+{
+    int key;
+    while ((key = key_next()) >= 0) {
+        if (edit_is_rest_of_line_end((uint8_t)key))
+            continue;
+        if (key == 0x1b || (key > ' ' && key != 'q'))
+            key_kept = key;
+        return true;
+    }
+    return false;
+}
+
+// The command in progress ----------------------------------------------------------------------------
+
+#define HELP_WIDTH 28 // of the arguments, in the list of all
+
+static enum next command_help(struct run *r)
+{
+    if (r->count) {
+        const struct command *command = command_find(r->words[0]);
+        if (!command)
+            return fail(r, "no command '%s': help lists them", r->words[0]);
+        r->phase = (unsigned)(command - commands);
+    } else if (r->phase == array_length(commands)) {
+        return NEXT_DONE;
+    }
+    const char *usage = list_word(texts, 2 * r->phase);
+    unsigned length = (unsigned)strlen(usage);
+    out_format("%-*.*s", r->count ? 0 : HELP_WIDTH, r->count || length <= HELP_WIDTH ? (int)length : HELP_WIDTH - 6,
+               usage);
+    if (r->count)
+        out_line_end();
+    out_format(" %s", list_word(texts, 2 * r->phase++ + 1));
+    out_line_end();
+    return r->count ? NEXT_DONE : NEXT_MORE;
+}
+
+static void finish(void)
+{
+    if (!run.failed) {
+        out_text("ok");
+        out_line_end();
+    }
+    run.command = NULL;
+    console_prompt_disturbed(); // the line is drawn now
+    if (!leave_is_wanted() && console_at_prompt())
+        edit_draw();
+}
+
+// Says what is wrong with the command line; NULL if it is carried out.
+static void begin_words(unsigned count, char **words)
+{
+    const struct command *command = command_find(words[0]);
+
+    run.command = command;
+    run.words = words + 1;
+    run.count = count - 1;
+    if (!command)
+        fail(&run, "no command '%s': help lists them", words[0]);
+    else if (run.count < command->least || run.count > command->most)
+        fail_usage(&run);
+    else if (command->flags & COMMAND_CAPSULE)
+        resolving = true;
+}
+
+static void begin(void)
+{
+    static char line[EDIT_SIZE];
+    static char *words[WORDS_MAX];
+
+    edit_line_take(line);
+    memset(&run, 0, sizeof(run));
+    resolving = false;
+    resolve_at = 0;
+    int count = parse_words(line, words);
+    if (count > 0)
+        begin_words((unsigned)count, words);
+    else if (count < 0)
+        fail(&run, count == -1 ? "a quote has no end" : "too many words");
+    else
+        edit_draw();
+    if (run.failed)
+        finish();
+}
+
+static enum next resolved(const char *name, uint32_t id)
+{
+    resolving = false;
+    memcpy(run.name, name, sizeof(run.name) - 1);
+    run.id = id;
+    run.words++;
+    run.count--;
+    return NEXT_MORE;
+}
+
+// Names come first: one may look like an id.
+static enum next resolve_id(void)
+{
+    uint64_t id;
+    if (parse_number(run.words[0], &id) && id && id <= UINT32_MAX && ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS)
+        return resolved(answer.status.name, (uint32_t)id);
+    return fail(&run, "no capsule '%s': list shows them", run.words[0]);
+}
+
+static enum next resolve(void)
+{
+    for (unsigned i = 0; i < CAPSULES_A_STEP; i++) {
+        resolve_at = ask_next(resolve_at, ASK_NAME);
+        if (!resolve_at)
+            return resolve_id();
+        if (!strcmp(answer.status.name, run.words[0]))
+            return resolved(answer.status.name, resolve_at);
+    }
+    return NEXT_MORE;
+}
+
+static enum next step(struct run *r)
+{
+    switch (r->command->step) {
+    case STEP_HELP:
+        return command_help(r);
+    case STEP_LIST:
+        return command_list(r);
+    case STEP_TOP:
+        return command_top(r);
+    case STEP_CONSOLE:
+        return command_console(r);
+    case STEP_LOG:
+        return command_log(r);
+    case STEP_TRACE:
+        return command_trace(r);
+    case STEP_MACHINE:
+        return command_machine(r);
+    case STEP_IMAGES:
+        return command_images(r);
+    case STEP_CALL:
+        return command_call(r);
+    case STEP_END:
+        return command_end(r);
+    case STEP_SET:
+        return command_set(r);
+    case STEP_CREATE:
+        return command_create(r);
+    case STEP_FORK:
+        return command_fork(r);
+    default:
+        return command_power(r);
+    }
+}
+
+static enum next run_step(uint64_t *deadline)
+{
+    enum next next = resolving ? resolve() : step(&run);
+
+    if (next == NEXT_DONE) {
+        finish();
+        return NEXT_MORE;
+    }
+    if (next == NEXT_WAIT)
+        *deadline = run.wake_at;
+    return next;
+}
+
+static enum next keys_step(void)
+{
+    for (unsigned i = 0; i < KEYS_A_STEP && out_length() < OUT_SIZE / 8; i++) {
+        int key = key_next();
+        if (key < 0)
+            return NEXT_WAIT;
+        switch (edit_key((uint8_t)key)) {
+        case EDIT_LINE:
+            begin();
+            return NEXT_MORE;
+        case EDIT_COMPLETE:
+            complete_begin();
+            return NEXT_MORE;
+        case EDIT_MORE:
+            break;
+        }
+    }
+    return NEXT_MORE;
+}
+
+enum next command_step(uint64_t *deadline)
+{
+    if (complete_is_busy())
+        return complete_step();
+    if (run.command)
+        return run_step(deadline);
+    if (leave_is_wanted() && !leave()) {
+        *deadline = prompt_time(LEAVE_POLL);
+        return NEXT_WAIT;
+    }
+    if (console_prompt_disturbed()) {
+        out_char('\r');
+        edit_draw();
+    }
+    return keys_step();
+}

@@ -1,0 +1,219 @@
+// list and top: all capsules, as the tree they are.
+#include <string.h>
+
+#include "command.h"
+#include "console.h"
+#include "out.h"
+#include "units.h"
+
+#define LOOKS_A_STEP 16u // at capsules, for one that is next in the tree
+#define SAMPLES 32u
+#define TOP_ROWS 20u
+#define TOP_MS 1000u
+
+// The tree, parents before their children and children by age. Ids grow, so a capsule's children have higher
+// ones. Nothing is kept but where we are: the capsules may change under us.
+static struct {
+    uint32_t at;     // the one last found
+    uint32_t parent; // whose child is looked for next, among those
+    uint32_t after;  // with higher ids than this
+    unsigned depth;
+} walk;
+
+enum walk { WALK_FOUND, WALK_MORE, WALK_END };
+
+static void walk_begin(void)
+{
+    memset(&walk, 0, sizeof(walk));
+}
+
+static enum walk walk_up(void)
+{
+    if (walk.parent == 0)
+        return WALK_END;
+    walk.after = walk.parent;
+    bool known = ask(DIOSIX_STATUS, walk.parent, 0, ASK_STATE) == SBI_SUCCESS;
+    walk.parent = known ? answer.status.parent : 0; // it is gone, and so are its children
+    walk.depth = known && walk.depth ? walk.depth - 1 : 0;
+    return WALK_MORE;
+}
+
+static enum walk walk_step(void)
+{
+    for (unsigned i = 0; i < LOOKS_A_STEP; i++) {
+        uint32_t id = ask_next(walk.after, ASK_STATE);
+        if (!id)
+            return walk_up();
+        walk.after = id;
+        if (answer.status.parent == walk.parent && answer.status.name[0]) {
+            walk.at = id;
+            return WALK_FOUND;
+        }
+    }
+    return WALK_MORE;
+}
+
+// Its children come next, if it has any.
+static void walk_down(bool has_children)
+{
+    if (!has_children)
+        return;
+    walk.parent = walk.at;
+    walk.depth++;
+}
+
+// What was counted when a capsule was last shown, of as many as there is room for.
+static struct sample {
+    uint32_t id;
+    uint32_t exits[DIOSIX_EXIT_KINDS]; // modulo 2^32
+    uint64_t at, hart_time;            // nanoseconds
+} samples[SAMPLES];
+static unsigned oldest;
+static uint64_t now; // nanoseconds since the machine's start
+
+static struct sample *sample_of(const struct diosix_status *s)
+{
+    for (unsigned i = 0; i < SAMPLES; i++)
+        if (samples[i].id == s->id)
+            return &samples[i];
+    struct sample *sample = &samples[oldest];
+    oldest = (oldest + 1) % SAMPLES;
+    memset(sample, 0, sizeof(*sample));
+    sample->id = s->id;
+    sample->at = s->running_since;
+    return sample;
+}
+
+static void head(bool top)
+{
+    out_format("  ID NAME           STATE    MEM PRIV VC ISOL   %s RST TIMR  IPI FENC CALL  DEV WAIT INTR OTHR",
+               top ? "CPU    " : "TIME(s)");
+}
+
+static void row(const struct diosix_status *s, bool top)
+{
+    struct sample *sample = sample_of(s);
+    uint64_t elapsed = now > sample->at ? now - sample->at : 0;
+    unsigned indent = walk.depth < 6 ? walk.depth * 2 : 12;
+
+    out_format("%4u %*s%-*s %-7s", (unsigned)s->id, (int)indent, "", (int)(14 - indent), s->name,
+               list_word(words_state, s->state));
+    put_size(s->memory);
+    put_size(s->memory_private);
+    out_format(" %2u %-6s", (unsigned)s->vcores, list_word(words_isolation, s->isolation));
+    if (top)
+        out_format(" %6u%%", elapsed ? (unsigned)((s->hart_time - sample->hart_time) * 100 / elapsed) : 0);
+    else
+        put_seconds(s->hart_time);
+    out_format(" %3u", (unsigned)s->restarts);
+    for (unsigned i = 0; i < DIOSIX_EXIT_KINDS; i++) {
+        put_rate((uint32_t)s->exits[i] - sample->exits[i], elapsed);
+        sample->exits[i] = (uint32_t)s->exits[i];
+    }
+    sample->at = now;
+    sample->hart_time = s->hart_time;
+}
+
+static bool time_take(void)
+{
+    if (ask(DIOSIX_MACHINE, 0, 0, offsetof(struct diosix_machine, isa)) != SBI_SUCCESS)
+        return false;
+    now = answer.machine.uptime;
+    return true;
+}
+
+// True if there was one.
+static bool row_found(bool top)
+{
+    if (ask(DIOSIX_STATUS, walk.at, 0, sizeof(answer.status)) != SBI_SUCCESS)
+        return false;
+    row(&answer.status, top);
+    walk_down(answer.status.used.capsules);
+    return true;
+}
+
+enum next command_list(struct run *r)
+{
+    if (r->phase++ == 0) {
+        time_take();
+        head(false);
+        out_line_end();
+        walk_begin();
+        return NEXT_MORE;
+    }
+    enum walk found = walk_step();
+    if (found == WALK_FOUND && row_found(false))
+        out_line_end();
+    return found == WALK_END ? NEXT_DONE : NEXT_MORE;
+}
+
+// top: a screen is drawn from its top left, each line to its end, and then what is below is cleared
+// (ECMA-48: CUP, EL, ED).
+
+static void top_line_end(void)
+{
+    out_text("\x1b[K");
+    out_line_end();
+}
+
+static uint64_t idle_of_all(unsigned harts)
+{
+    uint64_t idle = 0;
+    for (unsigned i = 0; i < harts; i++)
+        if (ask(DIOSIX_HART, i, 0, sizeof(answer.hart)) == SBI_SUCCESS)
+            idle += answer.hart.idle_time;
+    return idle;
+}
+
+static void top_head(void)
+{
+    static uint64_t idle_before, before;
+    unsigned harts = 0;
+
+    out_text("\x1b[H");
+    if (time_take()) {
+        harts = answer.machine.harts;
+        out_text("up");
+        put_seconds(now);
+        out_format(" s, %u capsules, memory free", (unsigned)answer.machine.capsules);
+        put_size(answer.machine.memory_free);
+        out_text(" of");
+        put_size(answer.machine.memory);
+    }
+    uint64_t idle = idle_of_all(harts), elapsed = (now - before) * harts;
+    out_format(", %u harts idle %u%% - a key ends this", harts,
+               elapsed ? (unsigned)((idle - idle_before) * 100 / elapsed) : 0);
+    idle_before = idle;
+    before = now;
+    top_line_end();
+    head(true);
+    top_line_end();
+}
+
+// r->phase: the head; the rows; the wait for the next round. r->number: rows shown.
+enum next command_top(struct run *r)
+{
+    if (key_typed() || !console_at_prompt()) {
+        out_line_end();
+        return NEXT_DONE;
+    }
+    if (r->phase == 2 && !wait_is_over(r))
+        return NEXT_WAIT;
+    if (r->phase != 1) {
+        top_head();
+        walk_begin();
+        r->number = 0;
+        r->phase = 1;
+        return NEXT_MORE;
+    }
+    enum walk found = r->number < TOP_ROWS ? walk_step() : WALK_END;
+    if (found == WALK_FOUND && row_found(true)) {
+        top_line_end();
+        r->number++;
+    }
+    if (found != WALK_END)
+        return NEXT_MORE;
+    out_text("\x1b[J");
+    r->phase = 2;
+    return wait_ms(r, TOP_MS);
+}

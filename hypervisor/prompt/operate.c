@@ -1,0 +1,244 @@
+// Commands that do something to capsules.
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+#define STOP_SECONDS 10u
+#define STOP_SECONDS_MAX 86400u
+#define POLL 50u // ms: how often it is looked whether a capsule has ended
+#define FORKS_MAX 1000u
+#define MEMORY_DEFAULT (64ULL << 20)
+
+const char words_state[] = "stopped\0loading\0running\0paused\0ending\0forking\0";
+
+enum next command_call(struct run *r)
+{
+    return done(r, ask(r->command->argument, r->id, 0, 0));
+}
+
+enum next command_power(struct run *r)
+{
+    return done(r, ask(DIOSIX_POWER, r->command->argument, 0, 0));
+}
+
+// stop, kill, destroy -------------------------------------------------------------------------------
+
+static enum next end_begin(struct run *r)
+{
+    uint64_t seconds = STOP_SECONDS;
+    if (r->count && (!parse_number(r->words[0], &seconds) || seconds > STOP_SECONDS_MAX))
+        return fail(r, "'%s' are no seconds: 0 to %u", r->words[0], STOP_SECONDS_MAX);
+    long error = ask(r->command->argument, r->id, seconds * 1000, 0);
+    r->phase = 1;
+    return error == SBI_SUCCESS ? NEXT_MORE : fail_call(r, error);
+}
+
+enum next command_end(struct run *r)
+{
+    if (r->phase == 0)
+        return end_begin(r);
+    if (ask(DIOSIX_STATUS, r->id, 0, ASK_STATE) != SBI_SUCCESS)
+        return NEXT_DONE; // and nothing is left of it
+    if (answer.status.state == DIOSIX_STOPPED && r->command->argument != DIOSIX_DESTROY)
+        return NEXT_DONE;
+    if (key_typed())
+        return fail(r, "no longer waited for: %s is still %s, list tells when it is not", r->name,
+                    list_word(words_state, answer.status.state));
+    return wait_ms(r, POLL);
+}
+
+// set -------------------------------------------------------------------------------------------------
+
+const char words_settings[] = // from DIOSIX_SET_WEIGHT
+    "weight\0cap\0affinity\0exclusive\0restart\0rights\0quota-memory\0quota-vcores\0quota-capsules\0";
+static const uint8_t setting_kinds[] = {VALUE_NUMBER, VALUE_NUMBER, VALUE_HARTS,  VALUE_FLAG,  VALUE_RESTART,
+                                        VALUE_RIGHTS, VALUE_SIZE,   VALUE_NUMBER, VALUE_NUMBER};
+
+static enum next fail_value(struct run *r, const char *what, enum value_kind kind, const char *text)
+{
+    return fail(r, "'%s' is no %s: that is %s", text, what, value_hint(kind));
+}
+
+enum next command_set(struct run *r)
+{
+    int n = list_find(words_settings, r->words[0]);
+    uint64_t value;
+
+    if (n < 0)
+        return fail(
+            r, "no setting '%s': weight, cap, affinity, exclusive, restart, rights, quota-memory, -vcores, -capsules",
+            r->words[0]);
+    if (!parse_value(setting_kinds[n], r->words[1], &value))
+        return fail_value(r, r->words[0], setting_kinds[n], r->words[1]);
+    return done(r, ask_set(r->id, (enum diosix_setting)(DIOSIX_SET_WEIGHT + n), value));
+}
+
+// create -----------------------------------------------------------------------------------------------
+
+const char words_options[] = "from\0initrd\0memory\0vcores\0isolation\0restart\0weight\0cap\0affinity\0rights\0"
+                             "quota-memory\0quota-vcores\0quota-capsules\0start\0cmdline\0";
+enum { OPTION_FROM, OPTION_INITRD, OPTION_START = 13, OPTION_CMDLINE };
+
+#define AT(member, kind)                                                                                               \
+    {                                                                                                                  \
+        kind, offsetof(struct diosix_create, member), sizeof(((struct diosix_create *)0)->member)                      \
+    }
+static const struct {
+    uint8_t kind, offset, bytes;
+} options[] = {
+    AT(kernel, 0),
+    AT(initrd, 0),
+    AT(memory, VALUE_SIZE),
+    AT(vcores, VALUE_NUMBER),
+    AT(isolation, VALUE_ISOLATION),
+    AT(restart, VALUE_RESTART),
+    AT(weight, VALUE_NUMBER),
+    AT(cap, VALUE_NUMBER),
+    AT(affinity, VALUE_HARTS),
+    AT(rights, VALUE_RIGHTS),
+    AT(quota.memory, VALUE_SIZE),
+    AT(quota.vcores, VALUE_NUMBER),
+    AT(quota.capsules, VALUE_NUMBER),
+};
+
+static bool name_is_valid(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return length && !name[length] && length < DIOSIX_NAME_SIZE;
+}
+
+static bool option_set(struct run *r, int n, const char *text)
+{
+    char *at = answer.create_bytes + options[n].offset;
+    uint64_t value;
+
+    if (n <= OPTION_INITRD) {
+        if (name_is_valid(text))
+            strcpy(at, text);
+        else
+            fail(r, "'%s' is no name of an image: images lists them", text);
+    } else if (!parse_value(options[n].kind, text, &value) || (options[n].bytes == 4 && value > UINT32_MAX)) {
+        fail_value(r, list_word(words_options, (unsigned)n), options[n].kind, text);
+    } else {
+        memcpy(at, &value, options[n].bytes); // little-endian
+    }
+    return !r->failed;
+}
+
+// The rest of the words; its length. A line has room for no more.
+static size_t cmdline(struct run *r, unsigned word)
+{
+    char *to = answer.create.cmdline;
+    for (; word < r->count; word++) {
+        size_t length = strlen(r->words[word]);
+        memcpy(to, r->words[word], length);
+        to += length;
+        *to++ = ' ';
+    }
+    return to == answer.create.cmdline ? 0 : (size_t)(to - answer.create.cmdline) - 1;
+}
+
+// From the words to answer.create; its size with the command line, 0 if that failed.
+static size_t create_parse(struct run *r, bool *start)
+{
+    for (unsigned i = 1; i < r->count; i++) {
+        int n = list_find(words_options, r->words[i]);
+        if (n == OPTION_CMDLINE)
+            return sizeof(answer.create) + cmdline(r, i + 1);
+        if (n == OPTION_START) {
+            *start = true;
+            continue;
+        }
+        if (n < 0 || ++i == r->count) {
+            fail(r, n < 0 ? "no option '%s': help create lists them" : "%s wants a value", r->words[n < 0 ? i : i - 1]);
+            return 0;
+        }
+        if (!option_set(r, n, r->words[i]))
+            return 0;
+    }
+    return sizeof(answer.create);
+}
+
+static enum next create_failed(struct run *r, long error)
+{
+    if (error == SBI_ERR_INVALID_PARAM)
+        return fail(r, "no such image (images lists them), the name is taken, or a value is out of range");
+    return fail_call(r, error);
+}
+
+enum next command_create(struct run *r)
+{
+    bool start = false;
+
+    if (!name_is_valid(r->words[0]))
+        return fail(r, "'%s' is no name: up to 31 of a-z, 0-9 and -", r->words[0]);
+    memset(&answer, 0, sizeof(answer));
+    strcpy(answer.create.name, r->words[0]);
+    strcpy(r->name, r->words[0]);
+    answer.create.memory = MEMORY_DEFAULT;
+    answer.create.vcores = 1;
+    size_t size = create_parse(r, &start);
+    if (r->failed)
+        return NEXT_DONE;
+    if (!answer.create.kernel[0])
+        return fail_usage(r);
+    long error = ask(DIOSIX_CREATE, 0, 0, size);
+    if (error != SBI_SUCCESS)
+        return create_failed(r, error);
+    r->id = (uint32_t)answer_value;
+    out_format("%s: id %u", r->name, (unsigned)r->id);
+    out_line_end();
+    return start ? done(r, ask(DIOSIX_START, r->id, 0, 0)) : NEXT_DONE;
+}
+
+// fork ---------------------------------------------------------------------------------------------------
+
+// [COUNT] [as NAME]; r->number: how many, r->other: the word that is the name, 0 if there is none.
+static enum next fork_begin(struct run *r)
+{
+    uint64_t count = 1;
+    unsigned i = r->count && parse_number(r->words[0], &count);
+
+    if (!count || count > FORKS_MAX)
+        return fail(r, "'%s' is no count: 1 to %u", r->words[0], FORKS_MAX);
+    if (r->count == i + 2 && !strcmp(r->words[i], "as") && name_is_valid(r->words[i + 1]))
+        r->other = i + 1;
+    else if (r->count != i)
+        return fail_usage(r);
+    r->number = (unsigned)count;
+    r->phase = 1; // the number of the clone that is next
+    return NEXT_MORE;
+}
+
+// The clone's name into answer.name; how many bytes, 0 for one that is made.
+static size_t fork_name(const struct run *r)
+{
+    if (!r->other)
+        return 0;
+    const char *name = r->words[r->other];
+    size_t length = strlen(name);
+    memcpy(answer.name, name, length + 1);
+    if (r->number == 1)
+        return length + 1;
+    if (length > DIOSIX_NAME_SIZE - 5) // four digits and a zero
+        length = DIOSIX_NAME_SIZE - 5;
+    return length + text_number(answer.name + length, r->phase) + 1;
+}
+
+enum next command_fork(struct run *r)
+{
+    if (r->phase == 0)
+        return fork_begin(r);
+    long error = ask(DIOSIX_FORK, r->id, 0, fork_name(r));
+    if (error == SBI_ERR_INVALID_PARAM)
+        return fail(r, "clone %u of %u: that name is taken, or %s is gone", r->phase, r->number, r->name);
+    if (error != SBI_SUCCESS)
+        return fail_call(r, error);
+    uint32_t id = (uint32_t)answer_value;
+    if (ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS) {
+        out_format("%s: id %u", answer.status.name, (unsigned)id);
+        out_line_end();
+    }
+    return r->phase++ == r->number ? NEXT_DONE : NEXT_MORE;
+}

@@ -1,0 +1,37 @@
+"""The management prompt, as somebody at the terminal meets it."""
+import re
+
+import pytest
+from conftest import payload
+
+AT_PROMPT = r"\[dio\] at the prompt - [^\n]*\n[^\n]*dio> "
+
+
+def open_prompt(m, key="d"):
+    m.key(key)
+    m.expect(AT_PROMPT)
+
+
+def say(m, command):
+    """Gives a command; returns what was said, its result last."""
+    m.line(command)
+    m.expect(re.escape(command) + r"\s*\n")
+    m.expect(r"(ok|error: [^\r\n]*)\s*\ndio> ")
+    return (m.child.before + m.child.match.group(1)).replace("\r", "").strip()
+
+
+@pytest.mark.both_widths
+def test_prompt(machine, backend):
+    """It is there in a flood of output, and its commands end with one line that tells how it went."""
+    m = machine([payload("hostile", cmdline="attack=console-flood seconds=100000")], backend)
+    m.expect(r"\[hostile\]")
+    open_prompt(m)
+    assert say(m, "help kill").endswith("ends it at once\nok")
+    assert say(m, "nonsense") == "error: no command 'nonsense': help lists them"
+    m.key("a")
+    m.expect(r"\[hostile\]")
+    open_prompt(m, "\r")
+    m.send("hel\tkill\r")
+    m.expect(r"help kill\s*\nkill NAME")
+    m.key("Q")
+    assert m.end() == 0
