@@ -43,7 +43,8 @@ static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const s
     return OUTCOME_DONE;
 }
 
-static inline enum outcome finisher_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+static inline enum outcome finisher_access(struct vcore *v, uint32_t offset, const struct insn_access *a,
+                                           uint64_t *value)
 {
     if (!a->is_store) {
         *value = 0;
@@ -77,7 +78,8 @@ static enum outcome generation_access(struct capsule *c, uint32_t offset, const 
 }
 
 // By address; within a page or window of a device only. `a` is wholly above none and below all.
-static inline enum outcome device_access(struct vcore *v, uint64_t address, const struct insn_access *a, uint64_t *value)
+static inline enum outcome device_access(struct vcore *v, uint64_t address, const struct insn_access *a,
+                                         uint64_t *value)
 {
     if (address - UART_BASE < VUART_WINDOW)
         return a->bytes == 1 ? uart_access(v->capsule, (uint32_t)(address - UART_BASE), a, value) : OUTCOME_NOTHING;
@@ -134,10 +136,13 @@ static inline uint64_t extend(const struct insn_access *a, uint64_t value)
 }
 
 // Does the access, if a device is there.
-static inline enum exit access_do(struct vcore *v, struct fault f, struct gpa where, struct insn_access a)
+static inline enum exit access_do(struct vcore *v, uint32_t saved, struct fault f, struct gpa where,
+                                  struct insn_access a)
 {
     uint64_t value = 0;
 
+    if (!(saved >> a.reg & 1))
+        return EXIT_SLOW;
     // Registers are accessed by integers, whole and aligned; anything else the bus would refuse.
     if (a.is_store != (f.cause == CAUSE_STORE_ACCESS) || where.value & (a.bytes - 1u))
         return guest_fault(v, &f, where);
@@ -182,7 +187,7 @@ static __attribute__((noinline)) bool request_find(struct vcore *v, struct reque
     return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, r);
 }
 
-enum exit mmio_fault(struct vcore *v, unsigned long cause)
+enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
 {
     struct fault f = {.cause = cause, .value = csr_read(CSR_MTVAL)};
     struct insn_access a;
@@ -198,5 +203,5 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause)
         where = r.where;
         a = r.access;
     }
-    return access_do(v, f, where, a);
+    return access_do(v, saved, f, where, a);
 }

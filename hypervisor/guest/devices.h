@@ -12,6 +12,12 @@
 #define VIRTIO_BASE 0x10001000u // slots, 0x1000 apart; none is populated yet
 #define VIRTIO_SLOTS 8u
 
+// Which of the guest's registers are in its context: after the first half of the trap entry, all that C
+// may clobber (and x0), and after the second, all.
+#define SAVED_FAST 0xf003fcf7u
+#define SAVED_ALL 0xffffffffu
+
 // Handles a load, store or fetch fault of the vcore. On a device, does the access and moves the pc on;
-// else the guest gets the fault. Answers how the exit ends.
-enum exit mmio_fault(struct vcore *v, unsigned long cause);
+// else the guest gets the fault. Answers how the exit ends: EXIT_SLOW, with nothing done, if the access
+// is to a register that is not in `saved`.
+enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved);

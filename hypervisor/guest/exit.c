@@ -1,8 +1,8 @@
 // Exits: what brought a hart from its guest to us, and what to do about it.
 #include "console.h"
+#include "devices.h"
 #include "emulate.h"
 #include "io.h"
-#include "devices.h"
 #include "plic.h"
 #include "power.h"
 #include "prompt_entity.h"
@@ -140,6 +140,20 @@ enum exit hart_interrupts(struct hart *h, unsigned long pending)
     return exit;
 }
 
+// Causes by which accesses to devices come.
+#define MMIO_CAUSES                                                                                                    \
+    (1UL << CAUSE_LOAD_GUEST_PAGE | 1UL << CAUSE_STORE_GUEST_PAGE | 1UL << CAUSE_LOAD_ACCESS |                         \
+     1UL << CAUSE_STORE_ACCESS)
+
+// All that a driver mostly does, with a register that is saved already.
+static enum exit mmio_fast(struct vcore *v, unsigned long cause)
+{
+    v->context.pc = csr_read(CSR_MEPC);
+    enum exit exit = mmio_fault(v, cause, SAVED_FAST);
+    csr_write(CSR_MEPC, v->context.pc);
+    return exit;
+}
+
 unsigned long exit_fast(struct context *c, unsigned long cause)
 {
     if (cause == CAUSE_ECALL_VS || cause == CAUSE_ECALL_S)
@@ -148,6 +162,8 @@ unsigned long exit_fast(struct context *c, unsigned long cause)
         vcore_of(c)->exits[KIND_INTERRUPT]++;
         return hart_interrupts(c->hart, 1UL << (cause & (XLEN - 1)));
     }
+    if (cause < XLEN && (MMIO_CAUSES >> cause & 1))
+        return mmio_fast(vcore_of(c), cause);
     return EXIT_SLOW;
 }
 
@@ -174,7 +190,7 @@ enum exit guest_exit(struct vcore *v)
     case CAUSE_LOAD_ACCESS:
     case CAUSE_STORE_ACCESS:
     case CAUSE_FETCH_ACCESS:
-        return mmio_fault(v, cause);
+        return mmio_fault(v, cause, SAVED_ALL);
     case CAUSE_ILLEGAL:
     case CAUSE_VIRTUAL_INSTRUCTION:
         return emulate_instruction(v);

@@ -184,9 +184,9 @@ void vuart_ask(struct vuart *u)
 {
     (void)u;
 }
-enum exit mmio_fault(struct vcore *v, unsigned long cause)
+enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
 {
-    (void)v, (void)cause;
+    (void)v, (void)cause, (void)saved;
     return EXIT_RESUME;
 }
 enum exit emulate_instruction(struct vcore *v)
