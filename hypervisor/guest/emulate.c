@@ -3,7 +3,6 @@
 #include "csr.h"
 #include "insn.h"
 
-#define INSN_WFI 0x10500073u
 #define INSN_WRS_NTO 0x00d00073u
 #define INSN_WRS_STO 0x01d00073u
 

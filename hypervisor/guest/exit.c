@@ -154,6 +154,13 @@ static enum exit mmio_fast(struct vcore *v, unsigned long cause)
     return exit;
 }
 
+// A sleep comes as the one, or without H as the other: nothing needs decoding if mtval says what it is.
+static bool is_wait(unsigned long cause)
+{
+    return (cause == CAUSE_VIRTUAL_INSTRUCTION || cause == CAUSE_ILLEGAL) && csr_read(CSR_MTVAL) == INSN_WFI &&
+           (csr_read(CSR_MSTATUS) & STATUS_MPP);
+}
+
 unsigned long exit_fast(struct context *c, unsigned long cause)
 {
     if (cause == CAUSE_ECALL_VS || cause == CAUSE_ECALL_S)
@@ -164,6 +171,10 @@ unsigned long exit_fast(struct context *c, unsigned long cause)
     }
     if (cause < XLEN && (MMIO_CAUSES >> cause & 1))
         return mmio_fast(vcore_of(c), cause);
+    if (is_wait(cause)) {
+        csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);
+        return EXIT_WAIT;
+    }
     return EXIT_SLOW;
 }
 
