@@ -44,11 +44,13 @@ void vcore_sync(struct vcore *v)
 bool vcore_is_pending(struct entity *e)
 {
     struct vcore *v = container_of(e, struct vcore, entity);
-    unsigned long bits = atomic_load(&v->posted) | (v->world.pending & ~(1UL << INTERRUPT_S_EXTERNAL));
 
-    if (atomic_load(&v->external))
+    atomic_thread_fence(memory_order_seq_cst); // pairs with vcore_kick()'s
+    unsigned long bits =
+        atomic_load_explicit(&v->posted, memory_order_relaxed) | (v->world.pending & ~(1UL << INTERRUPT_S_EXTERNAL));
+    if (atomic_load_explicit(&v->external, memory_order_relaxed))
         bits |= 1UL << INTERRUPT_S_EXTERNAL;
-    return (bits & v->world.ie) || atomic_load(&v->capsule->halt);
+    return (bits & v->world.ie) || atomic_load_explicit(&v->capsule->halt, memory_order_relaxed);
 }
 
 void capsule_lines_update(struct capsule *c)
