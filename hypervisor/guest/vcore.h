@@ -204,7 +204,7 @@ void capsule_notify(struct capsule *c);
 // --- exit.c ------------------------------------------------------------------------------------
 
 // First look at an exit, from trap.S, with only the caller-saved registers in the context.
-unsigned long exit_fast(struct context *c, unsigned long cause);
+enum exit exit_fast(struct context *c, unsigned long cause);
 // The rest of them. context.pc is valid and may be changed.
 enum exit guest_exit(struct vcore *v);
 // Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME or EXIT_RESCHEDULE.
