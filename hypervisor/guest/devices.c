@@ -111,8 +111,13 @@ static inline bool access_from_mtinst(unsigned long insn, struct insn_access *a)
 }
 
 // Where no device is there may be RAM, which is looked for only now, so that devices don't pay for it.
-__attribute__((noinline)) enum exit guest_fault(struct vcore *v, const struct fault *f, struct gpa where)
+__attribute__((noinline)) enum exit guest_fault(struct vcore *v, unsigned long cause, unsigned long value,
+                                                struct gpa where)
 {
+    if (cause >= CAUSE_FETCH_GUEST_PAGE) {
+        where = gpa((uint64_t)csr_read(CSR_MTVAL2) << 2);
+        cause = fault_access_cause(cause);
+    }
     switch (space_write_fault(&v->capsule->space, where)) {
     case STATUS_OK:
         v->exits[KIND_OTHER]++;
@@ -121,10 +126,10 @@ __attribute__((noinline)) enum exit guest_fault(struct vcore *v, const struct fa
         vcore_end(v, ENDING_MEMORY);
         return EXIT_END;
     default:
-        v->exits[f->cause == CAUSE_STORE_ACCESS  ? KIND_ACCESS_STORE
-                 : f->cause == CAUSE_LOAD_ACCESS ? KIND_ACCESS_LOAD
-                                                 : KIND_OTHER]++;
-        world_reflect(&v->context, f->cause, f->value);
+        v->exits[cause == CAUSE_STORE_ACCESS  ? KIND_ACCESS_STORE
+                 : cause == CAUSE_LOAD_ACCESS ? KIND_ACCESS_LOAD
+                                              : KIND_OTHER]++;
+        world_reflect(&v->context, cause, value);
         return EXIT_RESUME;
     }
 }
@@ -145,12 +150,12 @@ static inline enum exit access_do(struct vcore *v, uint32_t saved, struct fault 
         return EXIT_SLOW;
     // Registers are accessed by integers, whole and aligned; anything else the bus would refuse.
     if (a.is_store != (f.cause == CAUSE_STORE_ACCESS) || where.value & (a.bytes - 1u))
-        return guest_fault(v, &f, where);
+        return guest_fault(v, f.cause, f.value, where);
     if (a.is_store)
         value = v->context.x[a.reg];
     enum outcome outcome = device_access(v, where.value, &a, &value);
     if (outcome == OUTCOME_NOTHING)
-        return guest_fault(v, &f, where);
+        return guest_fault(v, f.cause, f.value, where);
     if (!a.is_store && a.reg)
         v->context.x[a.reg] = (unsigned long)extend(&a, value);
     v->exits[KIND_DEVICE]++;
@@ -174,7 +179,6 @@ static bool access_from_memory(struct vcore *v, struct request *r)
 
     if (!guest_fetch(gva(v->context.pc), &insn, &fetch)) {
         r->fault = fetch; // the guest changed its code meanwhile, and runs into that itself
-        r->where = fetch.where;
         return false;
     }
     return insn_decode_access(insn, XLEN, &r->access) && !r->access.is_float;
@@ -196,9 +200,9 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
     f.insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
     if (!isolation_locate_fast(&f, &where) || !access_from_mtinst(f.insn, &a)) {
         // Kept apart, so that what the common case needs stays in registers.
-        struct request r = {.fault = {.cause = cause, .value = f.value, .insn = f.insn}};
+        struct request r = {.fault = {.cause = cause, .value = f.value, .insn = f.insn}, .where = NOWHERE};
         if (!request_find(v, &r))
-            return guest_fault(v, &r.fault, r.where);
+            return guest_fault(v, r.fault.cause, r.fault.value, r.where);
         f = r.fault;
         where = r.where;
         a = r.access;

@@ -36,7 +36,7 @@ enum exit emulate_instruction(struct vcore *v)
     struct fault f = {0};
 
     if (insn == 0 && !guest_fetch(gva(v->context.pc), &insn, &f))
-        return guest_fault(v, &f, f.where);
+        return guest_fault(v, f.cause, f.value, NOWHERE);
     if (insn == INSN_WFI && !from_user) {
         v->exits[KIND_WAIT]++;
         v->context.pc += 4;
@@ -60,7 +60,7 @@ enum exit emulate_instruction(struct vcore *v)
 
 enum exit emulate_misaligned(struct vcore *v, unsigned long cause)
 {
-    struct fault own = {.cause = cause, .value = csr_read(CSR_MTVAL), .where = NOWHERE}, f = own;
+    struct fault own = {.cause = cause, .value = csr_read(CSR_MTVAL)}, f = own;
     struct insn_access a;
     uint32_t insn;
     uint64_t value = 0;
@@ -80,5 +80,5 @@ enum exit emulate_misaligned(struct vcore *v, unsigned long cause)
     v->context.pc += a.length;
     return EXIT_RESUME;
 reflect:
-    return guest_fault(v, &f, f.where);
+    return guest_fault(v, f.cause, f.value, NOWHERE);
 }

@@ -110,10 +110,11 @@ static enum exit software_interrupt(struct hart *h)
 
     if (atomic_load(&h->fence_from))
         hart_fences_serve(h);
-    if (unlikely(requests & REQUEST_STOP))
-        hart_park();
-    if (unlikely(requests & REQUEST_PROTECT))
+    if (unlikely(requests & (REQUEST_STOP | REQUEST_PROTECT))) {
+        if (requests & REQUEST_STOP)
+            hart_park();
         isolation_protect(h);
+    }
     if (h->current && (requests & REQUEST_SYNC))
         vcore_sync(vcore_of(h->current));
     if (!(requests & REQUEST_RESCHEDULE))

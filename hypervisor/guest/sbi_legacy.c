@@ -30,7 +30,7 @@ static bool mask_read(struct vcore *v, uint64_t *vcores, enum exit *exit)
 
     if (ARGUMENT(v, 0) && !guest_load(gva(ARGUMENT(v, 0)), sizeof(unsigned long), &mask, &f)) {
         v->context.pc = pc;
-        *exit = guest_fault(v, &f, f.where);
+        *exit = guest_fault(v, f.cause, f.value, NOWHERE);
         csr_write(CSR_MEPC, v->context.pc);
         return false;
     }

@@ -216,9 +216,11 @@ void hart_arm(struct hart *h);
 
 // --- devices.c ---------------------------------------------------------------------------------
 
-// The guest, or we for it, could not access memory at `where` (f->where, if it was us). If that is a page it
-// shares, it gets one of its own and does the instruction again; else it gets the fault.
-enum exit guest_fault(struct vcore *v, const struct fault *f, struct gpa where);
+// The guest could not access memory at `where`; or, if the cause is a guest-page fault, we could not for it, as
+// mtval2 says. If that is a page it shares, it gets one of its own and does the instruction again; else it gets
+// the fault.
+#define NOWHERE gpa(UINT64_MAX)
+enum exit guest_fault(struct vcore *v, unsigned long cause, unsigned long value, struct gpa where);
 
 // --- fence.c -----------------------------------------------------------------------------------
 

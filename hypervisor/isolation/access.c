@@ -2,8 +2,8 @@
 // it (mstatus.MPRV with MPP and MPV as the trap left them), and a fault goes on here.
 //
 // A fault overwrites MPP and MPV, so mstatus is put back whole.
-#include "backend.h"
 #include "csr.h"
+#include "isolation.h"
 
 #define GUARDED(op, operand, constraint)                                                                               \
     __asm__ volatile("csrrs %[old], %[status], %[bits]\n"                                                              \
@@ -21,7 +21,6 @@ static bool finish(unsigned long ok, struct fault *f)
         return true;
     const struct hart *h = this_hart();
     *f = (struct fault){.cause = h->own.cause, .value = h->own.value};
-    fault_translate(f);
 #if XLEN == 32
     if (isolation_features.hypervisor)
         csr_set(CSR_MSTATUSH, STATUS64_MPV >> 32);

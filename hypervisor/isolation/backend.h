@@ -30,15 +30,12 @@ enum status gstage_attach(struct space *s) must_check; // builds the table of s-
 void gstage_detach(struct space *s);
 enum status gstage_attach_empty(struct space *s) must_check; // the table of nothing
 uint64_t gstage_table_bytes(uint64_t memory);
-bool gstage_run_at(const struct space *s, struct gpa a, struct hpa *out, uint64_t *run);
+uint64_t gstage_run_at(const struct space *s, struct gpa a, struct hpa *out); // as space_run, of a forked one
 // Of a forked space; see space_release_step.
 bool gstage_release_step(struct space *s);
 // Hypervisor memory has grown up to there; the plan closes it.
 void gstage_protect_up_to(uint64_t end);
 void gstage_activate(const struct space *s); // loads hgatp, drops what the VMID left behind
-
-// world.c: turns a guest-page fault, which guests don't know, into the access fault, and says where it was.
-void fault_translate(struct fault *f);
 
 // pmp/
 void pmp_probe(void);

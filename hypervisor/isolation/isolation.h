@@ -314,13 +314,13 @@ void world_reflect(struct context *c, unsigned long cause, unsigned long value);
 // What the guest was doing when it faulted.
 struct fault {
     unsigned long cause, value, insn; // mcause, mtval, mtinst
-    struct gpa where; // of a guest-page fault on the hypervisor's own access to guest memory; else NOWHERE
 };
-#define NOWHERE gpa(UINT64_MAX)
+// The access fault that a guest sees of a guest-page fault; any other cause as it is.
+unsigned long fault_access_cause(unsigned long cause);
 
 // Turns the fault into a guest-physical address, and f->cause into the access fault the guest sees if
 // nothing is there. If it was no access to such an address, false, and `f` has become the exception that
-// the guest should see; *out may still be where the walk needed a table (NOWHERE if it isn't known).
+// the guest should see; *out is where the walk wanted to write its table then, if the hart says so.
 bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out);
 
 // The same for the common case, a guest-page fault of an explicit load or store for which the hart tells
@@ -339,7 +339,7 @@ static inline bool isolation_locate_fast(struct fault *f, struct gpa *out)
 
 // --- guest memory, through the guest's own eyes ----------------------------------------------
 // Each runs with the guest's translation and rights (MPRV). False if the access faulted: `f` is
-// the exception it would have taken.
+// the exception it would have taken, or a guest-page fault; mtval2 says where, until the next trap of ours.
 
 bool guest_load(struct gva a, unsigned bytes, uint64_t *value, struct fault *f);
 bool guest_store(struct gva a, unsigned bytes, uint64_t value, struct fault *f);

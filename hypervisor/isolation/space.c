@@ -144,10 +144,8 @@ bool space_release_step(struct space *s)
 
 uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
 {
-    uint64_t run;
-
     if (unlikely(s->forked))
-        return gstage_run_at(s, a, out, &run) ? run : 0;
+        return gstage_run_at(s, a, out);
     for (unsigned i = 0; i < s->extent_count; i++) {
         const struct extent *e = &s->extents[i];
         if (a.value >= e->guest.value && a.value - e->guest.value < e->size) {

@@ -297,7 +297,7 @@ void world_reflect(struct context *c, unsigned long cause, unsigned long value)
     csr_set(CSR_MSTATUS, STATUS_MPP_S);
 }
 
-static unsigned long access_cause(unsigned long cause)
+unsigned long fault_access_cause(unsigned long cause)
 {
     switch (cause) {
     case CAUSE_FETCH_GUEST_PAGE:
@@ -336,27 +336,18 @@ static bool locate_by_walk(const struct world *w, struct fault *f, struct gpa *o
     return true;
 }
 
-void fault_translate(struct fault *f)
-{
-    f->where = NOWHERE;
-    if (f->cause < CAUSE_FETCH_GUEST_PAGE)
-        return;
-    f->cause = access_cause(f->cause);
-    f->where = gpa((uint64_t)csr_read(CSR_MTVAL2) << 2);
-}
-
 bool isolation_locate(const struct world *w, struct fault *f, struct gpa *out)
 {
-    *out = NOWHERE;
     if (f->cause < CAUSE_FETCH_GUEST_PAGE)
         return locate_by_walk(w, f, out);
-    f->cause = access_cause(f->cause);
+    f->cause = fault_access_cause(f->cause);
     uint64_t address = (uint64_t)csr_read(CSR_MTVAL2) << 2;
     bool is_implicit = f->insn == 0x3000 || f->insn == 0x3020 || f->insn == 0x2000 || f->insn == 0x2020;
     if (address == 0 && !is_implicit) // the hart doesn't say
         return locate_by_walk(w, f, out);
     // An implicit access to the guest's own page table (a pseudo-instruction in mtinst) is no MMIO.
-    *out = address ? gpa(address | (f->value & 3)) : NOWHERE;
+    if (address)
+        *out = gpa(address | (f->value & 3));
     return !is_implicit;
 }
 

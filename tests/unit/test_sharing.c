@@ -110,6 +110,9 @@ static void machine(uint64_t size)
 static unsigned fenced_pages;
 static void (*meanwhile)(void); // what others do while a hart waits for the fence
 static bool fence_is_for_current;
+static struct gstage_leaf writing; // what a write has found that faults
+static struct hpa writing_frame;
+static unsigned writing_references;
 
 void fake_fence(struct fence fence)
 {
@@ -122,6 +125,10 @@ void space_fence_others(struct space *s, struct gpa page)
 
     assert_int_equal(s->lock.next, s->lock.serving);
     assert_true(leaf_find(s, page, &leaf));
+    // Harts may still read what is to be given up: it isn't yet.
+    if (leaf.rights == GSTAGE_FRESH && writing.rights == GSTAGE_SHARED)
+        assert_int_equal(frames_references(writing_frame), writing_references);
+    writing.rights = GSTAGE_OWN;
     fenced_pages++;
     if (!meanwhile)
         return;
@@ -161,7 +168,11 @@ static bool guest_write(unsigned c, uint64_t page, uint64_t value)
     assert_true(leaf_find(&spaces[c], a, &leaf));
     if (leaf.rights != GSTAGE_OWN) {
         fence_is_for_current = false;
+        writing = leaf;
+        writing_frame = hpa(leaf.host.value + (page * FRAME_SIZE & (leaf.size - 1)));
+        writing_references = frames_references(writing_frame);
         status = space_write_fault(&spaces[c], a);
+        writing.rights = GSTAGE_OWN;
         assert_true(leaf_find(&spaces[c], a, &leaf));
     }
     if (status == STATUS_NO_MEMORY)

@@ -31,16 +31,15 @@ static enum status leaf_cut(struct space *s, struct gstage_leaf *leaf, struct gp
     return status;
 }
 
-bool gstage_run_at(const struct space *s, struct gpa a, struct hpa *out, uint64_t *run)
+__attribute__((noinline)) uint64_t gstage_run_at(const struct space *s, struct gpa a, struct hpa *out)
 {
     struct gstage_leaf leaf;
 
     if (!leaf_find(s, a, &leaf))
-        return false;
+        return 0;
     uint64_t offset = a.value & (leaf.size - 1);
     *out = hpa(leaf.host.value + offset);
-    *run = leaf.size - offset;
-    return true;
+    return leaf.size - offset;
 }
 
 // --- forking ---------------------------------------------------------------------------------------
@@ -210,10 +209,12 @@ enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, u
         return *run ? STATUS_OK : STATUS_NOT_FOUND;
     }
     enum status status = space_write_fault(s, a);
-    uint64_t page = FRAME_SIZE - (a.value & (FRAME_SIZE - 1));
-    if (status == STATUS_OK && gstage_run_at(s, a, out, run) && *run > page)
-        *run = page; // of a large page that is its own, it gets the rest next time
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    (void)gstage_run_at(s, a, out);
+    // Of a large page that is its own, the rest comes next time.
+    *run = FRAME_SIZE - (a.value & (FRAME_SIZE - 1));
+    return STATUS_OK;
 }
 
 // --- giving it back ------------------------------------------------------------------------------------
