@@ -799,7 +799,7 @@ static void holds_drop(uint64_t i, uint64_t n, unsigned owner)
             frames_free(at, bytes, (uint16_t)(owner + 1));
         for (uint64_t end = i + bytes / FRAME_SIZE; i < end; i++, n--) {
             assert_int_equal(alone, holders(i) == 1);
-            holds[i].owners &= (uint8_t)~(1u << owner);
+            holds[i].owners &= (uint8_t) ~(1u << owner);
             holds[i].shared = holds[i].shared && holds[i].owners;
         }
     }

@@ -137,6 +137,29 @@ static void test_half_a_range_opens_nothing(void **state)
         assert_int_equal(fake_pmp_rights(&pmp, address), 0);
 }
 
+// Behind any range, an empty one that grows by its last address; it takes one entry if it can follow.
+static void test_growing(void **state)
+{
+    (void)state;
+    const struct range before[] = {{0x80000000, 0x200000}, {0x80001000, 0x3000}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct pmp_plan plan = {.count = 0};
+        uint64_t end = range_end(before[i]);
+        assert_int_equal(pmp_plan_add(&plan, before[i], PMP_R, 12), STATUS_OK);
+        assert_int_equal(pmp_plan_add_growing(&plan, end, 0), STATUS_OK);
+        assert_int_equal(plan.count, 4);
+        unsigned last = plan.count - 1;
+        assert_int_equal(pmp_plan_add_all(&plan, RWX), STATUS_OK);
+        for (uint64_t size = 0; size < 0x1000000; size += 0x200000) {
+            plan.address[last] = (unsigned long)((end + size) >> 2);
+            struct fake_pmp pmp = loaded(&plan);
+            assert_int_equal(fake_pmp_rights(&pmp, end - 1), PMP_R);
+            assert_int_equal(fake_pmp_rights(&pmp, end), size ? 0 : RWX);
+            assert_int_equal(fake_pmp_rights(&pmp, end + size), RWX);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_rights_in_order),
         cmocka_unit_test(test_entries_run_out),
         cmocka_unit_test(test_half_a_range_opens_nothing),
+        cmocka_unit_test(test_growing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

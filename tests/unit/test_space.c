@@ -288,7 +288,16 @@ static void test_plans(void **state)
     assert_int_equal(fake_pmp_rights(&pmp, tables.start), PMP_R);
     assert_int_equal(fake_pmp_rights(&pmp, range_end(tables) - 1), PMP_R);
     assert_int_equal(fake_pmp_rights(&pmp, range_end(hypervisor)), 7);
+    // The hypervisor's memory grows by what lies behind it.
+    gstage_protect_up_to(range_end(hypervisor) + 4 * MIB);
+    for (unsigned i = 1; i < s.plan->count; i++)
+        pmp.address[i] = s.plan->address[i];
+    assert_int_equal(fake_pmp_rights(&pmp, tables.start), PMP_R);
+    assert_int_equal(fake_pmp_rights(&pmp, range_end(hypervisor)), 0);
+    assert_int_equal(fake_pmp_rights(&pmp, range_end(hypervisor) + 4 * MIB - 1), 0);
+    assert_int_equal(fake_pmp_rights(&pmp, range_end(hypervisor) + 4 * MIB), 7);
     space_destroy(&s);
+    assert_int_equal(gstage_init(hypervisor, tables), STATUS_OK);
 }
 
 // VMIDs are the owners, as far as they go; 0 is nobody's own.

@@ -875,9 +875,9 @@ static bool is_superfluous(const struct site *s)
         {"world_enter", FENCE_RESERVATION},
         {"world_enter", SITE_CSR + CSR_SATP}, // a guest's own zero: caches_settle has written it
         {"world_enter", SITE_CSR + CSR_SATP + CSR_VS_OFFSET},
-        {"pmp_load", FENCE_SFENCE},           // without H, a fence for the change of capsule follows
-        {"pmp_load", FENCE_HFENCE_GVMA},      // capsules under pmp have VMID 0, for which gstage_activate fences
-        {"space_write_fault", FENCE_I},       // code is cached by what it is, not by where it lies
+        {"pmp_load", FENCE_SFENCE},      // without H, a fence for the change of capsule follows
+        {"pmp_load", FENCE_HFENCE_GVMA}, // capsules under pmp have VMID 0, for which gstage_activate fences
+        {"space_write_fault", FENCE_I},  // code is cached by what it is, not by where it lies
     };
     for (size_t i = 0; i < array_length(list); i++)
         if (!strcmp(list[i].function, s->function) && list[i].what == s->what)

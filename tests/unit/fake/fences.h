@@ -30,4 +30,5 @@ void fake_fence(struct fence fence);
 #define hfence_vvma_address_asid(va, asid) FAKE_FENCE(FENCE_HFENCE_VVMA, FAKE_ADDRESS(va), FAKE_ID(asid))
 #define hfence_gvma_all() FAKE_FENCE(FENCE_HFENCE_GVMA)
 #define hfence_gvma_vmid(vmid) FAKE_FENCE(FENCE_HFENCE_GVMA, FAKE_ID(vmid))
-#define hfence_gvma_address_vmid(gpa_shifted, vmid) FAKE_FENCE(FENCE_HFENCE_GVMA, FAKE_ADDRESS(gpa_shifted), FAKE_ID(vmid))
+#define hfence_gvma_address_vmid(gpa_shifted, vmid)                                                                    \
+    FAKE_FENCE(FENCE_HFENCE_GVMA, FAKE_ADDRESS(gpa_shifted), FAKE_ID(vmid))
