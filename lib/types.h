@@ -9,9 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct hpa { uint64_t value; }; // host physical
-struct gpa { uint64_t value; }; // guest physical
-struct gva { uint64_t value; }; // guest virtual, zero-extended on RV32
+struct hpa {
+    uint64_t value;
+}; // host physical
+struct gpa {
+    uint64_t value;
+}; // guest physical
+struct gva {
+    uint64_t value;
+}; // guest virtual, zero-extended on RV32
 
 // A half-open range of host-physical memory, [start, start + size). Never wraps.
 struct range {
@@ -31,11 +37,23 @@ struct range {
 #define array_length(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-static inline struct hpa hpa(uint64_t value) { return (struct hpa){value}; }
-static inline struct gpa gpa(uint64_t value) { return (struct gpa){value}; }
-static inline struct gva gva(uint64_t value) { return (struct gva){value}; }
+static inline struct hpa hpa(uint64_t value)
+{
+    return (struct hpa){value};
+}
+static inline struct gpa gpa(uint64_t value)
+{
+    return (struct gpa){value};
+}
+static inline struct gva gva(uint64_t value)
+{
+    return (struct gva){value};
+}
 
-static inline uint64_t range_end(struct range r) { return r.start + r.size; }
+static inline uint64_t range_end(struct range r)
+{
+    return r.start + r.size;
+}
 
 // True if [start, start + size) lies wholly in r; false if it wraps.
 static inline bool range_contains(struct range r, uint64_t start, uint64_t size)
@@ -52,10 +70,22 @@ static inline bool range_overlaps(struct range a, struct range b)
 // pointer. The caller has checked that the address is the hypervisor's to touch and lies below
 // 4 GiB on RV32. Host unit tests define hpa_arena, and address 0 is its first byte.
 #ifdef __riscv
-static inline void *hpa_pointer(struct hpa a) { return (void *)(uintptr_t)a.value; }
-static inline struct hpa hpa_of(const void *p) { return hpa((uintptr_t)p); }
+static inline void *hpa_pointer(struct hpa a)
+{
+    return (void *)(uintptr_t)a.value;
+}
+static inline struct hpa hpa_of(const void *p)
+{
+    return hpa((uintptr_t)p);
+}
 #else
 extern unsigned char *hpa_arena;
-static inline void *hpa_pointer(struct hpa a) { return hpa_arena + a.value; }
-static inline struct hpa hpa_of(const void *p) { return hpa((uint64_t)((const unsigned char *)p - hpa_arena)); }
+static inline void *hpa_pointer(struct hpa a)
+{
+    return hpa_arena + a.value;
+}
+static inline struct hpa hpa_of(const void *p)
+{
+    return hpa((uint64_t)((const unsigned char *)p - hpa_arena));
+}
 #endif

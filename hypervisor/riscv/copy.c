@@ -10,7 +10,10 @@ typedef uint32_t __attribute__((may_alias)) cell; // a device tree aligns to tha
 
 #define TURN (8 * sizeof(word)) // bytes in one turn of the fast loops
 
-static bool is_on(uintptr_t addresses, size_t unit) { return !(addresses % unit); }
+static bool is_on(uintptr_t addresses, size_t unit)
+{
+    return !(addresses % unit);
+}
 
 static void copy_up(uint8_t *to, const uint8_t *from, size_t size)
 {
@@ -49,7 +52,10 @@ void *memmove(void *to, const void *from, size_t size)
     return to;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size) { return memmove(to, from, size); }
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+    return memmove(to, from, size);
+}
 
 void *memset(void *start, int value, size_t size)
 {

@@ -6,7 +6,10 @@ unsigned harts_count;
 
 uintptr_t hart_time_register;
 
-void hart_time_init(bool has_time_csr, uintptr_t mtime) { hart_time_register = has_time_csr ? 0 : mtime; }
+void hart_time_init(bool has_time_csr, uintptr_t mtime)
+{
+    hart_time_register = has_time_csr ? 0 : mtime;
+}
 
 void hart_request(struct hart *h, unsigned long bits)
 {

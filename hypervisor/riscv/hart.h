@@ -51,9 +51,9 @@ struct hart {
     struct own_frame own;
     unsigned own_depth;
 
-    unsigned index;       // dense, from 0: the position in every per-hart table
-    unsigned long id;     // mhartid
-    uintptr_t msip;       // CLINT/ACLINT registers of this hart
+    unsigned index;   // dense, from 0: the position in every per-hart table
+    unsigned long id; // mhartid
+    uintptr_t msip;   // CLINT/ACLINT registers of this hart
     uintptr_t mtimecmp;
     unsigned plic_context; // M-mode context at the PLIC
 
