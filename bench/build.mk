@@ -1,4 +1,4 @@
-# The measured programs of Linux guests.
+# The measured programs of Linux guests, and the kernels.
 #   make bench-guests-rv64      make bench-guests-rv32
 
 BENCH_CC_rv64 := riscv64-linux-gnu-gcc
@@ -7,7 +7,7 @@ BENCH_CC_rv32 := $(CACHE)/guests/rv32/musl/bin/rv32-gcc
 .PHONY: bench-guests-rv64 bench-guests-rv32
 
 define bench_rules
-bench-guests-$(1): $(BUILD)/bench/$(1)/initrd.cpio
+bench-guests-$(1): $(BUILD)/bench/$(1)/initrd.cpio guests-$(1)
 
 $(BUILD)/bench/$(1)/init: bench/guest/init.c
 	@mkdir -p $$(@D)

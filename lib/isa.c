@@ -25,7 +25,7 @@ struct entry {
 // Takes the entry at `*at` and goes on to the next.
 static struct entry entry_next(const char **at)
 {
-    uint8_t head = (uint8_t) * *at;
+    uint8_t head = (uint8_t)(*at)[0];
     struct entry entry = {*at + 1, head & 15, head >> 4};
     *at += 1 + entry.length;
     return entry;

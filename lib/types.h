@@ -35,7 +35,7 @@ struct range {
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define likely(x) __builtin_expect(!!(x), 1)
 #define array_length(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)(void *)(((char *)(pointer)) - offsetof(type, member)))
 
 static inline struct hpa hpa(uint64_t value)
 {

@@ -70,6 +70,7 @@ pytest_files() {
 tests_named() {
     case $1 in
     unit)
+        format_run
         unit_run ''
         fuzz_run ''
         pytest_run unit tests/unit
@@ -89,6 +90,20 @@ python_find() {
         "$python" -c 'import pytest, pexpect' 2>/dev/null && return
     done
     fail "no python3 that has pytest and pexpect"
+}
+
+# Skipped where there is no clang-format whose version is known.
+format_run() {
+    local output=$root/build/test/format.log status=0
+    build check-format >"$output" 2>&1 || status=$?
+    if grep -q '^the format is not checked' "$output"; then
+        count 0 0 1
+        printf '%-32s skipped\n' format
+    else
+        count $((status == 0)) $((status != 0)) 0
+        printf '%-32s %d passed, %d failed\n' format $((status == 0)) $((status != 0))
+    fi
+    [[ $status -eq 0 ]] || cat "$output"
 }
 
 unit_run() {

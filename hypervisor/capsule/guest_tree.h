@@ -9,7 +9,7 @@
 #define GUEST_TREE_VCORES_MAX 64
 
 // Enough for the longest bootargs and the richest harts: 2.5 KiB for each vcore.
-#define GUEST_TREE_SIZE(vcores) ((size_t)8192 + (size_t)(vcores)*2560)
+#define GUEST_TREE_SIZE(vcores) ((size_t)8192 + 2560 * (size_t)(vcores))
 
 // Where virt has its devices.
 #define GUEST_TREE_UART 0x10000000u
@@ -23,7 +23,7 @@
 #define GUEST_TREE_GENERATION_IRQ 11u
 
 // Registers of a PLIC with two contexts (M, S) for each vcore.
-#define GUEST_TREE_PLIC_SIZE(vcores) ((uint64_t)0x200000 + (uint64_t)(vcores)*2 * 0x1000)
+#define GUEST_TREE_PLIC_SIZE(vcores) ((uint64_t)0x200000 + 2 * 0x1000 * (uint64_t)(vcores))
 
 struct guest_tree {
     const char *name; // the capsule's

@@ -85,7 +85,7 @@ extern uint32_t timebase;
 // Waits until a condition holds; false if it does not in so many milliseconds.
 #define wait_for(condition, milliseconds)                                                                              \
     ({                                                                                                                 \
-        uint64_t until_ = time_now() + ticks((milliseconds)*1000ull);                                                  \
+        uint64_t until_ = time_now() + ticks(1000ull * (milliseconds));                                                \
         bool holds_;                                                                                                   \
         while (!(holds_ = (condition)) && time_now() < until_) {                                                       \
         }                                                                                                              \
