@@ -229,8 +229,9 @@ static long event_info(struct vcore *v, struct gpa where)
 {
     struct hpa host;
 
-    if (!space_translate(&v->capsule->space, where, sizeof(struct event_entry), &host))
-        return SBI_ERR_INVALID_ADDRESS;
+    enum status status = space_translate_writable(&v->capsule->space, where, sizeof(struct event_entry), &host);
+    if (status != STATUS_OK)
+        return status == STATUS_NO_MEMORY ? SBI_ERR_FAILED : SBI_ERR_INVALID_ADDRESS;
     struct event_entry *e = hpa_pointer(host);
     uint32_t event = atomic_load_explicit(&e->event, memory_order_relaxed), type = EVENT_TYPE(event);
     if (type > TYPE_HARDWARE_LAST && type != TYPE_FIRMWARE)

@@ -30,7 +30,8 @@ static struct steal_page *page_at(const struct vcore *v, struct gpa where)
 {
     struct hpa host;
 
-    if (!space_translate(&v->capsule->space, where, sizeof(struct steal_page), &host))
+    // Where there is no memory for a page of its own, a capsule that was forked isn't told.
+    if (space_translate_writable(&v->capsule->space, where, sizeof(struct steal_page), &host) != STATUS_OK)
         return NULL;
     return hpa_pointer(host);
 }

@@ -192,6 +192,8 @@ enum status space_write_fault(struct space *s, struct gpa a) must_check;
 // space_run for who is going to write: the run is at least to the end of `a`'s page, if that is RAM.
 // Errors as above.
 enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run) must_check;
+// space_translate for who is going to write [a, a + size), which lies in one page. Errors as above.
+enum status space_translate_writable(struct space *s, struct gpa a, uint64_t size, struct hpa *out) must_check;
 // Bytes that no other capsule shares, second-stage tables from general memory among them.
 uint64_t space_private_bytes(const struct space *s);
 // Whatever harts have cached of the space is dropped before they enter a vcore of it again.

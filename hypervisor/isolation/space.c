@@ -169,3 +169,15 @@ bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct 
 {
     return space_run(s, a, out) >= size && size > 0;
 }
+
+enum status space_translate_writable(struct space *s, struct gpa a, uint64_t size, struct hpa *out)
+{
+    uint64_t run;
+
+    if (likely(!s->forked))
+        return space_translate(s, a, size, out) ? STATUS_OK : STATUS_NOT_FOUND;
+    enum status status = space_run_writable(s, a, out, &run);
+    if (status == STATUS_OK && (run < size || size == 0))
+        status = STATUS_NOT_FOUND;
+    return status;
+}

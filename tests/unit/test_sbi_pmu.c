@@ -37,11 +37,11 @@ unsigned long fake_csr_write(unsigned csr, unsigned long value, const char *func
     return old;
 }
 
-bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)
+enum status space_translate_writable(struct space *s, struct gpa a, uint64_t size, struct hpa *out)
 {
     (void)s;
     *out = hpa(a.value);
-    return a.value < sizeof(arena) && size <= sizeof(arena) - a.value;
+    return a.value < sizeof(arena) && size <= sizeof(arena) - a.value ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 static long call(unsigned long function, unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3,

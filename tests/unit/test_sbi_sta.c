@@ -20,11 +20,11 @@ static unsigned char arena[1024];
 unsigned char *hpa_arena = arena;
 static bool gone; // the memory, e.g. because no copy could be made
 
-bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)
+enum status space_translate_writable(struct space *s, struct gpa a, uint64_t size, struct hpa *out)
 {
     (void)s;
     *out = hpa(a.value);
-    return !gone && a.value < sizeof(arena) && size <= sizeof(arena) - a.value;
+    return !gone && a.value < sizeof(arena) && size <= sizeof(arena) - a.value ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 struct page {
