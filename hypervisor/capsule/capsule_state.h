@@ -3,7 +3,6 @@
 
 #include "capsule.h"
 #include "image.h"
-#include "shim.h"
 #include "tree.h"
 
 //                     start                      all loaded

@@ -140,7 +140,9 @@ static void idle(struct hart *h)
     if (!sched_idle_enter(h))
         return;
     hart_arm(h);
+    uint64_t since = hart_time();
     hart_wait();
+    h->idle += hart_time() - since;
     sched_idle_leave(h);
 }
 

@@ -177,7 +177,7 @@ long call_hart(struct request *r)
     if (r->call->n[0] >= harts_count)
         return SBI_ERR_INVALID_PARAM;
     const struct hart *h = harts[r->call->n[0]];
-    struct diosix_hart out = {.id = h->id, .idle_time = nanoseconds(sched_idle_time(h))};
+    struct diosix_hart out = {.id = h->id, .idle_time = nanoseconds(h->idle)};
     struct node *n = NULL;
 
     // Which capsule runs there may have changed by now, so no pointer of the hart's is followed.

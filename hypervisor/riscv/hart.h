@@ -58,6 +58,7 @@ struct hart {
     unsigned plic_context; // M-mode context at the PLIC
 
     uint64_t armed; // what mtimecmp holds
+    uint64_t idle;  // ticks it has slept for want of work
 
     _Atomic unsigned long requests;
     _Atomic unsigned long fence_from; // bit n: hart n's fence request waits to be served here
