@@ -788,6 +788,7 @@ static void capsule_create(unsigned c, unsigned seed)
 
     *s = (struct space){.kind = pmp_guests[c] ? ISOLATION_PMP : ISOLATION_GSTAGE, .extent_count = 1, .size = RAM_SIZE};
     s->owner = (uint16_t)(1 + (c + seed) % CAPSULES);
+    s->serial = s->owner;
     s->own_bytes = RAM_SIZE;
     struct hpa ram = hpa(0);
     assert_int_equal(frames_allocate_run(RAM_SIZE, RAM_SIZE, s->owner, NULL, 0, &ram), STATUS_OK);
