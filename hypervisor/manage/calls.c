@@ -49,6 +49,13 @@ static bool image_named(const char *name, bool needed, struct bundle_image *out)
     return *name ? bundle_image_find(manage_bundle, name, out) == STATUS_OK : !needed;
 }
 
+// What the scheduler would refuse, so that nothing is made for it.
+static bool is_share(const struct bundle_capsule *plan)
+{
+    uint64_t all = ~0ULL >> (64 - harts_count);
+    return plan->weight <= WEIGHT_MAX && plan->cap <= CAP_MAX && (!plan->affinity || plan->affinity & all);
+}
+
 static bool plan_numbers(const struct request *r, const struct diosix_create *from, struct bundle_capsule *plan)
 {
     plan->memory = from->memory;
@@ -64,7 +71,7 @@ static bool plan_numbers(const struct request *r, const struct diosix_create *fr
     plan->affinity = from->affinity;
     return plan->memory && is_aligned(plan->memory, BUNDLE_MEMORY_UNIT) && plan->vcores &&
            plan->vcores <= BUNDLE_VCORES_MAX && from->isolation <= DIOSIX_ISOLATION_PMP &&
-           from->restart <= DIOSIX_RESTART_ALWAYS && !(plan->rights & ~r->caller->rights);
+           from->restart <= DIOSIX_RESTART_ALWAYS && !(plan->rights & ~r->caller->rights) && is_share(plan);
 }
 
 static bool plan_make(const struct request *r, struct bundle_capsule *plan)
