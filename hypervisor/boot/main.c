@@ -91,25 +91,36 @@ static size_t harts_wanted(void)
     return machine.hart_count < HARTS_MAX ? machine.hart_count : HARTS_MAX;
 }
 
-// The boot hart is number 0, wherever the tree lists it.
+static void hart_number(struct hart *h, unsigned index, const struct machine_hart *from)
+{
+    h->index = index;
+    harts[index] = h;
+    hart_describe(h, from);
+}
+
+// Numbered as the tree lists them, whichever boots: people name harts by their numbers. If there are too many,
+// the boot hart is among those that are taken.
 static void harts_create(unsigned long boot_id)
 {
-    unsigned next = 1;
+    bool boot_seen = false;
+    unsigned next = 0;
 
-    for (size_t i = 0; i < machine.hart_count && next <= HARTS_MAX; i++) {
+    for (size_t i = 0; i < machine.hart_count && next < HARTS_MAX; i++) {
         const struct machine_hart *from = &machine.harts[i];
         struct hpa area;
         if (from->id == boot_id) {
-            hart_describe(&boot_area.hart, from);
+            hart_number(&boot_area.hart, next++, from);
+            boot_seen = true;
             continue;
         }
-        if (next == HARTS_MAX)
+        if (!boot_seen && next == HARTS_MAX - 1)
             continue;
         if (frames_allocate(AREA_ORDER, FRAMES_OWNER_HYPERVISOR, &area) != STATUS_OK)
             panic("no memory for %zu harts", machine.hart_count);
         memset(hpa_pointer(area), 0, AREA_SIZE);
-        area_init(hpa_pointer(area), next++);
-        hart_describe(harts[next - 1], from);
+        area_init(hpa_pointer(area), next);
+        hart_number(harts[next], next, from);
+        next++;
     }
     harts_count = next;
 }
@@ -140,8 +151,9 @@ static void harts_release(void)
     atomic_thread_fence(memory_order_seq_cst);
     boot_ready = boot_table;
     atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = 1; i < harts_count; i++)
-        mmio_write32(harts[i]->msip, 1);
+    for (unsigned i = 0; i < harts_count; i++)
+        if (harts[i] != this_hart())
+            mmio_write32(harts[i]->msip, 1);
 }
 
 // --- the machine, the bundle ---------------------------------------------------------------------------------
