@@ -179,12 +179,12 @@ static struct life_step step_running(struct capsule_state *s)
     struct capsule *c = &s->capsule;
 
     if (atomic_load(&c->active)) {
-        if (!s->asked)
+        if (!s->asked || atomic_load(&c->ending) != ENDING_NONE) // the last vcore that parks calls
             return parked;
         if (hart_time() < s->until)
             return waiting(s->until);
         capsule_end(c, ENDING_KILLED); // it was asked long enough
-        return ready;
+        return parked;
     }
     if (atomic_load(&c->ending) == ENDING_NONE && s->holds) {
         s->stage = LIFE_PAUSED;
