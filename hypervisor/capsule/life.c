@@ -46,8 +46,6 @@ static void guest_prepare(struct capsule_state *s)
     tree_write(s);
     capsule_devices_reset(c);
     space_forget(&c->space);
-    for (unsigned i = 0; i < c->vcore_count; i++)
-        atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);
     vcore_boot_state(c->vcores[0], (unsigned long)s->layout.entry.value, (unsigned long)s->layout.tree.value);
     atomic_store(&c->vcores[0]->hsm, HSM_START_PENDING);
 }
@@ -100,6 +98,8 @@ static void guest_end(struct capsule_state *s)
 
     forks_fail(s);
     crash_record(s);
+    for (unsigned i = 0; i < c->vcore_count; i++) // those that were held kept their state
+        atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);
     if (ran > (uint64_t)BACK_OFF_FORGIVEN_SECONDS * machine_facts.timebase_hz)
         s->failures = 0;
     s->failures = ending_is_failure(why) ? s->failures + 1 : 0;
