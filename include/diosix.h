@@ -43,7 +43,8 @@ enum diosix_call {
     DIOSIX_START = 4,   // (id): takes memory, loads and runs a DIOSIX_STOPPED capsule
     DIOSIX_STOP = 5,    // (id, milliseconds): asks the guest to shut down, and kills it if it has not by then
     DIOSIX_KILL = 6,    // (id): ends it at once
-    DIOSIX_RESTART = 7, // (id): ends it at once and starts it again
+    DIOSIX_RESTART = 7, // (id): ends it at once and starts it again, even if it was asked to stop; a stopped one is
+                        // started. SBI_ERR_INVALID_STATE: it is ending already
     DIOSIX_PAUSE = 8,   // (id): its vcores stop; its time goes on
     DIOSIX_RESUME = 9,  // (id)
     DIOSIX_FORK = 10,   // (id, size, address low, high): clones a running or paused capsule under gstage, copy on

@@ -106,7 +106,8 @@ void capsule_devices_reset(struct capsule *c);
 // --- life.c ---------------------------------------------------------------------------------------
 
 // With tree_lock held: what a person or an ancestor asks. Each is possible in some stages only: false.
-bool life_kill(struct capsule_state *s, enum ending why);
+bool life_kill(struct capsule_state *s);
+bool life_restart(struct capsule_state *s);
 bool life_ask_stop(struct capsule_state *s, uint64_t until);
 bool life_pause(struct capsule_state *s);
 bool life_resume(struct capsule_state *s);

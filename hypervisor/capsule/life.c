@@ -296,24 +296,32 @@ static bool is_alive(const struct capsule_state *s)
     return s->stage == LIFE_LOADING || s->stage == LIFE_RUNNING || s->stage == LIFE_PAUSED;
 }
 
-bool life_kill(struct capsule_state *s, enum ending why)
+bool life_kill(struct capsule_state *s)
 {
-    if (s->stage != LIFE_SCRUBBING && !is_alive(s))
-        return false;
-    if (why == ENDING_KILLED) { // even if it is ending for another reason already
+    if (s->stage == LIFE_SCRUBBING) {
         s->again = false;
-        s->asked = true;
-        s->until = 0;
+        return true;
     }
-    if (is_alive(s))
-        capsule_end(&s->capsule, why);
+    if (!is_alive(s))
+        return false;
+    s->asked = true; // even if it is ending for another reason already
+    s->until = 0;
+    capsule_end(&s->capsule, ENDING_KILLED);
+    return true;
+}
+
+bool life_restart(struct capsule_state *s)
+{
+    if (!is_alive(s) || !capsule_end(&s->capsule, ENDING_RESTARTED))
+        return false; // it ends for another reason, after which it may start again or not
+    s->asked = false;
     return true;
 }
 
 bool life_ask_stop(struct capsule_state *s, uint64_t until)
 {
     if (s->stage != LIFE_RUNNING && s->stage != LIFE_PAUSED)
-        return life_kill(s, ENDING_KILLED);
+        return life_kill(s);
     s->asked = true;
     s->until = until;
     s->holds &= ~HOLD_PAUSE;
@@ -345,7 +353,7 @@ void life_destroy(struct capsule_state *s)
     s->doomed = true;
     if (s->stage == LIFE_FORKING && s->fork.original)
         capsule_notify(&s->fork.original->capsule);
-    else if (!life_kill(s, ENDING_KILLED))
+    else if (!life_kill(s))
         capsule_notify(&s->capsule);
 }
 

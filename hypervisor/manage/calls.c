@@ -205,14 +205,14 @@ static long call_stop(struct request *r)
 
 static long call_kill(struct request *r)
 {
-    return state_error(life_kill(r->target, ENDING_KILLED));
+    return state_error(life_kill(r->target));
 }
 
 static long call_restart(struct request *r)
 {
     if (r->target->stage == LIFE_STOPPED)
         return call_start(r);
-    return state_error(r->target->stage != LIFE_SCRUBBING && life_kill(r->target, ENDING_RESTARTED));
+    return state_error(life_restart(r->target));
 }
 
 static long call_pause(struct request *r)
