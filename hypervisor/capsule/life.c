@@ -186,7 +186,8 @@ static struct life_step step_running(struct capsule_state *s)
         capsule_end(c, ENDING_KILLED); // it was asked long enough
         return parked;
     }
-    if (atomic_load(&c->ending) == ENDING_NONE && s->holds) {
+    // Whoever held it may have let go meanwhile; its vcores have parked for that all the same.
+    if (atomic_load(&c->ending) == ENDING_NONE && atomic_load(&c->halt) & HALT_HELD) {
         s->stage = LIFE_PAUSED;
         return ready;
     }
