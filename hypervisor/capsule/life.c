@@ -333,8 +333,8 @@ bool life_ask_stop(struct capsule_state *s, uint64_t until)
 
 bool life_pause(struct capsule_state *s)
 {
-    if (s->stage != LIFE_RUNNING || s->holds & HOLD_PAUSE)
-        return false;
+    if ((s->stage != LIFE_RUNNING && s->stage != LIFE_PAUSED) || s->holds & HOLD_PAUSE)
+        return false; // PAUSED: for clones, or about to go on
     s->holds |= HOLD_PAUSE;
     capsule_hold(&s->capsule);
     return true;
