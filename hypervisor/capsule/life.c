@@ -174,18 +174,23 @@ static struct life_step step_loading(struct capsule_state *s)
     return parked;
 }
 
+// Whoever notifies the life next goes on; capsule_end() does, too.
+static struct life_step until_killed(struct capsule_state *s)
+{
+    if (!s->asked || atomic_load(&s->capsule.ending) != ENDING_NONE)
+        return parked;
+    if (hart_time() < s->until)
+        return waiting(s->until);
+    capsule_end(&s->capsule, ENDING_KILLED); // it was asked long enough
+    return parked;
+}
+
 static struct life_step step_running(struct capsule_state *s)
 {
     struct capsule *c = &s->capsule;
 
-    if (atomic_load(&c->active)) {
-        if (!s->asked || atomic_load(&c->ending) != ENDING_NONE) // the last vcore that parks calls
-            return parked;
-        if (hart_time() < s->until)
-            return waiting(s->until);
-        capsule_end(c, ENDING_KILLED); // it was asked long enough
-        return parked;
-    }
+    if (atomic_load(&c->active))
+        return until_killed(s);
     // Whoever held it may have let go meanwhile; its vcores have parked for that all the same.
     if (atomic_load(&c->ending) == ENDING_NONE && atomic_load(&c->halt) & HALT_HELD) {
         s->stage = LIFE_PAUSED;
@@ -208,7 +213,7 @@ static struct life_step step_paused(struct capsule_state *s)
     }
     s->holds &= ~HOLD_FORK;
     if (s->holds)
-        return parked;
+        return until_killed(s);
     s->stage = LIFE_RUNNING;
     capsule_let_go(&s->capsule);
     return ready; // all its vcores may have stopped before
