@@ -294,6 +294,7 @@ static struct hart *place_choose(const struct entity *e)
 static __attribute__((noinline)) void place(struct entity *e)
 {
     struct hart *to;
+    unsigned long can;
     bool done = false;
 
     // Harts of its own may have brought it far ahead of all others, which is no debt.
@@ -307,9 +308,10 @@ static __attribute__((noinline)) void place(struct entity *e)
             atomic_store_explicit(&e->home, to, memory_order_release);
             ready_insert(to->queue, e);
         }
+        can = share_harts(e->share); // once it is there, it may run, and its capsule end, before we go on
         lock_release(&to->queue->lock);
     }
-    announce(to, share_harts(e->share));
+    announce(to, can);
 }
 
 // Those taken out of a queue on a list, linked by their ready nodes.
@@ -525,8 +527,10 @@ static bool is_any_free(void)
 // Does anybody wait for this hart, or is it wiser to think so? A hart that is somebody's own, exactly.
 static bool is_wanted(const struct queue *q)
 {
-    if (unlikely(q->owner))
-        return atomic_load(&q->owner->waiting) != 0;
+    const struct share *owner = q->owner; // which another hart may take away meanwhile
+
+    if (unlikely(owner))
+        return atomic_load(&owner->waiting) != 0;
     return sched_is_contended();
 }
 
