@@ -233,7 +233,7 @@ static long call_destroy(struct request *r)
 
 // --- settings -----------------------------------------------------------------------------------------
 
-static long quota_set(struct node *n, enum diosix_setting setting, uint64_t value)
+static long quota_set(struct node *n, unsigned long setting, uint64_t value)
 {
     struct diosix_quota limit = n->limit;
 
@@ -249,7 +249,7 @@ static long quota_set(struct node *n, enum diosix_setting setting, uint64_t valu
 }
 
 // Scheduling: tried on the share, kept in the plan if it takes it.
-static long share_set(struct request *r, enum diosix_setting setting, uint64_t value)
+static long share_set(struct request *r, unsigned long setting, uint64_t value)
 {
     struct capsule_state *s = r->target;
     struct bundle_capsule old = s->plan;
@@ -273,7 +273,7 @@ static long share_set(struct request *r, enum diosix_setting setting, uint64_t v
 
 static long call_set(struct request *r)
 {
-    enum diosix_setting setting = (enum diosix_setting)r->call->n[1];
+    unsigned long setting = (unsigned long)r->call->n[1]; // an enum would cut it
     uint64_t value = r->call->n[2];
     struct capsule_state *s = r->target;
 
@@ -307,7 +307,7 @@ static long call_set(struct request *r)
 // Only downwards, so that nothing can be got back.
 static long call_give_up(struct request *r)
 {
-    enum diosix_setting setting = (enum diosix_setting)r->call->n[0];
+    unsigned long setting = (unsigned long)r->call->n[0];
     uint64_t value = r->call->n[1];
 
     if (is_root(r))
@@ -379,7 +379,7 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_INPUT] = {call_input, 1, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_MACHINE] = {call_machine, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_HART] = {call_hart, 1, .direction = BUFFER_OUT, .rights = MANAGE},
-    [DIOSIX_POWER] = {call_power, 1},
+    [DIOSIX_POWER] = {.function = call_power, .arguments = 1},
 };
 
 const struct manage_kind *manage_kind(unsigned long function)
