@@ -116,6 +116,9 @@ void life_destroy(struct capsule_state *s);
 // Lets a clone be made of a RUNNING or PAUSED capsule; the clone is FORKING, below its parent already.
 void life_fork(struct capsule_state *original, struct capsule_state *clone, struct vcore *caller);
 
+// What had memory has none any more: it is STOPPED, and harts of its own are everybody's.
+void life_stopped(struct capsule_state *s);
+
 // The machine ends when as many have ended as have started, with failure if one was counted.
 void life_count_start(void);
 void life_count_failure(void);

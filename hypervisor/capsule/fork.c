@@ -85,7 +85,7 @@ void fork_fail(struct capsule_state *original, enum diosix_lack lack)
     if (clone->fork.begun)
         space_destroy(&clone->capsule.space);
     answer(clone->fork.caller, SBI_ERR_FAILED, lack);
-    clone->stage = LIFE_STOPPED;
+    life_stopped(clone);
     clone->last = ENDING_MEMORY;
     if (clone->fork.caller) // which would not know its id
         clone->doomed = true;

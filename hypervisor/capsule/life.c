@@ -115,6 +115,13 @@ static void guest_end(struct capsule_state *s)
     s->stage = LIFE_SCRUBBING;
 }
 
+void life_stopped(struct capsule_state *s)
+{
+    s->stage = LIFE_STOPPED;
+    enum status status = sched_set_exclusive(&s->capsule.share, false);
+    CHECK(status == STATUS_OK);
+}
+
 // All memory is clear, and given back if it is not kept.
 static void scrubbed(struct capsule_state *s)
 {
@@ -137,9 +144,7 @@ static void scrubbed(struct capsule_state *s)
     }
     if (s->keeps_memory)
         space_destroy(&c->space);
-    s->stage = LIFE_STOPPED;
-    enum status status = sched_set_exclusive(&c->share, false);
-    CHECK(status == STATUS_OK);
+    life_stopped(s);
     if (ending_is_failure(s->last) && s->node.parent == &tree_root) // others' are their parents' business
         life_count_failure();
     count_end();
