@@ -1,0 +1,315 @@
+// sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c
+// sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
+// sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c
+// sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
+// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/capsule/endings.c
+// sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
+// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c
+//
+// What management calls refuse: arguments, rights, and whom a caller can't reach.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "capsules.h"
+#include "harts.h"
+#include "lives.h"
+#include "manage_calls.h"
+#include "prompt_entity.h"
+
+#define MIB (1ull << 20)
+
+// Nobody runs in between: capsules stay in the stage that a call brings them to.
+static struct entity prompt;
+
+enum put prompt_step(uint64_t *deadline)
+{
+    *deadline = fake_now + 10;
+    fake_done = !tree_count();
+    return PUT_WAITING;
+}
+
+void prompt_wake(void) {}
+
+bool prompt_is_woken(struct entity *e)
+{
+    (void)e;
+    return false;
+}
+
+_Noreturn void guest_resume(struct context *c)
+{
+    while (!fake_done) {
+        fake_now++;
+        c = hart_exit(c, EXIT_RESCHEDULE);
+    }
+    explore_end();
+}
+
+static long call(struct node *caller, enum diosix_call function, struct manage_call *c)
+{
+    struct request r = {.caller = caller, .call = c};
+    return manage_do(manage_kind(function), &r);
+}
+
+static long call_id(struct node *caller, enum diosix_call function, uint64_t id, uint64_t n1, uint64_t n2)
+{
+    struct manage_call c = {.n = {id, n1, n2}};
+    return call(caller, function, &c);
+}
+
+static const struct diosix_create good = {.name = "good", .kernel = "kernel", .memory = 2 * MIB, .vcores = 2};
+
+static long create(struct node *caller, const struct diosix_create *from, uint64_t *value)
+{
+    struct diosix_create copy = *from;
+    struct manage_call c = {.buffer = &copy, .size = sizeof(copy)};
+    long error = call(caller, DIOSIX_CREATE, &c);
+    *value = c.value;
+    return error;
+}
+
+static struct node *make(struct node *caller, const char *name, uint32_t rights, struct diosix_quota quota)
+{
+    struct diosix_create from = good;
+    uint64_t id;
+
+    strcpy(from.name, name);
+    from.rights = rights;
+    from.quota = quota;
+    assert_int_equal(create(caller, &from, &id), SBI_SUCCESS);
+    return tree_find(&tree_root, (uint32_t)id);
+}
+
+static int machine_begin(void **state)
+{
+    (void)state;
+    fake_harts_create(2, true);
+    fake_capsules_create();
+    fake_scarce = 0;
+    lives_reset();
+    return 0;
+}
+
+static void hart_main(unsigned index)
+{
+    (void)index;
+    hart_run();
+}
+
+// All go, and take everything along.
+static int machine_end(void **state)
+{
+    const struct node *n;
+    uint32_t id = 0;
+
+    (void)state;
+    for (; (n = tree_next(&tree_root, id)); id = n->id)
+        call_id(&tree_root, DIOSIX_DESTROY, n->id, 0, 0);
+    entity_init(&prompt, ENTITY_PROMPT, harts[0]);
+    sched_start(&prompt);
+    if (!explore_run(harts_count, hart_main, 1, 2000000))
+        fail_msg("%s", explore_message);
+    assert_int_equal(fake_objects + lives_owners() + fake_memory_used + fake_streams, 0);
+    assert_int_equal(tree_root.used.capsules + tree_root.used.memory + tree_root.used.vcores, 0);
+    assert_int_equal(lives_living(), 1);
+    return 0;
+}
+
+static void create_refused(const struct diosix_create *from, long expected, enum diosix_lack lack)
+{
+    unsigned objects = fake_objects;
+    uint64_t value;
+
+    assert_int_equal(create(&tree_root, from, &value), expected);
+    assert_int_equal(value, lack);
+    assert_int_equal(fake_objects, objects);
+    assert_int_equal(tree_count(), 0);
+}
+
+#define REFUSED(...)                                                                                                   \
+    do {                                                                                                               \
+        struct diosix_create from = good;                                                                              \
+        __VA_ARGS__;                                                                                                   \
+        create_refused(&from, SBI_ERR_INVALID_PARAM, DIOSIX_LACK_NONE);                                                \
+    } while (0)
+
+static void test_create_refuses(void **state)
+{
+    (void)state;
+    REFUSED(from.name[0] = 0);
+    REFUSED(memset(from.name, 'a', sizeof(from.name)));
+    REFUSED(strcpy(from.name, "Upper"));
+    REFUSED(strcpy(from.name, "a b"));
+    REFUSED(from.kernel[0] = 0);
+    REFUSED(strcpy(from.kernel, "missing"));
+    REFUSED(memset(from.kernel, 'k', sizeof(from.kernel)));
+    REFUSED(strcpy(from.initrd, "missing"));
+    REFUSED(memset(from.initrd, 'k', sizeof(from.initrd)));
+    REFUSED(from.memory = 0);
+    REFUSED(from.memory = 2 * MIB + 4096);
+    REFUSED(from.memory = UINT64_MAX);
+    REFUSED(from.vcores = 0);
+    REFUSED(from.vcores = BUNDLE_VCORES_MAX + 1);
+    REFUSED(from.vcores = UINT32_MAX);
+    REFUSED(from.isolation = DIOSIX_ISOLATION_PMP + 1);
+    REFUSED(from.restart = DIOSIX_RESTART_ALWAYS + 1);
+    struct manage_call c = {.buffer = (void *)&good, .size = sizeof(good) - 1};
+    assert_int_equal(call(&tree_root, DIOSIX_CREATE, &c), SBI_ERR_INVALID_PARAM);
+}
+
+// These are found when it is there already; it goes again.
+static void test_create_refuses_late(void **state)
+{
+    struct diosix_create from = good;
+    uint64_t value;
+
+    (void)state;
+    from.weight = WEIGHT_MAX + 1;
+    assert_int_equal(create(&tree_root, &from, &value), SBI_ERR_INVALID_PARAM);
+    strcpy(from.name, "next");
+    from.weight = 0;
+    from.cap = CAP_MAX + 1;
+    assert_int_equal(create(&tree_root, &from, &value), SBI_ERR_INVALID_PARAM);
+    strcpy(from.name, "third");
+    from.cap = 0;
+    from.affinity = 1ull << 63;
+    assert_int_equal(create(&tree_root, &from, &value), SBI_ERR_INVALID_PARAM);
+}
+
+static void test_want(void **state)
+{
+    struct diosix_create from = good;
+
+    (void)state;
+    fake_scarce = 1;
+    create_refused(&good, SBI_ERR_FAILED, DIOSIX_LACK_MEMORY);
+    fake_scarce = 0;
+    from.quota.capsules = UINT32_MAX;
+    create_refused(&from, SBI_ERR_FAILED, DIOSIX_LACK_QUOTA);
+    from = good;
+    from.memory = 1ull << 40; // it can be, but not start
+    uint64_t id;
+    assert_int_equal(create(&tree_root, &from, &id), SBI_SUCCESS);
+    struct manage_call c = {.n = {id}};
+    assert_int_equal(call(&tree_root, DIOSIX_START, &c), SBI_ERR_FAILED);
+    assert_int_equal(c.value, DIOSIX_LACK_MEMORY);
+}
+
+// In each stage what is possible in it only.
+static void test_stages(void **state)
+{
+    struct node *n = make(&tree_root, "one", 0, (struct diosix_quota){0});
+
+    (void)state;
+    for (enum diosix_call f = DIOSIX_STOP; f <= DIOSIX_FORK; f++)
+        if (f != DIOSIX_RESTART)
+            assert_int_equal(call_id(&tree_root, f, n->id, 0, 0), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_id(&tree_root, DIOSIX_RESTART, n->id, 0, 0), SBI_SUCCESS); // as a start
+    assert_int_equal(call_id(&tree_root, DIOSIX_START, n->id, 0, 0), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_id(&tree_root, DIOSIX_PAUSE, n->id, 0, 0), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_id(&tree_root, DIOSIX_RESUME, n->id, 0, 0), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_id(&tree_root, DIOSIX_FORK, n->id, 0, 0), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_id(&tree_root, DIOSIX_KILL, n->id, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call_id(&tree_root, DIOSIX_RESTART, n->id, 0, 0), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_id(&tree_root, DIOSIX_DESTROY, n->id, 0, 0), SBI_SUCCESS);
+    assert_int_equal(call_id(&tree_root, DIOSIX_DESTROY, n->id, 0, 0), SBI_SUCCESS);
+}
+
+static void test_reach_and_rights(void **state)
+{
+    struct diosix_quota some = {8 * MIB, 4, 2};
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, some);
+    struct node *child = make(boss, "child", 0, (struct diosix_quota){0});
+    struct node *other = make(&tree_root, "other", 0, (struct diosix_quota){0});
+    uint64_t value;
+
+    (void)state;
+    for (enum diosix_call f = DIOSIX_START; f <= DIOSIX_SET; f++) {
+        assert_int_equal(call_id(child, f, 0, 0, 0), SBI_ERR_DENIED);
+        assert_int_equal(call_id(child, f, boss->id, 0, 0), SBI_ERR_DENIED);
+        assert_int_equal(call_id(boss, f, other->id, 0, 0), SBI_ERR_INVALID_PARAM);
+        assert_int_equal(call_id(boss, f, child->id + (1ull << 32), 0, 0), SBI_ERR_INVALID_PARAM);
+        if (f != DIOSIX_FORK)
+            assert_int_equal(call_id(boss, f, boss->id, 0, 0), SBI_ERR_INVALID_PARAM);
+        assert_int_equal(call_id(&tree_root, f, 0, 0, 0), SBI_ERR_INVALID_PARAM);
+    }
+    assert_int_equal(call_id(boss, DIOSIX_POWER, 0, 0, 0), SBI_ERR_DENIED);
+    assert_int_equal(call_id(&tree_root, DIOSIX_POWER, 2, 0, 0), SBI_ERR_INVALID_PARAM);
+    struct diosix_create from = good;
+    from.rights = DIOSIX_RIGHT_CONSOLE; // which the caller lacks
+    assert_int_equal(create(boss, &from, &value), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(create(child, &good, &value), SBI_ERR_DENIED);
+    from.rights = 0;
+    from.memory = 8 * MIB; // 2 MiB are out
+    assert_int_equal(create(boss, &from, &value), SBI_ERR_FAILED);
+    assert_int_equal(value, DIOSIX_LACK_QUOTA);
+}
+
+static void test_settings(void **state)
+{
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, (struct diosix_quota){8 * MIB, 4, 2});
+    struct node *child = make(boss, "child", 0, (struct diosix_quota){0});
+    static const struct {
+        uint64_t setting, value;
+        long error;
+    } tries[] = {
+        {0, 0, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_QUOTA_CAPSULES + 1, 0, SBI_ERR_INVALID_PARAM},
+        {(1ull << 32) + DIOSIX_SET_WEIGHT, 100, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_WEIGHT, 0, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_WEIGHT, 1ull << 32, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_CAP, CAP_MAX + 1, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_AFFINITY, 1ull << 40, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_EXCLUSIVE, 1, SBI_ERR_DENIED},
+        {DIOSIX_SET_RESTART, 3, SBI_ERR_INVALID_PARAM},
+        {DIOSIX_SET_RIGHTS, DIOSIX_RIGHT_CONSOLE, SBI_ERR_DENIED},
+        {DIOSIX_SET_RIGHTS, 1ull << 32, SBI_ERR_DENIED},
+        {DIOSIX_SET_QUOTA_MEMORY, 7 * MIB, SBI_ERR_FAILED},
+        {DIOSIX_SET_QUOTA_VCORES, 3, SBI_ERR_FAILED},
+        {DIOSIX_SET_QUOTA_CAPSULES, 2, SBI_ERR_FAILED},
+        {DIOSIX_SET_QUOTA_MEMORY, 6 * MIB, SBI_SUCCESS},
+        {DIOSIX_SET_AFFINITY, 2, SBI_SUCCESS},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < array_length(tries); i++)
+        if (call_id(boss, DIOSIX_SET, child->id, tries[i].setting, tries[i].value) != tries[i].error)
+            fail_msg("setting %u", i);
+    assert_int_equal(boss->used.memory, 8 * MIB);
+}
+
+static void test_give_up(void **state)
+{
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, (struct diosix_quota){8 * MIB, 4, 2});
+
+    (void)state;
+    make(boss, "child", 0, (struct diosix_quota){0});
+    assert_int_equal(call_id(&tree_root, DIOSIX_GIVE_UP, DIOSIX_SET_RIGHTS, 1, 0), SBI_ERR_DENIED);
+    assert_int_equal(call_id(boss, DIOSIX_GIVE_UP, DIOSIX_SET_WEIGHT, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_id(boss, DIOSIX_GIVE_UP, (1ull << 32) + DIOSIX_SET_RIGHTS, 1, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_id(boss, DIOSIX_GIVE_UP, DIOSIX_SET_QUOTA_MEMORY, 9 * MIB, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_id(boss, DIOSIX_GIVE_UP, DIOSIX_SET_QUOTA_MEMORY, MIB, 0), SBI_ERR_FAILED);
+    assert_int_equal(call_id(boss, DIOSIX_GIVE_UP, DIOSIX_SET_QUOTA_MEMORY, 2 * MIB, 0), SBI_SUCCESS);
+    assert_int_equal(tree_root.used.memory, 4 * MIB);
+    assert_int_equal(call_id(boss, DIOSIX_GIVE_UP, DIOSIX_SET_RIGHTS, 1, 0), SBI_SUCCESS);
+    assert_int_equal(boss->rights, 0);
+    assert_int_equal(call_id(boss, DIOSIX_PAUSE, 0, 0, 0), SBI_ERR_DENIED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, machine_begin, machine_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_create_refuses), TEST(test_create_refuses_late), TEST(test_want),
+        TEST(test_stages),         TEST(test_reach_and_rights),    TEST(test_settings),
+        TEST(test_give_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
