@@ -137,7 +137,7 @@ static enum next fail_state(struct run *r)
 {
     static const char cures[] = "start it first\0"
                                 "wait until it runs, or kill it\0"
-                                "it runs; stop or pause it first\0"
+                                "it runs already\0"
                                 "resume it first\0"
                                 "wait until that is done\0"
                                 "wait until that is done\0";
@@ -159,7 +159,7 @@ enum next fail_call(struct run *r, long error)
     case SBI_ERR_FAILED:
         return fail(r, "%s: %s", about, list_word(lacks, (unsigned)answer_value - 1));
     case SBI_ERR_NOT_SUPPORTED:
-        return fail(r, "%s: not possible for a capsule of this kind (fork needs isolation gstage)", about);
+        return fail(r, "%s: not possible here (fork needs isolation gstage)", about);
     case SBI_ERR_INVALID_PARAM:
         return fail(r, "%s: gone, or a value is out of range: %s", about, usage_of(r->command));
     case SBI_ERR_INVALID_STATE:

@@ -189,9 +189,7 @@ static enum next machine_facts(struct run *r)
     out_line_end();
     out_text("memory");
     put_size(m->memory);
-    out_text(", free");
-    put_size(m->memory_free);
-    out_text(", in one piece");
+    out_format(", free %uK, in one piece", (unsigned)(m->memory_free >> 10)); // exact, to see what is not given back
     put_size(m->memory_largest);
     out_text(", the hypervisor's");
     put_size(m->memory_own);

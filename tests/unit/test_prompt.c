@@ -395,7 +395,7 @@ static void test_errors(void **state)
 {
     (void)state;
     fake_error = -10;
-    says("start linux1", "error: linux1 is running: it runs; stop or pause it first\r\n");
+    says("start linux1", "error: linux1 is running: it runs already\r\n");
     says("pause linux2", "error: linux2 is stopped: start it first\r\n");
     fake_error = -1;
     fake_lack = DIOSIX_LACK_MEMORY;
@@ -403,7 +403,7 @@ static void test_errors(void **state)
          "error: linux2: not enough free memory (machine tells): stop or destroy others, or take less\r\n");
     fake_error = -2;
     type("fork linux1\r");
-    expect_in("error: linux1: not possible for a capsule of this kind (fork needs isolation gstage)\r\n");
+    expect_in("error: linux1: not possible here (fork needs isolation gstage)\r\n");
     fake_error = -4;
     forget();
     says("kill linux1", "error: linux1: refused (-4)\r\n");
@@ -521,7 +521,7 @@ static void test_machine(void **state)
 {
     (void)state;
     type("machine\r");
-    expect_in("memory   1G, free 800M, in one piece 512M, the hypervisor's   3M\r\n");
+    expect_in("memory   1G, free 819200K, in one piece 512M, the hypervisor's   3M\r\n");
     expect_in("guests' isa rv64imafdc\r\nhart 0: id 0, idle    0.00 s, runs linux1\r\nhart 1: ");
 }
 
