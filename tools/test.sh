@@ -30,6 +30,17 @@ command_test() {
     [[ $failed -eq 0 && $passed -gt 0 ]]
 }
 
+# soak [SECONDS] [--seed N]: on both widths and both back ends, unless told.
+command_soak() {
+    at_most 1
+    [[ ${arguments[0]-1} =~ ^[1-9][0-9]*$ ]] || fail "soak: ${arguments[0]}: is no number of seconds"
+    setup build run test
+    python_find
+    guests_set_up_all
+    build all payloads
+    "$python" -B "$root/tests/system/soak.py" ${options_given[@]+"${options_given[@]}"} ${arguments[@]+"${arguments[@]}"}
+}
+
 # What the tests asked for need, and no more: one unit test is there in seconds.
 tests_build() {
     local name needs=()
@@ -55,7 +66,7 @@ test_needs() {
         pytest_files "$1" | while read -r test; do
             echo all
             [[ $test != tests/system/* ]] || echo payloads
-            ! grep -q '\blinux(' "$test" || echo guests
+            ! grep -qE '\b(linux|soak_capsules)\(' "$test" || echo guests
         done
         ;;
     esac

@@ -172,23 +172,25 @@ class Machine:
         self.child.close(force=True)
 
 
+def machine_command(bundle, backend, harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
+    """QEMU's command line."""
+    command = [f"qemu-system-riscv{backend.arch[2:]}", "-machine", model, "-cpu", cpu_of(backend, cpu), "-smp", str(harts),
+               "-m", memory, "-nographic", "-monitor", "none", "-bios", "none",
+               "-kernel", os.path.join(ROOT, "build", backend.arch, "diosix.elf"),
+               "-append", f"isolation={backend.isolation} {options}".strip(), *extra]
+    return command + (["-initrd", str(bundle)] if bundle else [])
+
+
 @pytest.fixture
 def machine(request, tmp_path):
     """Starts a machine: machine(capsules or bundle, backend, ...)."""
     request.node.machines = []
 
-    def start(capsules, backend=GSTAGE, harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
-        number, arch = len(request.node.machines), backend.arch
-        bundle = capsules
+    def start(capsules, backend=GSTAGE, **keys):
+        number, bundle = len(request.node.machines), capsules
         if isinstance(capsules, list):
-            bundle = pack(tmp_path / f"bundle{number}", capsules, arch)
-        command = [f"qemu-system-riscv{arch[2:]}", "-machine", model, "-cpu", cpu_of(backend, cpu), "-smp", str(harts), "-m", memory,
-                   "-nographic", "-monitor", "none", "-bios", "none",
-                   "-kernel", os.path.join(ROOT, "build", arch, "diosix.elf"),
-                   "-append", f"isolation={backend.isolation} {options}".strip(), *extra]
-        if bundle:
-            command += ["-initrd", str(bundle)]
-        started = Machine(command, tmp_path / f"console{number}.log")
+            bundle = pack(tmp_path / f"bundle{number}", capsules, backend.arch)
+        started = Machine(machine_command(bundle, backend, **keys), tmp_path / f"console{number}.log")
         request.node.machines.append(started)
         return started
 

@@ -1,24 +1,7 @@
 """The management prompt, as somebody at the terminal meets it."""
-import re
-
 import pytest
 from conftest import payload
-
-AT_PROMPT = r"\[dio\] at the prompt - [^\n]*\n[^\n]*dio> "
-
-
-def open_prompt(m, key="d"):
-    m.key(key)
-    m.expect(AT_PROMPT)
-
-
-def say(m, command):
-    """Gives a command; returns what was said, its result last."""
-    m.line(command)
-    m.expect(re.escape(command) + r"\s*\n")
-    m.expect(r"(ok|error: [^\r\n]*)\s*\ndio> ")
-    return (m.child.before + m.child.match.group(1)).replace("\r", "").strip()
-
+from prompt import open_prompt, say
 
 @pytest.mark.both_widths
 def test_prompt(machine, backend):
