@@ -37,10 +37,8 @@ static void vcore_clone(struct vcore *to, const struct vcore *from)
     to->asleep = from->asleep;
     to->held = true;
     to->wake_at = from->wake_at;
-    memcpy(to->exits, from->exits, sizeof(to->exits));
-    for (unsigned i = 0; i < RECEIVED_KINDS; i++)
-        atomic_store(&to->received[i], atomic_load(&from->received[i]));
-    to->pmu = from->pmu; // which counts on from them
+    to->pmu = from->pmu;
+    sbi_pmu_rebase(to, from);
     to->fwft_locked = from->fwft_locked;
     to->steal = from->steal;
     to->steal.start = to->entity.stolen;

@@ -83,9 +83,12 @@ void sbi_set_timer(struct vcore *v, uint64_t guest_time);
 void sbi_send_ipi(struct vcore *v, uint64_t vcores);
 enum exit sbi_shutdown(struct vcore *v);
 
+// The firmware counters of `v`, a copy of those of `from`, go on with the events of `v`, which count from 0.
+void sbi_pmu_rebase(struct vcore *v, const struct vcore *from);
+
 // How many ticks a second of hart_time() has: STA reports nanoseconds. Once, before any guest runs.
 void sbi_sta_init(uint32_t timebase_hz);
-// STA, of a vcore whose guest has asked for it (v->steal.reports): it is about to run (again), or makes way
+// STA, of a vcore whose guest has asked for it (v->reports_steal): it is about to run (again), or makes way
 // though it could go on. It is not loaded, and the caller's.
 void sbi_sta_running(struct vcore *v);
 void sbi_sta_preempted(struct vcore *v);

@@ -90,6 +90,16 @@ static void firmware_update(struct vcore *v, unsigned n)
     c->seen = count;
 }
 
+void sbi_pmu_rebase(struct vcore *v, const struct vcore *from)
+{
+    for (unsigned i = 0; i < PMU_FIRMWARE_COUNTERS; i++) {
+        struct pmu_counter *c = &v->pmu.firmware[i];
+        if (v->pmu.started >> (i + COUNTER_FIRMWARE) & 1)
+            c->value += event_count(from, c->event) - c->seen;
+        c->seen = event_count(v, c->event);
+    }
+}
+
 static void counter_write(struct vcore *v, unsigned n, uint64_t value)
 {
     if (is_firmware(n)) {

@@ -125,6 +125,30 @@ static void test_wrap(void **state)
     assert_int_equal(firmware_value(n), 10);
 }
 
+// A clone's counters go on from its original's, though what they are made of begins anew.
+static void test_clone(void **state)
+{
+    (void)state;
+    v.exits[KIND_TIMER] = 1000;
+    unsigned long n = firmware(5, CLEAR | START), stopped = firmware(6, CLEAR | START);
+    v.exits[KIND_TIMER] += 7;
+    v.exits[KIND_IPI] += 3;
+    assert_int_equal(call(4, stopped, 1, 0, 0, 0), SBI_SUCCESS);
+    v.exits[KIND_IPI] += 100;
+    struct vcore original = v;
+    memset(v.exits, 0, sizeof(v.exits));
+    sbi_pmu_rebase(&v, &original);
+    assert_int_equal(firmware_value(n), 7);
+    assert_int_equal(firmware_value(stopped), 3);
+    v.exits[KIND_TIMER] += 2;
+    v.exits[KIND_IPI] += 2;
+    assert_int_equal(firmware_value(n), 9);
+    assert_int_equal(firmware_value(stopped), 3);
+    assert_int_equal(call(3, stopped, 1, 0, 0, 0), SBI_SUCCESS);
+    v.exits[KIND_IPI] += 1;
+    assert_int_equal(firmware_value(stopped), 4);
+}
+
 static void test_sets(void **state)
 {
     (void)state;
@@ -215,7 +239,7 @@ int main(void)
         cmocka_unit_test_setup(test_events, setup),     cmocka_unit_test_setup(test_wrap, setup),
         cmocka_unit_test_setup(test_sets, setup),       cmocka_unit_test_setup(test_started_in_part, setup),
         cmocka_unit_test_setup(test_hardware, setup),   cmocka_unit_test_setup(test_stopped_at_boot, setup),
-        cmocka_unit_test_setup(test_event_info, setup),
+        cmocka_unit_test_setup(test_event_info, setup), cmocka_unit_test_setup(test_clone, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

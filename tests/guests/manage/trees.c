@@ -104,10 +104,12 @@ void fork_child(void)
     skip_unless_gstage();
     uint32_t id = child_start("child", "role=echo");
     check(id && child_says(id, "I am echo"), "did not start");
+    check(wait_for(child_status(id).exits[DIOSIX_EXIT_CALL] > 10000, 20000), "its calls are not counted");
     struct sbi_result r = manage_struct(DIOSIX_FORK, id, 0, NULL);
     check(r.error == 0, "error %ld", r.error);
     uint32_t clone = (uint32_t)r.value;
     check(child_becomes(clone, DIOSIX_RUNNING), "state %u", (unsigned)child_status(clone).state);
+    check(child_status(clone).exits[DIOSIX_EXIT_CALL] < 10000, "the clone counts its original's calls");
     check(manage_struct(DIOSIX_INPUT, clone, 1, "c").value == 1, "input not taken");
     check(child_says(clone, "got c"), "the clone does not answer");
     check(manage_struct(DIOSIX_INPUT, id, 1, "o").value == 1, "input not taken");
@@ -140,7 +142,8 @@ static volatile unsigned loops;
 
 static void loop(void *argument)
 {
-    static const unsigned char calls[] = {DIOSIX_START, DIOSIX_KILL, DIOSIX_PAUSE, DIOSIX_RESUME, DIOSIX_RESTART, DIOSIX_FORK};
+    static const unsigned char calls[] = {DIOSIX_START,   DIOSIX_KILL,  DIOSIX_PAUSE, DIOSIX_RESUME,
+                                          DIOSIX_RESTART, DIOSIX_FORK};
     unsigned long id = (unsigned long)argument, dice = id * 77 + hart_self()->index;
 
     for (unsigned i = 0; i < 300; i++) {
@@ -148,7 +151,8 @@ static void loop(void *argument)
         unsigned call = calls[(dice >> 16 & 0x7fff) % sizeof calls];
         // Clones would not be found again.
         if (call != DIOSIX_FORK || i % 32 == 0)
-            (void)sbi_call6(DIOSIX_SBI_EXTENSION, call, id, 0, tree.ram_base, 0, 0, 0);
+            (void)sbi_call6(DIOSIX_SBI_EXTENSION, call, id, 0, tree.ram_base,
+                            tree.ram_base, 0, 0);
         __atomic_fetch_add(&loops, 1, __ATOMIC_RELAXED);
     }
 }
