@@ -63,7 +63,8 @@ enum diosix_call {
                          // bytes; value: how many of these
     DIOSIX_INPUT = 16,   // (id, size, address low, high): types bytes at its console; value: how many it took
     DIOSIX_TRACE = 17,   // (id, position, size, address low, high): like DIOSIX_OUTPUT, struct diosix_trace and
-                         // struct diosix_exit each; asking for it begins the tracing, size 0 ends it
+                         // struct diosix_exit each, as many as fit; value: how many of these. Asking for it
+                         // begins the tracing, size 0 ends it. The last 256 exits are kept, over restarts too
     DIOSIX_MACHINE = 18, // (size, address low, high): writes struct diosix_machine; value: its full size
     DIOSIX_HART = 19,    // (n, size, address low, high): writes struct diosix_hart of hart n, from 0
     DIOSIX_POWER = 20,   // (enum diosix_power): of the whole machine. The root alone
@@ -201,7 +202,8 @@ struct diosix_output {
 
 struct diosix_exit {
     uint64_t time;     // nanoseconds since the machine's start
-    uint32_t duration; // nanoseconds in the hypervisor; when another vcore ran in between, until it ran again
+    uint32_t duration; // nanoseconds in the hypervisor; when another vcore ran in between, until it ran again.
+                       // 0xffffffff: longer than that says, or not over yet
     uint16_t vcore;
     uint8_t kind;      // enum diosix_exit_kind
     uint8_t interrupt; // 1: cause is an interrupt

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "devices.h"
 #include "slab.h"
+#include "trace.h"
 
 #define RING_ORDER 2 // 16 KiB of output kept for each capsule
 
@@ -108,6 +109,7 @@ static void capsule_unmake(struct capsule_state *s)
             slab_free(&vector_slab, c->vcores[i]->world.vector);
             slab_free(&vcore_slab, c->vcores[i]);
         }
+    trace_stop(c);
     slab_free(&plic_slab, c->plic);
     slab_free(&bootargs_slab, s->own_bootargs);
     if (c->stream.ring)

@@ -40,6 +40,7 @@ static void vcore_clone(struct vcore *to, const struct vcore *from)
     to->pmu = from->pmu;
     sbi_pmu_rebase(to, from);
     to->fwft_locked = from->fwft_locked;
+    to->reports_steal = from->reports_steal;
     to->steal = from->steal;
     to->steal.start = to->entity.stolen;
 }

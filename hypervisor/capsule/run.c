@@ -4,6 +4,7 @@
 #include "log.h"
 #include "prompt_entity.h"
 #include "sbi.h"
+#include "trace.h"
 
 static enum put put_of(enum exit exit)
 {
@@ -30,7 +31,7 @@ static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
     sched_tighten(h);
     world_leave(h, &v->world);
     h->current = NULL;
-    if (unlikely(v->steal.reports) && put_of(exit) == PUT_READY)
+    if (unlikely(v->reports_steal) && put_of(exit) == PUT_READY)
         sbi_sta_preempted(v);
     sched_put(h, &v->entity, put_of(exit), deadline, exit == EXIT_WAIT ? vcore_is_pending : NULL);
     if (put_of(exit) != PUT_PARKED)
@@ -89,6 +90,14 @@ static void pending_merge(struct vcore *v)
     v->world.pending = pending;
 }
 
+static __attribute__((noinline)) void vcore_enter_extras(struct vcore *v)
+{
+    if (v->reports_steal)
+        sbi_sta_running(v);
+    if (v->traced)
+        trace_enter(v);
+}
+
 // True if the vcore is now loaded.
 static bool vcore_enter(struct hart *h, struct vcore *v)
 {
@@ -99,8 +108,8 @@ static bool vcore_enter(struct hart *h, struct vcore *v)
     if (unlikely(v->held) && vcore_sleeps_on(h, v))
         return false;
     vcore_wake(v);
-    if (unlikely(v->steal.reports))
-        sbi_sta_running(v);
+    if (unlikely(v->extras))
+        vcore_enter_extras(v);
     v->context.hart = h;
     h->current = &v->context;
     pending_merge(v);

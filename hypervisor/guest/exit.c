@@ -7,6 +7,7 @@
 #include "power.h"
 #include "prompt_entity.h"
 #include "sbi.h"
+#include "trace.h"
 #include "vcore.h"
 
 void hart_arm(struct hart *h)
@@ -110,10 +111,13 @@ static enum exit software_interrupt(struct hart *h)
 
     if (atomic_load(&h->fence_from))
         hart_fences_serve(h);
-    if (unlikely(requests & (REQUEST_STOP | REQUEST_PROTECT))) {
+    if (unlikely(requests & (REQUEST_STOP | REQUEST_PROTECT | REQUEST_TRACE))) {
         if (requests & REQUEST_STOP)
             hart_park();
-        isolation_protect(h);
+        if (requests & REQUEST_PROTECT)
+            isolation_protect(h);
+        if (h->current && (requests & REQUEST_TRACE))
+            trace_enter(vcore_of(h->current));
     }
     if (h->current && (requests & REQUEST_SYNC))
         vcore_sync(vcore_of(h->current));

@@ -79,7 +79,8 @@ static enum exit set_shared_memory(struct vcore *v)
         return sbi_return(v, SBI_ERR_INVALID_ADDRESS, 0);
     if (p)
         memset(p, 0, sizeof(*p));
-    v->steal = (struct steal){.reports = !off, .where = where, .start = v->entity.stolen};
+    v->reports_steal = !off;
+    v->steal = (struct steal){.where = where, .start = v->entity.stolen};
     return sbi_return(v, SBI_SUCCESS, 0);
 }
 

@@ -19,6 +19,7 @@ void vcore_boot_state(struct vcore *v, unsigned long pc, unsigned long opaque)
     atomic_store(&v->posted, 0);
     v->pmu = (struct pmu){0};
     v->steal = (struct steal){0};
+    v->reports_steal = false;
     v->fwft_locked = 0;
     world_extras_reset(&v->world);
 }

@@ -71,11 +71,18 @@ struct pmu {
     } firmware[PMU_FIRMWARE_COUNTERS];
 };
 
-// SBI STA, of one vcore.
+// SBI STA, of one vcore that reports_steal.
 struct steal {
-    bool reports; // the guest has given an address
     struct gpa where;
     uint64_t start; // entity.stolen when it did
+};
+
+// The exit that a traced vcore has not come back from.
+struct traced_exit {
+    bool open;         // there is one
+    uint32_t position; // of its record
+    uint64_t time;     // when it began, and what vcore.exits said then
+    uint64_t counts;
 };
 
 // Why a capsule's vcores have to leave their harts (capsule.halt).
@@ -117,6 +124,15 @@ struct vcore {
     // makes steal.start the new entity's `stolen`.
     struct pmu pmu;
     struct steal steal;
+    // What needs more than the usual when it enters a hart. Each is written alone, all are read as one.
+    union {
+        struct {
+            bool reports_steal; // SBI STA: the guest has given an address
+            bool traced;        // its exits are kept; set from any hart
+        };
+        uint16_t extras;
+    };
+    struct traced_exit away; // guest/trace.c, where it runs
     uint32_t fwft_locked; // bit n: SBI FWFT's feature n
 };
 
@@ -136,6 +152,10 @@ struct capsule {
     struct share share;      // of the harts: all its vcores'
     struct entity life;      // what loads, ends and restarts it (capsule/life.c)
     _Atomic bool attention;  // something changed that its life should look at
+
+    struct trace_slot *_Atomic trace; // the last exits (guest/trace.h); NULL: nobody asks for them
+    _Atomic uint32_t trace_end;       // records written since that began, modulo 2^32
+    _Atomic uint32_t trace_users;     // harts that are at work in `trace`
 
     struct lock devices; // guards uart, plic and generation
     struct vuart uart;

@@ -313,8 +313,8 @@ static long call_give_up(struct request *r)
     if (is_root(r))
         return SBI_ERR_DENIED;
     struct node *self = (struct node *)r->caller;
-    uint64_t now = setting == DIOSIX_SET_QUOTA_MEMORY    ? self->limit.memory
-                   : setting == DIOSIX_SET_QUOTA_VCORES  ? self->limit.vcores
+    uint64_t now = setting == DIOSIX_SET_QUOTA_MEMORY     ? self->limit.memory
+                   : setting == DIOSIX_SET_QUOTA_VCORES   ? self->limit.vcores
                    : setting == DIOSIX_SET_QUOTA_CAPSULES ? self->limit.capsules
                                                           : 0;
     if (setting == DIOSIX_SET_RIGHTS)
@@ -377,6 +377,7 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_IMAGE] = {call_image, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_OUTPUT] = {call_output, 2, .direction = BUFFER_OUT, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_INPUT] = {call_input, 1, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_TRACE] = {call_trace, 2, .direction = BUFFER_OUT, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_MACHINE] = {call_machine, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_HART] = {call_hart, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_POWER] = {.function = call_power, .arguments = 1},

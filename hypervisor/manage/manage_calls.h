@@ -39,6 +39,7 @@ long call_status(struct request *r);
 long call_next(struct request *r);
 long call_image(struct request *r);
 long call_output(struct request *r);
+long call_trace(struct request *r);
 long call_machine(struct request *r);
 long call_hart(struct request *r);
 extern const struct bundle *manage_bundle;

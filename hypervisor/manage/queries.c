@@ -4,10 +4,14 @@
 #include "frames.h"
 #include "isa.h"
 #include "manage_calls.h"
+#include "trace.h"
 
 const struct bundle *manage_bundle;
 
-void manage_init(const struct bundle *bundle) { manage_bundle = bundle; }
+void manage_init(const struct bundle *bundle)
+{
+    manage_bundle = bundle;
+}
 
 static uint64_t nanoseconds(uint64_t ticks)
 {
@@ -30,8 +34,8 @@ static long answer_struct(struct request *r, const void *from, size_t size)
 static enum diosix_state state_tell(const struct capsule_state *s)
 {
     static const uint8_t states[] = {
-        [LIFE_STOPPED] = DIOSIX_STOPPED,  [LIFE_LOADING] = DIOSIX_LOADING,  [LIFE_RUNNING] = DIOSIX_RUNNING,
-        [LIFE_PAUSED] = DIOSIX_PAUSED,    [LIFE_SCRUBBING] = DIOSIX_ENDING, [LIFE_FORKING] = DIOSIX_FORKING,
+        [LIFE_STOPPED] = DIOSIX_STOPPED, [LIFE_LOADING] = DIOSIX_LOADING,  [LIFE_RUNNING] = DIOSIX_RUNNING,
+        [LIFE_PAUSED] = DIOSIX_PAUSED,   [LIFE_SCRUBBING] = DIOSIX_ENDING, [LIFE_FORKING] = DIOSIX_FORKING,
         [LIFE_GONE] = DIOSIX_STOPPED,
     };
     bool ends = atomic_load(&s->capsule.halt) & HALT_ENDING; // which its life may not have seen yet
@@ -53,13 +57,20 @@ static void crash_tell(const struct capsule_state *s, struct diosix_status *out)
 
 // Which kind each of a vcore's counts goes to.
 static const uint8_t exit_kinds[EXIT_KINDS] = {
-    [KIND_MISALIGNED_LOAD] = DIOSIX_EXIT_OTHER, [KIND_MISALIGNED_STORE] = DIOSIX_EXIT_OTHER,
-    [KIND_ACCESS_LOAD] = DIOSIX_EXIT_OTHER,     [KIND_ACCESS_STORE] = DIOSIX_EXIT_OTHER,
-    [KIND_ILLEGAL] = DIOSIX_EXIT_OTHER,         [KIND_TIMER] = DIOSIX_EXIT_TIMER,
-    [KIND_IPI] = DIOSIX_EXIT_IPI,               [KIND_FENCE_I] = DIOSIX_EXIT_FENCE,
-    [KIND_SFENCE] = DIOSIX_EXIT_FENCE,          [KIND_SFENCE_ASID] = DIOSIX_EXIT_FENCE,
-    [KIND_CALL] = DIOSIX_EXIT_CALL,             [KIND_DEVICE] = DIOSIX_EXIT_DEVICE,
-    [KIND_WAIT] = DIOSIX_EXIT_WAIT,             [KIND_INTERRUPT] = DIOSIX_EXIT_INTERRUPT,
+    [KIND_MISALIGNED_LOAD] = DIOSIX_EXIT_OTHER,
+    [KIND_MISALIGNED_STORE] = DIOSIX_EXIT_OTHER,
+    [KIND_ACCESS_LOAD] = DIOSIX_EXIT_OTHER,
+    [KIND_ACCESS_STORE] = DIOSIX_EXIT_OTHER,
+    [KIND_ILLEGAL] = DIOSIX_EXIT_OTHER,
+    [KIND_TIMER] = DIOSIX_EXIT_TIMER,
+    [KIND_IPI] = DIOSIX_EXIT_IPI,
+    [KIND_FENCE_I] = DIOSIX_EXIT_FENCE,
+    [KIND_SFENCE] = DIOSIX_EXIT_FENCE,
+    [KIND_SFENCE_ASID] = DIOSIX_EXIT_FENCE,
+    [KIND_CALL] = DIOSIX_EXIT_CALL,
+    [KIND_DEVICE] = DIOSIX_EXIT_DEVICE,
+    [KIND_WAIT] = DIOSIX_EXIT_WAIT,
+    [KIND_INTERRUPT] = DIOSIX_EXIT_INTERRUPT,
     [KIND_OTHER] = DIOSIX_EXIT_OTHER,
 };
 
@@ -130,7 +141,42 @@ long call_output(struct request *r)
     if (r->call->size < sizeof(out))
         return SBI_ERR_INVALID_PARAM;
     uint8_t *bytes = (uint8_t *)r->call->buffer + sizeof(out);
-    r->call->value = stream_peek(&r->target->capsule.stream, &out.position, bytes, r->call->size - sizeof(out), &out.end);
+    r->call->value =
+        stream_peek(&r->target->capsule.stream, &out.position, bytes, r->call->size - sizeof(out), &out.end);
+    memcpy(r->call->buffer, &out, sizeof(out));
+    return SBI_SUCCESS;
+}
+
+// As the trace keeps it, to what callers know.
+static void exit_tell(struct diosix_exit *e)
+{
+    uint64_t duration = nanoseconds(e->duration);
+
+    e->time = nanoseconds(e->time);
+    e->duration = e->duration == UINT32_MAX || duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration;
+    e->kind = exit_kinds[e->kind];
+}
+
+long call_trace(struct request *r)
+{
+    struct capsule *c = &r->target->capsule;
+    struct diosix_trace out = {.position = (uint32_t)r->call->n[1]};
+    struct diosix_exit *exits = (void *)((uint8_t *)r->call->buffer + sizeof(out));
+
+    if (r->call->size == 0) {
+        trace_stop(c);
+        return SBI_SUCCESS;
+    }
+    if (r->call->size < sizeof(out))
+        return SBI_ERR_INVALID_PARAM;
+    if (trace_start(c) != STATUS_OK) {
+        r->call->value = DIOSIX_LACK_MEMORY;
+        return SBI_ERR_FAILED;
+    }
+    size_t count = (r->call->size - sizeof(out)) / sizeof(*exits);
+    r->call->value = trace_peek(c, &out.position, exits, count, &out.end);
+    for (size_t i = 0; i < r->call->value; i++)
+        exit_tell(&exits[i]);
     memcpy(r->call->buffer, &out, sizeof(out));
     return SBI_SUCCESS;
 }

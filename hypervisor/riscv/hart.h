@@ -18,6 +18,7 @@
 #define REQUEST_SYNC (1UL << 1)       // the running vcore has new pending interrupts
 #define REQUEST_STOP (1UL << 2)       // the machine is stopping: park for good
 #define REQUEST_PROTECT (1UL << 3)    // physical memory protection is to be loaded afresh
+#define REQUEST_TRACE (1UL << 4)      // the running vcore has become a traced one
 
 // The guest registers that the trap entry saves. The first member of what a hart can run.
 struct context {
@@ -111,5 +112,8 @@ _Noreturn void guest_resume(struct context *c);
 // trap.S: switches to the hart's own stack and calls `start` there.
 _Noreturn void hart_switch_stack(struct hart *h, void (*start)(void));
 
-// trap.S: the one vector; see there.
+// trap.S: the vectors; see there.
 void trap_entry(void);
+void trap_entry_mdt(void);
+void trap_entry_traced(void);
+void trap_entry_traced_mdt(void);

@@ -6,6 +6,8 @@
 // A guest's trap comes in two lengths. The fast one saves only what C may clobber (the calling
 // convention keeps s0-s11 and nobody uses gp) and asks exit_fast; if that says EXIT_RESUME, the
 // same guest goes on. Else the rest is saved too and hart_exit says who runs next.
+//
+// Harts that run a traced vcore have mtvec at another entry, so that the others' exits pay nothing for it.
 #include "asm_offsets.h"
 #include "csr.h"
 #include "xlen.h"
@@ -13,12 +15,8 @@
 #define X(n) (CONTEXT_X + (n) * REG_BYTES)
 #define OWN(n) (HART_OWN_X + (n) * REG_BYTES)
 
-.section .text.hot, "ax"
-.balign 64
-.global trap_entry
-trap_entry:
-    csrrw sp, CSR_MSCRATCH, sp
-    beqz sp, own_entry
+// What C may clobber, into the context at sp; then C's world. a0: the context, a1: the cause.
+.macro SAVE_FAST
     REG_S ra, X(1)(sp)
     REG_S tp, X(4)(sp)
     REG_S t0, X(5)(sp)
@@ -42,6 +40,36 @@ trap_entry:
     REG_L tp, CONTEXT_HART(a0)
     REG_L sp, HART_STACK_TOP(tp)
     csrr a1, CSR_MCAUSE
+.endm
+
+// The rest, into the context at t6. a0, an exit, becomes hart_exit's second argument.
+.macro SAVE_REST
+    REG_S gp, X(3)(t6)
+    REG_S s0, X(8)(t6)
+    REG_S s1, X(9)(t6)
+    REG_S s2, X(18)(t6)
+    REG_S s3, X(19)(t6)
+    REG_S s4, X(20)(t6)
+    REG_S s5, X(21)(t6)
+    REG_S s6, X(22)(t6)
+    REG_S s7, X(23)(t6)
+    REG_S s8, X(24)(t6)
+    REG_S s9, X(25)(t6)
+    REG_S s10, X(26)(t6)
+    REG_S s11, X(27)(t6)
+    csrr t0, CSR_MEPC
+    REG_S t0, CONTEXT_PC(t6)
+    mv a1, a0
+    mv a0, t6
+.endm
+
+.section .text.hot, "ax"
+.balign 64
+.global trap_entry
+trap_entry:
+    csrrw sp, CSR_MSCRATCH, sp
+    beqz sp, own_entry
+    SAVE_FAST
     call exit_fast
     REG_L t6, HART_CURRENT(tp)
     bnez a0, exit_slow
@@ -68,23 +96,7 @@ resume_fast:
     mret
 
 exit_slow:
-    REG_S gp, X(3)(t6)
-    REG_S s0, X(8)(t6)
-    REG_S s1, X(9)(t6)
-    REG_S s2, X(18)(t6)
-    REG_S s3, X(19)(t6)
-    REG_S s4, X(20)(t6)
-    REG_S s5, X(21)(t6)
-    REG_S s6, X(22)(t6)
-    REG_S s7, X(23)(t6)
-    REG_S s8, X(24)(t6)
-    REG_S s9, X(25)(t6)
-    REG_S s10, X(26)(t6)
-    REG_S s11, X(27)(t6)
-    csrr t0, CSR_MEPC
-    REG_S t0, CONTEXT_PC(t6)
-    mv a1, a0
-    mv a0, t6
+    SAVE_REST
     call hart_exit
 .global guest_resume
 guest_resume:
@@ -105,6 +117,21 @@ guest_resume:
     REG_L s10, X(26)(t6)
     REG_L s11, X(27)(t6)
     j resume_fast
+
+// The same for a traced vcore (guest/trace.c), which may be another by the time of the way back, or none.
+.balign 64
+.global trap_entry_traced
+trap_entry_traced:
+    csrrw sp, CSR_MSCRATCH, sp
+    beqz sp, own_entry
+    SAVE_FAST
+    call trace_exit
+    REG_L t6, HART_CURRENT(tp)
+    beqz a0, resume_fast
+    SAVE_REST
+    call hart_exit
+    call trace_resume
+    j guest_resume
 
 // Our own trap: a guarded access that faulted, or a bug. Saved apart from the stack, which may be
 // what is broken. tp is the hart in all C code.
@@ -164,11 +191,12 @@ own_entry:
     mret
 
 .section .text, "ax"
-// The trap vector of harts with Smdbltrp. There a trap sets mstatus.MDT, and with that set another,
+// The trap vectors of harts with Smdbltrp. There a trap sets mstatus.MDT, and with that set another,
 // as a guarded access may make, would be a double trap, which ends the hart. mret clears it, too.
+.macro ENTRY_MDT name, common
 .balign 4
-.global trap_entry_mdt
-trap_entry_mdt:
+.global \name
+\name:
     csrrw sp, CSR_MSCRATCH, sp
     beqz sp, 1f
     REG_S t0, X(5)(sp)
@@ -176,13 +204,16 @@ trap_entry_mdt:
     csrc CSR_STATUS_MDT, t0
     REG_L t0, X(5)(sp)
     csrrw sp, CSR_MSCRATCH, sp
-    j trap_entry
+    j \common
 1:  csrrw sp, CSR_MSCRATCH, sp
     REG_S t0, OWN(5)(tp)
     li t0, STATUS_MDT
     csrc CSR_STATUS_MDT, t0
     REG_L t0, OWN(5)(tp)
-    j trap_entry
+    j \common
+.endm
+    ENTRY_MDT trap_entry_mdt, trap_entry
+    ENTRY_MDT trap_entry_traced_mdt, trap_entry_traced
 
 .global hart_switch_stack
 hart_switch_stack:

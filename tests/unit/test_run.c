@@ -26,6 +26,7 @@
 #include "plic.h"
 #include "power.h"
 #include "sbi.h"
+#include "trace.h"
 
 #define HARTS_MOST 4u
 #define CAPSULES 2u
@@ -236,12 +237,18 @@ static void sta_check(const struct vcore *v)
 void sbi_sta_running(struct vcore *v)
 {
     sta_check(v);
-    if (!v->steal.reports || v->entity.running != this_hart())
+    if (!v->reports_steal || v->entity.running != this_hart())
         explore_fail("a vcore runs elsewhere");
 }
 void sbi_sta_preempted(struct vcore *v)
 {
     sta_check(v);
+}
+
+void trace_enter(struct vcore *v)
+{
+    (void)v;
+    explore_fail("nobody is traced");
 }
 
 bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct hpa *out)
@@ -334,8 +341,7 @@ void capsule_vcore_parked(struct capsule *c)
 static void all_parked_check(const struct capsule *c)
 {
     for (unsigned i = 0; i < VCORES; i++)
-        if (c->vcores[i]->entity.state != ENTITY_PARKED ||
-            (c->halt & HALT_ENDING && c->vcores[i]->hsm != HSM_STOPPED))
+        if (c->vcores[i]->entity.state != ENTITY_PARKED || (c->halt & HALT_ENDING && c->vcores[i]->hsm != HSM_STOPPED))
             explore_fail("a life goes on while vcore %u is not parked", i);
 }
 
@@ -506,7 +512,7 @@ static unsigned long guest_act(struct vcore *v)
         return hsm_call(v, 3, 0, 0);
     case 5:
         guest_timer(v);
-        v->steal.reports = true;
+        v->reports_steal = true;
         return explore_random(2) ? hsm_call(v, 3, 0x80000000, RESUME_PC) : system_suspend(v);
     case 6:
         return v->index ? hsm_call(v, 1, 0, 0) : EXIT_RESUME;

@@ -15,7 +15,8 @@ void manage_version(void)
 void manage_self(void)
 {
     struct diosix_status s = child_status(0);
-    check(s.state == DIOSIX_RUNNING && s.rights & DIOSIX_RIGHT_MANAGE, "state %u, rights %x", (unsigned)s.state, (unsigned)s.rights);
+    check(s.state == DIOSIX_RUNNING && s.rights & DIOSIX_RIGHT_MANAGE, "state %u, rights %x", (unsigned)s.state,
+          (unsigned)s.rights);
     check(s.vcores == harts_count && s.memory == tree.ram_size, "vcores %u", (unsigned)s.vcores);
     check(s.parent == 0 && s.id, "parent %u", (unsigned)s.parent);
     // By its own id it does not exist: only what is below it has one.
@@ -35,8 +36,7 @@ static bool is_refused(struct diosix_create *create, size_t size)
 
 void manage_create_bad(void)
 {
-    static const struct diosix_create good = {
-        .name = "bad", .kernel = "kernel-1", .memory = 8 << 20, .vcores = 1};
+    static const struct diosix_create good = {.name = "bad", .kernel = "kernel-1", .memory = 8 << 20, .vcores = 1};
     struct diosix_create c;
 
 #define refused(change)                                                                                                \
@@ -85,8 +85,8 @@ void manage_addresses(void)
 }
 
 static const unsigned char with_id[] = {
-    DIOSIX_STATUS, DIOSIX_START, DIOSIX_STOP, DIOSIX_KILL, DIOSIX_RESTART, DIOSIX_PAUSE, DIOSIX_RESUME,
-    DIOSIX_FORK, DIOSIX_DESTROY, DIOSIX_SET, DIOSIX_OUTPUT, DIOSIX_INPUT,
+    DIOSIX_STATUS, DIOSIX_START,   DIOSIX_STOP, DIOSIX_KILL,   DIOSIX_RESTART, DIOSIX_PAUSE, DIOSIX_RESUME,
+    DIOSIX_FORK,   DIOSIX_DESTROY, DIOSIX_SET,  DIOSIX_OUTPUT, DIOSIX_INPUT,   DIOSIX_TRACE,
 };
 
 // The neighbour has id 1 or 2; beyond are ids that nobody has.

@@ -136,8 +136,24 @@ static void role_echo(void)
     }
 }
 
+// One exit of each kind, over and over.
+static void role_exits(void)
+{
+    csr_set(sie, 1ul << INTERRUPT_TIMER); // ends a WFI
+    for (;;) {
+        (void)sbi_call0(LEGACY_GETCHAR, 0);
+        (void)((volatile uint8_t *)(unsigned long)tree.uart.base)[5];
+        (void)sbi_fence(RFENCE_FENCE_I, 1, 0);
+        (void)sbi_set_timer(time_now() + ticks(100));
+        wfi();
+    }
+}
+
 static void role_idle(void) {}
-static void role_shutdown(void) { sbi_reset(RESET_SHUTDOWN, REASON_NONE); }
+static void role_shutdown(void)
+{
+    sbi_reset(RESET_SHUTDOWN, REASON_NONE);
+}
 static void role_spin(void)
 {
     for (;;) {
@@ -150,8 +166,8 @@ int child_main(void)
         const char *name;
         void (*run)(void);
     } roles[] = {
-        {"crash", role_crash}, {"obey", role_obey}, {"parent", role_parent}, {"echo", role_echo},
-        {"idle", role_idle},   {"shutdown", role_shutdown}, {"spin", role_spin},
+        {"crash", role_crash}, {"obey", role_obey}, {"parent", role_parent},     {"echo", role_echo},
+        {"exits", role_exits}, {"idle", role_idle}, {"shutdown", role_shutdown}, {"spin", role_spin},
     };
     char role[16] = "";
 

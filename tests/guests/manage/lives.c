@@ -96,8 +96,10 @@ void life_crash(void)
     uint32_t id = child_start("child", "role=crash");
     check(id && child_becomes(id, DIOSIX_STOPPED), "did not end");
     struct diosix_status s = child_status(id);
-    check(s.ending == DIOSIX_ENDED_FAILURE && s.crash_vcore == 1, "ending %u, vcore %u", (unsigned)s.ending, (unsigned)s.crash_vcore);
-    check(s.registers[17] == SBI_SRST && s.registers[0] == 0 && s.pc, "a7 is %llx", (long long unsigned)s.registers[17]);
+    check(s.ending == DIOSIX_ENDED_FAILURE && s.crash_vcore == 1, "ending %u, vcore %u", (unsigned)s.ending,
+          (unsigned)s.crash_vcore);
+    check(s.registers[17] == SBI_SRST && s.registers[0] == 0 && s.pc, "a7 is %llx",
+          (long long unsigned)s.registers[17]);
     check(child_remove(id), "still there");
 }
 

@@ -143,7 +143,7 @@ static volatile unsigned loops;
 static void loop(void *argument)
 {
     static const unsigned char calls[] = {DIOSIX_START,   DIOSIX_KILL,  DIOSIX_PAUSE, DIOSIX_RESUME,
-                                          DIOSIX_RESTART, DIOSIX_FORK};
+                                          DIOSIX_RESTART, DIOSIX_TRACE, DIOSIX_FORK};
     unsigned long id = (unsigned long)argument, dice = id * 77 + hart_self()->index;
 
     for (unsigned i = 0; i < 300; i++) {
@@ -151,7 +151,7 @@ static void loop(void *argument)
         unsigned call = calls[(dice >> 16 & 0x7fff) % sizeof calls];
         // Clones would not be found again.
         if (call != DIOSIX_FORK || i % 32 == 0)
-            (void)sbi_call6(DIOSIX_SBI_EXTENSION, call, id, 0, tree.ram_base,
+            (void)sbi_call6(DIOSIX_SBI_EXTENSION, call, id, 0, call == DIOSIX_TRACE ? i & 8 : tree.ram_base,
                             tree.ram_base, 0, 0);
         __atomic_fetch_add(&loops, 1, __ATOMIC_RELAXED);
     }
