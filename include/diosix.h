@@ -70,6 +70,7 @@ enum diosix_call {
     DIOSIX_POWER = 20,   // (enum diosix_power): of the whole machine. The root alone
     DIOSIX_YIELD = 21,   // (vcore): gives the caller's hart time to that vcore of its own capsule, if that is ready
                          // to run and has no hart; -1: to any such
+    DIOSIX_MEMORY = 22,  // (n, size, address low, high): writes struct diosix_memory of range n of RAM, from 0
     DIOSIX_CALLS
 };
 
@@ -227,6 +228,17 @@ struct diosix_machine {
     uint64_t memory_own; // the hypervisor's, with tables
     uint64_t uptime;     // nanoseconds
     char isa[256];       // what guests get, as in riscv,isa
+};
+
+enum diosix_memory_kind {
+    DIOSIX_MEMORY_CAPSULES,   // capsules' RAM, the bundle, what is free or reserved
+    DIOSIX_MEMORY_HYPERVISOR, // closed to guests
+};
+
+struct diosix_memory {
+    uint64_t start, size; // host-physical, bytes
+    uint32_t kind;        // enum diosix_memory_kind
+    uint32_t reserved;
 };
 
 struct diosix_hart {

@@ -379,6 +379,7 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_INPUT] = {call_input, 1, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_TRACE] = {call_trace, 2, .direction = BUFFER_OUT, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_MACHINE] = {call_machine, .direction = BUFFER_OUT, .rights = MANAGE},
+    [DIOSIX_MEMORY] = {call_memory, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_HART] = {call_hart, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_POWER] = {.function = call_power, .arguments = 1},
 };

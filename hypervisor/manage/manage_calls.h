@@ -41,6 +41,7 @@ long call_image(struct request *r);
 long call_output(struct request *r);
 long call_trace(struct request *r);
 long call_machine(struct request *r);
+long call_memory(struct request *r);
 long call_hart(struct request *r);
 extern const struct bundle *manage_bundle;
 

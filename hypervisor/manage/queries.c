@@ -210,12 +210,36 @@ long call_machine(struct request *r)
         .memory = frames_total_bytes(),
         .memory_free = frames_free_bytes(),
         .memory_largest = frames_largest_free(),
+        .memory_own = frames_hypervisor_range().size - frames_hypervisor_free_bytes(),
         .uptime = nanoseconds(hart_time()),
     };
 
     strncpy(out.model, machine_facts.model, sizeof(out.model) - 1);
     isa_print_string(&machine_facts.guest_isa, out.isa, sizeof(out.isa));
     return answer_struct(r, &out, sizeof(out));
+}
+
+// Ranges of RAM as the device tree tells them, cut where the hypervisor's own begins and ends.
+long call_memory(struct request *r)
+{
+    struct range own = frames_hypervisor_range(), ram;
+    uint64_t n = r->call->n[0];
+
+    for (unsigned i = 0; frames_ram(i, &ram); i++) {
+        struct diosix_memory pieces[] = {
+            {.start = ram.start, .size = own.start - ram.start, .kind = DIOSIX_MEMORY_CAPSULES},
+            {.start = own.start, .size = own.size, .kind = DIOSIX_MEMORY_HYPERVISOR},
+            {.start = range_end(own), .size = range_end(ram) - range_end(own), .kind = DIOSIX_MEMORY_CAPSULES},
+        };
+        if (!range_contains(ram, own.start, own.size)) {
+            pieces[0].size = ram.size;
+            pieces[1].size = pieces[2].size = 0;
+        }
+        for (unsigned k = 0; k < array_length(pieces); k++)
+            if (pieces[k].size && !n--)
+                return answer_struct(r, &pieces[k], sizeof(pieces[k]));
+    }
+    return SBI_ERR_INVALID_PARAM;
 }
 
 long call_hart(struct request *r)

@@ -637,6 +637,15 @@ enum status frames_grow_hypervisor_range(uint64_t bytes, struct range *zone)
     return status;
 }
 
+bool frames_ram(unsigned i, struct range *out)
+{
+    if (i >= frames.area_count)
+        return false;
+    const struct area *area = &frames.areas[i];
+    *out = (struct range){frame_address(area, area->base).value, (uint64_t)area->count << FRAME_SHIFT};
+    return true;
+}
+
 uint64_t frames_total_bytes(void)
 {
     return (uint64_t)frames.total << FRAME_SHIFT;
@@ -648,6 +657,15 @@ uint64_t frames_free_bytes(void)
     uint64_t count = frames.free;
     frames_unlock();
     return count << FRAME_SHIFT;
+}
+
+struct range frames_hypervisor_range(void)
+{
+    frames_lock();
+    const struct area *area = area_of_index(frames.zone_base);
+    struct range zone = {frame_address(area, frames.zone_base).value, (uint64_t)frames.zone_count << FRAME_SHIFT};
+    frames_unlock();
+    return zone;
 }
 
 uint64_t frames_hypervisor_free_bytes(void)

@@ -58,7 +58,8 @@ void frames_set_hypervisor_range(struct range zone, uint64_t room);
 // with NO_MEMORY if they are not all free. A multiple of FRAME_SIZE.
 must_check enum status frames_grow_hypervisor_range(uint64_t bytes, struct range *zone);
 
-// What of the hypervisor's range is free.
+// The hypervisor's range, and what of it is free.
+struct range frames_hypervisor_range(void);
 uint64_t frames_hypervisor_free_bytes(void);
 
 // Makes the whole pages of a range that are RAM, all RESERVED until now, FREE. What isn't RAM is left out.
@@ -94,6 +95,8 @@ must_check bool frames_claim(struct hpa start, uint64_t bytes, uint16_t owner);
 // what is CAPSULE already says true and changes nothing.
 must_check bool frames_unshare(struct hpa start, uint64_t bytes, uint16_t owner, uint64_t *done);
 
+// Range i of RAM, from 0; false if there are fewer.
+bool frames_ram(unsigned i, struct range *out);
 uint64_t frames_total_bytes(void); // all RAM in the table, reserved or not
 uint64_t frames_free_bytes(void);
 

@@ -23,6 +23,7 @@ union answer {
     struct diosix_image image;
     struct diosix_machine machine;
     struct diosix_hart hart;
+    struct diosix_memory memory;
     struct {
         struct diosix_output head;
         char bytes[ASK_OUTPUT];

@@ -207,13 +207,27 @@ static void capsule_named(const char *what, uint32_t id)
         out_format(", %s %s", what, answer.status.name);
 }
 
+static enum next machine_memory(unsigned n)
+{
+    if (ask(DIOSIX_MEMORY, n, 0, sizeof(answer.memory)) != SBI_SUCCESS)
+        return NEXT_DONE;
+    const struct diosix_memory *m = &answer.memory;
+    out_format("RAM 0x%010llx to 0x%010llx: %s", (unsigned long long)m->start,
+               (unsigned long long)(m->start + m->size - 1),
+               m->kind == DIOSIX_MEMORY_HYPERVISOR ? "the hypervisor's" : "capsules'");
+    out_line_end();
+    return NEXT_MORE;
+}
+
 enum next command_machine(struct run *r)
 {
     unsigned n = r->phase++;
 
     if (n == 0)
         return machine_facts(r);
-    if (n > r->number || ask(DIOSIX_HART, n - 1, 0, sizeof(answer.hart)) != SBI_SUCCESS)
+    if (n > r->number)
+        return machine_memory(n - 1 - (unsigned)r->number);
+    if (ask(DIOSIX_HART, n - 1, 0, sizeof(answer.hart)) != SBI_SUCCESS)
         return NEXT_DONE;
     uint32_t owner = answer.hart.owner, runs = answer.hart.runs;
     out_format("hart %u: id %u, idle", n - 1, (unsigned)answer.hart.id);

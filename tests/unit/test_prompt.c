@@ -523,6 +523,7 @@ static void test_machine(void **state)
     type("machine\r");
     expect_in("memory   1G, free 819200K, in one piece 512M, the hypervisor's   3M\r\n");
     expect_in("guests' isa rv64imafdc\r\nhart 0: id 0, idle    0.00 s, runs linux1\r\nhart 1: ");
+    expect_in("RAM 0x0080000000 to 0x00805fffff: the hypervisor's\r\nRAM 0x0080600000 to 0x00bfffffff: capsules'\r\n");
 }
 
 // Values ----------------------------------------------------------------------------------------------

@@ -119,7 +119,13 @@ void machine_tell(void)
 
     check_error(sbi_call3(DIOSIX_SBI_EXTENSION, DIOSIX_MACHINE, sizeof m, &m, 0), 0);
     check(m.harts && m.memory > m.memory_free && m.capsules, "harts %u", (unsigned)m.harts);
+    check(m.memory_own && m.memory_own < m.memory, "own memory");
     check_error(manage_struct(DIOSIX_HART, 0, sizeof h, &h), 0);
+    struct diosix_memory range;
+    uint64_t sum = 0;
+    for (unsigned n = 0; manage_struct(DIOSIX_MEMORY, n, sizeof range, &range).error == 0; n++)
+        sum += range.size;
+    check(sum == m.memory, "the ranges have %llu bytes", (long long unsigned)sum);
     check_error(manage_struct(DIOSIX_HART, m.harts, sizeof h, &h), SBI_INVALID_PARAM);
     check_error(manage_struct(DIOSIX_IMAGE, 0, sizeof image, &image), 0);
     check(!strcmp(image.name, "kernel-1") && image.kind == 1 && image.size, "image %s", image.name);

@@ -36,7 +36,7 @@ uint32_t child_create(const char *name, const char *cmdline)
     memset(&request, 0, sizeof request);
     strncpy(request.create.name, name, DIOSIX_NAME_SIZE - 1);
     strcpy(request.create.kernel, "kernel-1");
-    request.create.memory = 8 << 20;
+    request.create.memory = XLEN == 32 ? 12 << 20 : 8 << 20; // kernel, device tree: a large page each, at least
     request.create.vcores = 2;
     request.create.rights = DIOSIX_RIGHT_MANAGE;
     if (!tree_option("role", role, sizeof role)) // a child's own children have none

@@ -139,6 +139,11 @@ static long status(struct manage_call *c)
     return 0;
 }
 
+static const struct diosix_memory ranges[] = {
+    {.start = 0x80000000, .size = 0x600000, .kind = DIOSIX_MEMORY_HYPERVISOR},
+    {.start = 0x80600000, .size = 0x3fa00000, .kind = DIOSIX_MEMORY_CAPSULES},
+};
+
 long manage_root(enum diosix_call function, struct manage_call *c)
 {
     switch (function) {
@@ -160,6 +165,11 @@ long manage_root(enum diosix_call function, struct manage_call *c)
         return machine(c);
     case DIOSIX_HART:
         return hart(c);
+    case DIOSIX_MEMORY:
+        if (c->n[0] >= array_length(ranges))
+            return -3;
+        copy_out(c, &ranges[c->n[0]], sizeof(ranges[0]));
+        return 0;
     default:
         return change(function, c);
     }
