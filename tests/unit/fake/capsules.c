@@ -15,7 +15,9 @@
 #include "manage_calls.h"
 #include "plic.h"
 #include "power.h"
+#include "sbi.h"
 #include "slab.h"
+#include "trace.h"
 
 uint64_t fake_memory, fake_memory_used;
 unsigned fake_objects, fake_streams, fake_scarce;
@@ -88,6 +90,22 @@ uint64_t frames_largest_free(void)
     return frames_free_bytes();
 }
 
+uint64_t frames_hypervisor_free_bytes(void)
+{
+    return 0;
+}
+
+struct range frames_hypervisor_range(void)
+{
+    return (struct range){0};
+}
+
+bool frames_ram(unsigned i, struct range *out)
+{
+    (void)i, (void)out;
+    return false;
+}
+
 enum status isolation_reserve(uint64_t bytes)
 {
     (void)bytes;
@@ -97,6 +115,36 @@ enum status isolation_reserve(uint64_t bytes)
 void isolation_protect(struct hart *h)
 {
     (void)h;
+}
+
+// --- nobody is traced, and no guest counts events ------------------------------------------------------------
+
+void trace_enter(struct vcore *v)
+{
+    (void)v;
+}
+
+enum status trace_start(struct capsule *c)
+{
+    (void)c;
+    return STATUS_NO_MEMORY;
+}
+
+void trace_stop(struct capsule *c)
+{
+    (void)c;
+}
+
+size_t trace_peek(struct capsule *c, uint32_t *position, struct diosix_exit *records, size_t count, uint32_t *end)
+{
+    (void)c, (void)position, (void)records, (void)count;
+    *end = 0;
+    return 0;
+}
+
+void sbi_pmu_rebase(struct vcore *v, const struct vcore *from)
+{
+    (void)v, (void)from;
 }
 
 // --- capsules' RAM: `own_bytes` of it are counted, `extent_count` says that there is some --------------------
