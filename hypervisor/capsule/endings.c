@@ -1,6 +1,5 @@
 #include "endings.h"
 
-#include "console.h"
 #include "csr.h"
 
 bool ending_is_failure(enum ending why)
@@ -22,6 +21,12 @@ bool ending_restarts(const struct capsule_state *s, enum ending why)
     }
 }
 
+// Failures that restart have to wait longer and longer.
+enum log_level ending_level(const struct capsule_state *s)
+{
+    return s->node.parent == &tree_root && (!s->again || s->failures) ? LOG_ERROR : LOG_INFO;
+}
+
 void ending_say(const struct capsule_state *s, enum ending why)
 {
     static const char *const words[] = {
@@ -38,14 +43,15 @@ void ending_say(const struct capsule_state *s, enum ending why)
     const struct capsule *c = &s->capsule;
     const unsigned long *detail = c->ending_detail;
     const char *then = s->again ? "restarting" : "it has ended";
+    enum log_level level = ending_level(s);
 
     if (why == ENDING_FAILURE)
-        console_announce("%s: %s %lu; %s", c->name, words[why], detail[0], then);
+        log_print(level, "%s: %s %lu; %s", c->name, words[why], detail[0], then);
     else if (why == ENDING_FAULT)
-        console_announce("%s: %s cause %lu, value 0x%lx, pc 0x%lx; %s", c->name, words[why], detail[0], detail[1],
-                         detail[2], then);
+        log_print(level, "%s: %s cause %lu, value 0x%lx, pc 0x%lx; %s", c->name, words[why], detail[0], detail[1],
+                  detail[2], then);
     else
-        console_announce("%s: %s; %s", c->name, words[why], then);
+        log_print(level, "%s: %s; %s", c->name, words[why], then);
 }
 
 // One word of a guest's memory, by its address in that vcore's eyes; all its vcores are parked.

@@ -86,8 +86,8 @@ static void back_off_set(struct capsule_state *s)
     if (!s->again || !s->failures)
         return;
     s->until += (uint64_t)machine_facts.timebase_hz << shift;
-    console_announce("%s: failed %u time%s in a row; restarting in %u s", s->capsule.name, (unsigned)s->failures,
-                     s->failures == 1 ? "" : "s", 1u << shift);
+    log_print(ending_level(s), "%s: failed %u time%s in a row; restarting in %u s", s->capsule.name,
+              (unsigned)s->failures, s->failures == 1 ? "" : "s", 1u << shift);
 }
 
 static void guest_end(struct capsule_state *s)
@@ -133,9 +133,9 @@ static void scrubbed(struct capsule_state *s)
     atomic_store(&c->halt, 0);
     c->ended_by = 0;
     if (s->again && !s->keeps_memory && capsule_memory_get(s, &why) != STATUS_OK) {
-        console_announce("%s: can't restart: %s", c->name, why.text);
         s->last = ENDING_MEMORY;
         s->again = false;
+        log_print(ending_level(s), "%s: can't restart: %s", c->name, why.text);
         return; // here once more: nothing is left to clear
     }
     if (s->again) {

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "capsules.h"
+#include "endings.h"
 #include "harts.h"
 #include "lives.h"
 #include "manage_calls.h"
@@ -302,6 +303,25 @@ static void test_give_up(void **state)
     assert_int_equal(call_id(boss, DIOSIX_PAUSE, 0, 0, 0), SBI_ERR_DENIED);
 }
 
+// A person who is attached elsewhere is told of the root's own children only, and of nothing that a guest can do
+// over and over.
+static void test_ends_are_urgent(void **state)
+{
+    struct capsule_state s = {.node.parent = &tree_root};
+    struct node other;
+
+    (void)state;
+    assert_int_equal(ending_level(&s), LOG_ERROR);
+    s.again = true; // a reboot
+    assert_int_equal(ending_level(&s), LOG_INFO);
+    s.failures = 1; // which has to wait
+    assert_int_equal(ending_level(&s), LOG_ERROR);
+    s.node.parent = &other;
+    assert_int_equal(ending_level(&s), LOG_INFO);
+    s.again = false;
+    assert_int_equal(ending_level(&s), LOG_INFO);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, machine_begin, machine_end)
 
 int main(void)
@@ -309,7 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_create_refuses), TEST(test_create_refuses_late), TEST(test_want),
         TEST(test_stages),         TEST(test_reach_and_rights),    TEST(test_settings),
-        TEST(test_give_up),
+        TEST(test_give_up),        TEST(test_ends_are_urgent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
