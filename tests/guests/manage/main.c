@@ -26,6 +26,7 @@ static const struct test tests[] = {
     {"settings", settings},
     {"fork.self", fork_self},
     {"fork.child", fork_child},
+    {"fork.rights", fork_rights},
     {"fork.many", fork_many},
     {"loops.from-all-harts", loops_from_all_harts},
     {"give-up", give_up}, // the last: nothing comes back

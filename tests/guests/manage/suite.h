@@ -45,6 +45,7 @@ void trace_lives(void);
 void trace_switch(void);
 void fork_self(void);
 void fork_child(void);
+void fork_rights(void);
 void fork_many(void);
 void machine_tell(void);
 void loops_from_all_harts(void);

@@ -120,6 +120,23 @@ void fork_child(void)
     check(child_remove(clone), "still there");
 }
 
+// What a child has lost, its clone does not have.
+void fork_rights(void)
+{
+    skip_unless_gstage();
+    uint32_t id = child_create("child", "role=spin");
+    check(id, "not created");
+    check_error(manage_set(id, DIOSIX_SET_RIGHTS, 0), 0);
+    check_error(manage_call(DIOSIX_START, id, 0, 0), 0);
+    check(child_says(id, "I am spin"), "did not start");
+    struct sbi_result r = manage_struct(DIOSIX_FORK, id, 0, NULL);
+    check(r.error == 0, "error %ld", r.error);
+    uint32_t clone = (uint32_t)r.value;
+    check(child_status(clone).rights == 0, "rights %x", (unsigned)child_status(clone).rights);
+    check(child_remove(clone), "still there");
+    check(child_remove(id), "still there");
+}
+
 void fork_many(void)
 {
     skip_unless_gstage();
