@@ -131,7 +131,7 @@ struct diosix_quota {
 };
 
 struct diosix_create {
-    char name[DIOSIX_NAME_SIZE];   // [a-z0-9-], of its own among all capsules of the machine
+    char name[DIOSIX_NAME_SIZE];   // [a-z][a-z0-9-]*, not dio; of its own among all capsules of the machine
     char kernel[DIOSIX_NAME_SIZE]; // names of images
     char initrd[DIOSIX_NAME_SIZE]; // empty: none
     uint64_t memory;               // bytes, a multiple of 2 MiB on RV64, 4 MiB on RV32

@@ -19,11 +19,12 @@ static long state_error(bool done)
 
 // --- making -----------------------------------------------------------------------------------------
 
+// A letter comes first, as the prompt takes a number for an id; and nobody speaks for the hypervisor.
 static bool is_name(const char *name)
 {
     size_t length = strnlen(name, DIOSIX_NAME_SIZE);
 
-    if (!length || length == DIOSIX_NAME_SIZE)
+    if (length == DIOSIX_NAME_SIZE || name[0] < 'a' || name[0] > 'z' || !strcmp(name, "dio"))
         return false;
     for (size_t i = 0; i < length; i++)
         if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') || name[i] == '-'))

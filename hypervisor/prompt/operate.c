@@ -171,8 +171,8 @@ enum next command_create(struct run *r)
 {
     bool start = false;
 
-    if (!name_is_valid(r->words[0]))
-        return fail(r, "'%s' is no name: up to 31 of a-z, 0-9 and -", r->words[0]);
+    if (!name_is_valid(r->words[0]) || r->words[0][0] < 'a' || !strcmp(r->words[0], "dio"))
+        return fail(r, "'%s' is no name: up to 31 of a-z, 0-9 and -, a letter first", r->words[0]);
     memset(&answer, 0, sizeof(answer));
     strcpy(answer.create.name, r->words[0]);
     strcpy(r->name, r->words[0]);

@@ -147,6 +147,10 @@ static void test_create_refuses(void **state)
     REFUSED(memset(from.name, 'a', sizeof(from.name)));
     REFUSED(strcpy(from.name, "Upper"));
     REFUSED(strcpy(from.name, "a b"));
+    REFUSED(strcpy(from.name, "3")); // somebody's id
+    REFUSED(strcpy(from.name, "0x3"));
+    REFUSED(strcpy(from.name, "-a"));
+    REFUSED(strcpy(from.name, "dio")); // whose lines are the hypervisor's
     REFUSED(from.kernel[0] = 0);
     REFUSED(strcpy(from.kernel, "missing"));
     REFUSED(memset(from.kernel, 'k', sizeof(from.kernel)));

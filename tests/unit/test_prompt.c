@@ -492,7 +492,7 @@ static void test_create(void **state)
     says("create two from linux start", "two: id 5\r\nok\r\n");
     assert_int_equal(fake_last_function, DIOSIX_START);
     assert_int_equal(fake_last.n[0], 5);
-    says("create BAD from linux", "error: 'BAD' is no name: up to 31 of a-z, 0-9 and -\r\n");
+    says("create BAD from linux", "error: 'BAD' is no name: up to 31 of a-z, 0-9 and -, a letter first\r\n");
     says("create x from linux vcores", "error: vcores wants a value\r\n");
     says("create x from linux vcores 99999999999", "error: '99999999999' is no vcores: that is a number\r\n");
     says("create x from linux fast yes", "error: no option 'fast': help create lists them\r\n");
