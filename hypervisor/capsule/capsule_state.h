@@ -8,7 +8,7 @@
 //                     start                      all loaded
 //        STOPPED --------------------> LOADING ------------> RUNNING <-----------> PAUSED
 //         |   ^  ^                       |  ^                   |   held, let go     |
-//         |   |  | failed                |  | restarts          |                    |
+//         |   |  | failed, or SCRUBBING  |  | restarts          |                    |
 //         |   | FORKING --> RUNNING      |  |                   |  ends              |
 //         |   |                          v  |                   v                    |
 //         |   +---------------------- SCRUBBING <--------------------<---------------+

@@ -81,11 +81,14 @@ void fork_fail(struct capsule_state *original, enum diosix_lack lack)
 {
     struct capsule_state *clone = fork_pop(original);
 
-    if (clone->fork.begun)
-        space_destroy(&clone->capsule.space);
     answer(clone->fork.caller, SBI_ERR_FAILED, lack);
-    life_stopped(clone);
     clone->last = ENDING_MEMORY;
+    if (clone->fork.begun) { // too much to be given back under the lock: its own life does it
+        clone->stage = LIFE_SCRUBBING;
+        life_count_start();
+    } else {
+        life_stopped(clone);
+    }
     if (clone->fork.caller) // which would not know its id
         clone->doomed = true;
     capsule_notify(&clone->capsule);

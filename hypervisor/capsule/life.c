@@ -145,7 +145,8 @@ static void scrubbed(struct capsule_state *s)
     if (s->keeps_memory)
         space_destroy(&c->space);
     life_stopped(s);
-    if (ending_is_failure(s->last) && s->node.parent == &tree_root) // others' are their parents' business
+    // Others' failures are their parents' business, and a clone that was not made has not failed itself.
+    if (ending_is_failure(s->last) && s->node.parent == &tree_root && s->starts)
         life_count_failure();
     count_end();
 }

@@ -189,6 +189,8 @@ enum status space_create(struct space *s, enum isolation_kind kind, uint64_t mem
 void space_destroy(struct space *s)
 {
     all_parked_check(s, "destroyed");
+    if (s->forked && s->own_bytes)
+        explore_fail("what has no bound is done at one go"); // the lock of the tree is held
     memory_drop(s, s->own_bytes);
     s->extent_count = 0;
 }
