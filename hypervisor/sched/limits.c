@@ -52,17 +52,24 @@ static void harts_tell(void)
 
 // --- the cap -------------------------------------------------------------------------------------
 
+// What stays as it is begins no new period: who may set something else could have all budgets full again.
 enum status sched_set_cap(struct share *s, unsigned percent)
 {
+    uint64_t budget = period_length * percent / 100;
+
     if (percent > CAP_MAX)
         return STATUS_INVALID;
     lock_acquire(&s->lock);
-    s->budget = period_length * percent / 100;
-    s->period_end = 0;
-    s->left = 0;
-    s->is_capped = percent != 0;
+    bool is_new = s->is_capped != (percent != 0) || s->budget != budget;
+    if (is_new) {
+        s->budget = budget;
+        s->period_end = 0;
+        s->left = 0;
+        s->is_capped = percent != 0;
+    }
     lock_release(&s->lock);
-    harts_tell();
+    if (is_new)
+        harts_tell();
     return STATUS_OK;
 }
 

@@ -289,6 +289,22 @@ static void test_settings(void **state)
     assert_int_equal(boss->used.memory, 8 * MIB);
 }
 
+// A capsule that has used up its cap stays without until the next period, whatever else is set.
+static void test_cap_is_kept(void **state)
+{
+    struct node *n = make(&tree_root, "one", 0, (struct diosix_quota){0});
+    struct share *share = &state_of_node(n)->capsule.share;
+
+    (void)state;
+    assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_CAP, 50), SBI_SUCCESS);
+    share->left = -5;
+    assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_WEIGHT, 200), SBI_SUCCESS);
+    assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_CAP, 50), SBI_SUCCESS);
+    assert_int_equal(share->left, -5);
+    assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_CAP, 60), SBI_SUCCESS);
+    assert_int_equal(share->left, 0);
+}
+
 static void test_give_up(void **state)
 {
     struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, (struct diosix_quota){8 * MIB, 4, 2});
@@ -331,9 +347,15 @@ static void test_ends_are_urgent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_create_refuses), TEST(test_create_refuses_late), TEST(test_want),
-        TEST(test_stages),         TEST(test_reach_and_rights),    TEST(test_settings),
-        TEST(test_give_up),        TEST(test_ends_are_urgent),
+        TEST(test_create_refuses),
+        TEST(test_create_refuses_late),
+        TEST(test_want),
+        TEST(test_stages),
+        TEST(test_reach_and_rights),
+        TEST(test_settings),
+        TEST(test_cap_is_kept),
+        TEST(test_give_up),
+        TEST(test_ends_are_urgent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
