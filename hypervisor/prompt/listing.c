@@ -9,6 +9,7 @@
 #define LOOKS_A_STEP 16u // at capsules, for one that is next in the tree
 #define SAMPLES 32u
 #define TOP_ROWS 20u
+#define LIST_MORE 16u // rows for capsules that are made while the others are listed
 #define TOP_MS 1000u
 
 // The tree, parents before their children and children by age. Ids grow, so a capsule's children have higher
@@ -132,16 +133,28 @@ static bool row_found(bool top)
     return true;
 }
 
+// One who makes capsules as fast as they are listed must not keep the prompt for ever.
+static bool list_is_long(struct run *r)
+{
+    if (r->number--)
+        return false;
+    out_text("and more, that were made meanwhile");
+    out_line_end();
+    return true;
+}
+
 enum next command_list(struct run *r)
 {
     if (r->phase++ == 0) {
-        time_take();
+        r->number = LIST_MORE + (time_take() ? answer.machine.capsules : 0);
         head(false);
         out_line_end();
         walk_begin();
         return NEXT_MORE;
     }
     enum walk found = walk_step();
+    if (found == WALK_FOUND && list_is_long(r))
+        return NEXT_DONE;
     if (found == WALK_FOUND && row_found(false))
         out_line_end();
     return found == WALK_END ? NEXT_DONE : NEXT_MORE;

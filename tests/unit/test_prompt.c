@@ -62,6 +62,7 @@ static int setup(void **state)
     fake_error = 0;
     fake_capsule_count = fake_records = fake_calls_until_stopped = 0;
     fake_log = "";
+    fake_breeds = false;
     fake_add("linux1", 0, DIOSIX_RUNNING);
     fake_add("linux2", 0, DIOSIX_STOPPED);
     fake_add("child", 1, DIOSIX_RUNNING);
@@ -261,6 +262,19 @@ static void test_list(void **state)
     fake_capsules[0].exits[7] += 100000000;
     type("list\r");
     expect_in("  0  250    0    0    0    0    0    0  50M\r\n");
+}
+
+static void test_list_ends(void **state)
+{
+    unsigned rows = 0;
+
+    (void)state;
+    fake_breeds = true;
+    type("list\r");
+    for (const char *at = prompt_shown; (at = strstr(at, "gstage")) != NULL; at++)
+        rows++;
+    assert_int_equal(rows, 3 + 16);
+    expect_in("\r\nand more, that were made meanwhile\r\nok\r\n");
 }
 
 static void test_list_deep_and_changing(void **state)
@@ -601,6 +615,7 @@ int main(void)
         cmocka_unit_test_setup(test_unknown, setup),
         cmocka_unit_test_setup(test_help, setup),
         cmocka_unit_test_setup(test_list, setup),
+        cmocka_unit_test_setup(test_list_ends, setup),
         cmocka_unit_test_setup(test_list_deep_and_changing, setup),
         cmocka_unit_test_setup(test_output_waits_for_room, setup),
         cmocka_unit_test_setup(test_top, setup),

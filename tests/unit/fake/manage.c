@@ -12,6 +12,7 @@ enum diosix_call fake_last_function;
 char fake_last_buffer[2048];
 const char *fake_log = "";
 unsigned fake_records;
+bool fake_breeds;
 unsigned fake_calls_until_stopped;
 
 static const struct diosix_image images[] = {{.name = "linux", .size = 20 << 20, .kind = 1},
@@ -101,6 +102,7 @@ static long machine(struct manage_call *c)
                                             .isa = "rv64imafdc"};
     struct diosix_machine now = m;
     now.uptime = fake_uptime();
+    now.capsules = fake_capsule_count;
     copy_out(c, &now, sizeof(now));
     return 0;
 }
@@ -135,6 +137,8 @@ static long status(struct manage_call *c)
         return -3;
     if (fake_calls_until_stopped && !--fake_calls_until_stopped)
         s->state = DIOSIX_STOPPED;
+    if (fake_breeds && c->size == sizeof(*s))
+        fake_add("spawn", 3, DIOSIX_RUNNING);
     copy_out(c, s, sizeof(*s));
     return 0;
 }
