@@ -106,6 +106,12 @@ struct node *tree_find(const struct node *ancestor, uint32_t id)
     return n && n->id == id ? n : NULL;
 }
 
+struct node *tree_after(const struct node *n)
+{
+    struct list *next = n ? n->all.next : tree_root.all.next;
+    return next == &tree_root.all ? NULL : node_of(next);
+}
+
 uint32_t tree_count(void)
 {
     return count;

@@ -43,5 +43,7 @@ bool tree_is_below(const struct node *n, const struct node *ancestor);
 struct node *tree_find(const struct node *ancestor, uint32_t id);
 // The one with the next higher id below it, NULL if there is none.
 struct node *tree_next(const struct node *ancestor, uint32_t id);
+// For a look at all there are, by id: the first for NULL, then the one after `n`, NULL at the end.
+struct node *tree_after(const struct node *n);
 // How many there are in all.
 uint32_t tree_count(void);

@@ -36,7 +36,7 @@ static bool is_taken(const char *name)
 {
     struct node *n = NULL;
 
-    while ((n = tree_next(&tree_root, n ? n->id : 0)))
+    while ((n = tree_after(n)))
         if (!strcmp(state_of_node(n)->capsule.name, name))
             return true;
     return false;

@@ -251,7 +251,7 @@ long call_hart(struct request *r)
     struct node *n = NULL;
 
     // Which capsule runs there may have changed by now, so no pointer of the hart's is followed.
-    while ((n = tree_next(&tree_root, n ? n->id : 0))) {
+    while ((n = tree_after(n))) {
         const struct capsule *c = &state_of_node(n)->capsule;
         if (!tree_is_below(n, r->caller))
             continue;

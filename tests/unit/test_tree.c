@@ -117,6 +117,9 @@ static void test_reach(void **state)
     assert_null(tree_find(&nodes[0], nodes[0].id));
     assert_null(tree_find(&tree_root, 0));
     assert_null(tree_find(&tree_root, UINT32_MAX));
+    assert_ptr_equal(tree_after(NULL), &nodes[0]);
+    assert_ptr_equal(tree_after(&nodes[2]), &nodes[3]);
+    assert_null(tree_after(&nodes[3]));
     assert_ptr_equal(tree_next(&nodes[0], 0), &nodes[1]);
     assert_ptr_equal(tree_next(&nodes[0], nodes[1].id), &nodes[2]);
     assert_null(tree_next(&nodes[0], nodes[2].id));
