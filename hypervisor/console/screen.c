@@ -134,6 +134,9 @@ static void byte_plain(struct stream *s, uint8_t byte)
     case 0x1b:
         s->filter = FILTER_ESCAPE;
         break;
+    case 0xc2:
+        s->filter = FILTER_LEAD;
+        break;
     case '\r':
         s->carriage = true;
         break;
@@ -165,6 +168,18 @@ static enum stream_filter byte_in_escape(enum stream_filter filter, uint8_t byte
     }
 }
 
+// What follows 0xc2 in UTF-8: a character, or one of the controls C1, which terminals obey like escape sequences.
+static void byte_after_lead(struct stream *s, uint8_t byte)
+{
+    s->filter = FILTER_TEXT;
+    if (byte >= 0xa0 && byte < 0xc0) {
+        line_add(s, 0xc2);
+        line_add(s, byte);
+    } else if (byte < 0x80 || byte >= 0xc0) {
+        byte_plain(s, byte);
+    }
+}
+
 // A line's end ends all sequences, so that a broken one swallows no more than its line.
 void screen_byte(struct stream *s, uint8_t byte)
 {
@@ -173,6 +188,8 @@ void screen_byte(struct stream *s, uint8_t byte)
         line_close(s);
     } else if (s->filter == FILTER_TEXT) {
         byte_plain(s, byte);
+    } else if (s->filter == FILTER_LEAD) {
+        byte_after_lead(s, byte);
     } else {
         s->filter = byte_in_escape(s->filter, byte);
     }

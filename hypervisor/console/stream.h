@@ -26,7 +26,7 @@
 #define STREAM_INPUT_SIZE 256u
 
 // Where a stream stands in the escape sequences and line ends that the interleaved view takes out.
-enum stream_filter { FILTER_TEXT, FILTER_ESCAPE, FILTER_SEQUENCE, FILTER_STRING };
+enum stream_filter { FILTER_TEXT, FILTER_ESCAPE, FILTER_SEQUENCE, FILTER_STRING, FILTER_LEAD };
 
 struct stream {
     struct latch lock;

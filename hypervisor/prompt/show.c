@@ -16,8 +16,32 @@ typedef unsigned long long ull; // what %llx takes
 // nor steer the terminal.
 static struct {
     bool midline;
-    enum { TEXT, ESCAPE, SEQUENCE } state;
+    enum { TEXT, ESCAPE, SEQUENCE, LEAD } state;
 } filter;
+
+static void log_text(char c)
+{
+    if (!filter.midline)
+        out_text("| ");
+    filter.midline = true;
+    out_char(c);
+}
+
+// After 0xc2 come characters, and the controls C1, which terminals obey like escape sequences.
+static void log_byte_plain(char c)
+{
+    unsigned char byte = (unsigned char)c;
+    bool is_lead = filter.state == LEAD;
+
+    filter.state = byte == 0xc2 ? LEAD : byte == 0x1b ? ESCAPE : TEXT;
+    if (is_lead && byte >= 0x80 && byte < 0xc0) {
+        if (byte < 0xa0)
+            return;
+        log_text((char)0xc2);
+    }
+    if (filter.state == TEXT && ((byte >= ' ' && byte != 0x7f) || byte == '\t'))
+        log_text(c);
+}
 
 static void log_byte(char c)
 {
@@ -29,13 +53,8 @@ static void log_byte(char c)
         filter.state = c == '[' ? SEQUENCE : TEXT;
     } else if (filter.state == SEQUENCE) {
         filter.state = c >= '@' ? TEXT : SEQUENCE;
-    } else if (c == 0x1b) {
-        filter.state = ESCAPE;
-    } else if ((unsigned char)c >= ' ' || c == '\t') {
-        if (!filter.midline)
-            out_text("| ");
-        filter.midline = true;
-        out_char(c);
+    } else {
+        log_byte_plain(c);
     }
 }
 

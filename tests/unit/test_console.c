@@ -288,6 +288,8 @@ static void test_filter(void **state)
     expect("[a] 50%\r[a] 100%\r\n");
     print(0, "\rab\b\b\b\bc\x7f\x01\a\n");
     expect("[a] ab\b\bc\r\n");
+    print(0, "a\302\265\303\233 \302\233\302\302\233\302\033[2J\177b\302c\302\n"); // CSI as one character
+    expect("[a] a\302\265\303\233 bc\r\n");
     print(0, "\033]never ended\nnext\n");
     expect("[a] \r\n[a] next\r\n");
     print(0, "\xc3\xa9\b\b\n");
