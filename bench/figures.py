@@ -1,20 +1,26 @@
-"""Tables of figures, as Markdown."""
+"""Tables of figures, as Markdown and as kept data."""
 
 
 class Table:
     """Rows of names, columns of places; the first column is what the others are compared with."""
 
-    def __init__(self, title, note=""):
-        self.title, self.note, self.rows, self.columns = title, note, {}, []
+    def __init__(self, title, note="", ratios=True):
+        self.title, self.note, self.ratios, self.rows, self.columns = title, note, ratios, {}, []
+        self.troubles = []
+        self.section = self.version = None  # who measured it, and what
 
     def add(self, column, figures):
-        self.columns.append(column)
+        """More figures of a column; None is one that could not be had."""
+        if column not in self.columns:
+            self.columns.append(column)
         for name, value in figures.items():
             self.rows.setdefault(name, {})[column] = value
 
-    def markdown(self, ratios=True):
+    def markdown(self, newest=None):
+        """`newest`: the version that need not be told."""
         if not self.rows:
-            return ""
+            return "\n".join(self.troubles_told())
+        ratios = self.ratios and len(self.columns) > 1
         head, line = ["what"], ["---"]
         for column in self.columns:
             head.append(column)
@@ -23,9 +29,14 @@ class Table:
                 head.append("ratio")
                 line.append("---:")
         lines = [f"### {self.title}", ""] + ([self.note, ""] if self.note else [])
+        if newest and self.version != newest:
+            lines += [f"Measured with {self.version}.", ""]
         lines += [cells(head), cells(line)]
         lines += [cells([name] + self.row(values, ratios)) for name, values in self.rows.items()]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines + self.troubles_told()) + "\n"
+
+    def troubles_told(self):
+        return [f"\nNot measured: {trouble}" for trouble in self.troubles]
 
     def row(self, values, ratios):
         out, base = [], values.get(self.columns[0])
@@ -37,7 +48,21 @@ class Table:
         return out
 
     def data(self):
-        return {"title": self.title, "rows": self.rows}
+        return dict(vars(self))
+
+    @staticmethod
+    def of(data):
+        """The table that data() told."""
+        table = Table(data["title"])
+        vars(table).update(data)
+        return table
+
+
+def tables_merge(kept, new, sections):
+    """All tables in the order of `sections`: of each that was measured anew its new ones, else those kept."""
+    measured = {table.section for table in new}
+    old = [table for table in kept if table.section not in measured]
+    return [table for section in sections for table in old + new if table.section == section]
 
 
 def cells(words):

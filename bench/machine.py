@@ -21,9 +21,9 @@ class Column:
 class Guest:
     """What is measured: a Linux kernel with its initrd, or a bare payload."""
 
-    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1):
+    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1, manages=False):
         self.kernel, self.initrd, self.cmdline = kernel, initrd, cmdline
-        self.memory, self.vcores = memory, vcores
+        self.memory, self.vcores, self.manages = memory, vcores, manages
 
     def manifest(self, name):
         lines = [f"  - name: {name}", f"    kernel: {self.kernel}"]
@@ -31,6 +31,8 @@ class Guest:
             lines.append(f"    initrd: {self.initrd}")
         if self.cmdline:
             lines.append(f'    cmdline: "{self.cmdline}"')
+        if self.manages:
+            lines += ["    rights: [manage]", "    quota: {memory: 4G, vcores: 4000, capsules: 2000}"]
         return "\n".join(lines + [f"    memory: {self.memory}", f"    vcores: {self.vcores}"])
 
 

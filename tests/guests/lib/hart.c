@@ -17,6 +17,7 @@ const uint32_t hart_stack_offset[2] = {
     offsetof(struct hart, handler_stack) + HART_STACK_SIZE,
 };
 
+unsigned long entered_at;
 struct hart harts[HARTS_MAX];
 unsigned harts_count;
 unsigned harts_online = 1;

@@ -78,6 +78,8 @@ void interrupts_off(void);
         csr_set(sstatus, SSTATUS_SIE);                                                                                 \
     } while (0)
 
+extern unsigned long entered_at; // `time` at the payload's first instruction, its low word
+
 // Ticks of the machine's clock in so many microseconds.
 uint64_t ticks(uint64_t microseconds);
 extern uint32_t timebase;

@@ -20,6 +20,7 @@ _start:
 
         .text
 start_first:
+        csrr    s1, time
         csrw    sie, zero
         lla     t0, _bss_start
         lla     t1, _bss_end
@@ -42,6 +43,8 @@ start_first:
 3:
         lla     tp, harts
         jal     start_trap
+        lla     t0, entered_at
+        REG_S   s1, 0(t0)
         call    payload_start
 
 // A hart that HSM started: a0 its id, a1 its struct hart.

@@ -1,0 +1,35 @@
+// Measures lives of capsules, from inside one with the right `manage`: what its children and clones cost, and what
+// neighbours cost who sleeps. Prints lines `LIVES name figure`; times in nanoseconds.
+#pragma once
+
+#include <string.h>
+
+#include "diosix.h"
+#include "test.h"
+
+struct child {
+    const char *role; // its lives=...
+    const char *initrd;
+    uint64_t memory;
+    uint32_t vcores, weight; // weight 0: the default
+};
+
+struct sbi_result manage(unsigned function, unsigned long a0, unsigned long a1, unsigned long a2);
+struct diosix_status status_of(uint32_t id);
+
+// Their id; 0, and a line that says why, if it can't be.
+uint32_t child_create(const struct child *);
+uint32_t child_start(const struct child *);
+void child_destroy(uint32_t id);
+// The number behind the line-th `word ` that a child prints, waiting for it; 0 if it never comes.
+unsigned long child_says(uint32_t id, const char *word, unsigned lines);
+
+void sleep_ms(unsigned milliseconds);
+unsigned long ns(unsigned long time);
+
+// schedule.c
+void measure_shares(void);
+void measure_wakes(void);
+void measure_switches(void);
+_Noreturn void role_spin(void);
+_Noreturn void role_turns(void);

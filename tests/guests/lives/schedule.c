@@ -1,0 +1,119 @@
+// What many who want the hart cost: shares, wake-ups, switches.
+#include "lives.h"
+
+#define SPINNERS_MAX 60u // vcores of one capsule that spins
+
+// Children with so many vcores in all; the first one's id.
+static uint32_t spinners_start(const char *role, unsigned count)
+{
+    uint32_t first = 0;
+
+    while (count) {
+        unsigned vcores = count < SPINNERS_MAX ? count : SPINNERS_MAX;
+        uint32_t id = child_start(&(struct child){.role = role, .memory = 8 << 20, .vcores = vcores});
+        if (!id)
+            return 0;
+        first = first ? first : id;
+        count -= vcores;
+    }
+    return first;
+}
+
+// Weights 1:2:4: how far the worst is off what it should have had, in millionths.
+void measure_shares(void)
+{
+    static const uint32_t weights[] = {100, 200, 400};
+    unsigned seconds = (unsigned)tree_number("seconds", 10);
+    uint32_t ids[3];
+    uint64_t had[3], all = 0;
+    unsigned long worst = 0;
+
+    for (unsigned i = 0; i < 3; i++)
+        ids[i] = child_start(&(struct child){.role = "spin", .memory = 8 << 20, .vcores = 1, .weight = weights[i]});
+    sleep_ms(500);
+    for (unsigned i = 0; i < 3; i++)
+        had[i] = status_of(ids[i]).hart_time;
+    sleep_ms(1000 * seconds);
+    for (unsigned i = 0; i < 3; i++)
+        all += had[i] = status_of(ids[i]).hart_time - had[i];
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t due = all * weights[i] / 700, off = had[i] > due ? had[i] - due : due - had[i];
+        unsigned long millionths = (unsigned long)(off * 1000000 / due);
+        worst = millionths > worst ? millionths : worst;
+    }
+    print("LIVES share_error_millionths %lu\n", worst);
+}
+
+// So many vcores that spin on the hart: how late does one that sleeps go on?
+void measure_wakes(void)
+{
+    unsigned spinning = (unsigned)tree_number("spinning", 1);
+    unsigned long sum = 0, worst = 0;
+
+    if (spinning && !spinners_start("spin", spinning))
+        return;
+    sleep_ms(100 + 11 * spinning); // all of them had their first turn
+    for (unsigned i = 0; i < 50; i++) {
+        uint64_t due = time_now() + ticks(5000);
+        (void)sbi_set_timer(due);
+        while (csr_read(sip) == 0)
+            wfi();
+        unsigned long late = (unsigned long)(time_now() - due);
+        sum += late;
+        worst = late > worst ? late : worst;
+    }
+    print("LIVES wake_beside_%u %lu\n", spinning, ns(sum) / 50);
+    print("LIVES wake_beside_%u_worst %lu\n", spinning, ns(worst));
+}
+
+extern char spin_for_ever[], take_turns[]; // spin.S
+
+_Noreturn void role_spin(void)
+{
+    for (unsigned long i = 1; sbi_call3(SBI_HSM, HSM_START, i, spin_for_ever, 0).error == 0; i++) {
+    }
+    ((void (*)(void))spin_for_ever)();
+    __builtin_unreachable();
+}
+
+// --- switches ------------------------------------------------------------------------------------------------
+
+// spin.S; the sum of what switches took, and how many.
+struct turns {
+    volatile unsigned long who, when, sum, count;
+};
+
+// A round of all, twice: a slice is 4 ms.
+static unsigned turns_ms(void)
+{
+    return 100 + 8 * (unsigned)tree_number("spinning", 10);
+}
+
+// Vcore 0 looks on, and sleeps meanwhile: who wakes up would count as part of a switch.
+_Noreturn void role_turns(void)
+{
+    static struct turns turns;
+
+    for (unsigned long i = 1; sbi_call3(SBI_HSM, HSM_START, i, take_turns, &turns).error == 0; i++) {
+    }
+    sleep_ms(turns_ms());
+    print("TURNS %lu.\n", turns.count ? turns.sum / turns.count : 0);
+    for (;;)
+        wfi();
+}
+
+// Between so many vcores that spin, some of which take notes.
+void measure_switches(void)
+{
+    unsigned spinning = (unsigned)tree_number("spinning", 10);
+    unsigned noting = spinning < SPINNERS_MAX ? spinning : SPINNERS_MAX;
+    const char *role = spinning < 100 ? "turns spinning=10" : "turns spinning=1000";
+    uint32_t id = child_start(&(struct child){.role = role, .memory = 8 << 20, .vcores = noting + 1});
+
+    if (!id || (spinning > noting && !spinners_start("spin", spinning - noting)))
+        return;
+    sleep_ms(turns_ms() + 100);
+    unsigned long cost = child_says(id, "TURNS", 1);
+    if (cost)
+        print("LIVES switch_among_%u %lu\n", spinning, cost);
+}
