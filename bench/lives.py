@@ -68,7 +68,7 @@ TABLES = [
         "switch_among_1000": simple("lives=switches spinning=1000"),
     }),
     ("Capsules that run at once", COUNT_NOTE, {
-        "minimal_capsules": simple(f"lives=most mib={RAM_OF_MOST}", harts=4, extra=(), timeout=60),
+        "minimal_capsules": simple(f"lives=most mib={RAM_OF_MOST}", harts=4, extra=(), timeout=120),
     }),
 ]
 
