@@ -45,7 +45,7 @@ static void capsule_node(void *fdt, const char *name)
     fdt_property_u32(fdt, "weight", 200);
     fdt_property_u32(fdt, "cap", 50);
     fdt_property_u64(fdt, "affinity", 3);
-    fdt_property(fdt, "exclusive", NULL, 0);
+    fdt_property(fdt, "exclusive", "", 0);
     fdt_property_u32(fdt, "rights", 1);
     fdt_property_u64(fdt, "quota-memory", 0x8000000);
     fdt_end_node(fdt);

@@ -70,7 +70,7 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
     if (manifest->affinity.value)
         check(fdt_property_u64(fdt, "affinity", manifest->affinity.value));
     if (manifest->exclusive.value)
-        check(fdt_property(fdt, "exclusive", NULL, 0));
+        check(fdt_property(fdt, "exclusive", "", 0));
     if (manifest->rights.value)
         check(fdt_property_u32(fdt, "rights", (uint32_t)manifest->rights.value));
     if (manifest->quota.memory.value)
