@@ -3,14 +3,16 @@
 
 GUEST_ROOT_FILES := $(shell find guests/root -type f)
 
-.PHONY: guests guests-rv64 guests-rv32
+.PHONY: guests guests-rv64 guests-rv32 FORCE
 
 define guest_rules
 guests-$(1): $(BUILD)/guests/$(1)/linux $(BUILD)/guests/$(1)/initrd.cpio
 
-$(BUILD)/guests/$(1)/linux: $(CACHE)/guests/$(1)/linux
+# To the file itself: the link in the cache is to what the tree wants that was last set up. Each time anew: a
+# link is as old as what it leads to.
+$(BUILD)/guests/$(1)/linux: $(CACHE)/guests/$(1)/linux FORCE
 	@mkdir -p $$(@D)
-	$$(Q)ln -sf $$< $$@
+	$$(Q)ln -sfn $$$$(realpath $$<) $$@
 
 $(BUILD)/guests/$(1)/initrd.cpio: guests/initrd $(CACHE)/guests/$(1)/busybox $(GUEST_ROOT_FILES)
 	@mkdir -p $$(@D)

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP, PMP_BARE, PROMPT, linux
+from conftest import BACKENDS_RV32, GSTAGE, PMP, PMP_BARE, PROMPT, linux, payload
 
 GSTAGE_RV32, PMP_RV32, PMP_BARE_RV32 = BACKENDS_RV32
 
@@ -158,3 +158,36 @@ def test_machines(machine, what, backend, machine_arguments):
     login(m)
     m.line("poweroff -f")
     assert m.end() == 0
+
+
+def stolen(m):
+    """Ticks of 10 ms that the guest knows it did not run."""
+    return int(re.search(r"^cpu +(?:\d+ ){7}(\d+)", m.command("head -n 1 /proc/stat"), re.M).group(1))
+
+
+@pytest.mark.parametrize("backend", [GSTAGE_RV32, PMP_BARE_RV32], ids=repr)
+def test_stolen_time(machine, backend):
+    """Linux knows what time its neighbour had while it wanted to run."""
+    neighbour = payload("hostile", cmdline="attack=spin seconds=100000", vcores=1)
+    m = machine([linux(vcores=1), neighbour], backend, harts=1, options="console=attach:linux1")
+    login(m)
+    before = stolen(m)
+    m.command("awk 'BEGIN { for (i = 1; i < 300000; i++) s += i / (s + 3.7) }'")
+    assert stolen(m) > before
+
+
+def test_clone_has_its_own_random_numbers(machine):
+    m = machine([linux(vcores=1)], GSTAGE_RV32, options="console=attach:linux1")
+    login(m)
+    m.key("d")
+    m.expect("dio> ")
+    m.line("fork linux1 as twin")
+    m.expect(r"ok\s*\ndio> ")
+    m.key("2")
+    m.line("")
+    login(m)
+    assert "crng reseeded due to virtual machine fork" in m.command("dmesg")
+    m.key("1")
+    m.line("")
+    login(m)
+    assert "virtual machine fork" not in m.command("dmesg")
