@@ -2,7 +2,7 @@
 #
 #   make            the hypervisor, for both widths
 #   make tools      the host tools (the bundle packer)
-#   make unit       the unit tests, for the host, with sanitizers (UNIT_CC=clang for the other compiler)
+#   make unit       the unit tests, for the host, with sanitizers (UNIT_CC=clang for the other compiler), and for RV32
 #   make fuzz       the fuzz targets (clang)
 #   make format     puts all C in the project's format;  make check-format only looks
 #   make clean      removes build/
@@ -21,6 +21,7 @@ endif
 CACHE := $(or $(DIOSIX_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/diosix,$(HOME)/.cache/diosix))
 LIBFDT_DIR ?= $(CACHE)/src/libfdt
 BEARSSL_DIR ?= $(CACHE)/src/bearssl
+CMOCKA_DIR ?= $(CACHE)/src/cmocka
 
 # libfdt reads device trees of the last version only (ASSUME_LATEST): who opens one checks it first.
 LIBFDT_FLAGS := -DFDT_ASSUME_MASK=4

@@ -68,8 +68,8 @@ static inline bool range_overlaps(struct range a, struct range b)
 
 // The hypervisor's own view of host-physical memory: M-mode runs bare, so the address is the
 // pointer. The caller has checked that the address is the hypervisor's to touch and lies below
-// 4 GiB on RV32. Host unit tests define hpa_arena, and address 0 is its first byte.
-#ifdef __riscv
+// 4 GiB on RV32. Unit tests define hpa_arena, and address 0 is its first byte.
+#if !__STDC_HOSTED__
 static inline void *hpa_pointer(struct hpa a)
 {
     return (void *)(uintptr_t)a.value;
@@ -82,10 +82,10 @@ static inline struct hpa hpa_of(const void *p)
 extern unsigned char *hpa_arena;
 static inline void *hpa_pointer(struct hpa a)
 {
-    return hpa_arena + a.value;
+    return (void *)((uintptr_t)hpa_arena + (uintptr_t)a.value);
 }
 static inline struct hpa hpa_of(const void *p)
 {
-    return hpa((uint64_t)((const unsigned char *)p - hpa_arena));
+    return hpa((uintptr_t)p - (uintptr_t)hpa_arena);
 }
 #endif

@@ -12,7 +12,7 @@ qemu_oldest=8
 
 setup() {
     [[ -n $(packages_missing "$@") ]] && packages_install "$@"
-    sources_set_up
+    sources_set_up "$@"
 }
 
 # The lines of tools/packages for these kinds of work.
@@ -243,10 +243,13 @@ debian_mirror() {
 # --- third-party source ---
 
 sources_set_up() {
-    [[ -d $cache/src/libfdt && -d $cache/src/bearssl ]] || (
+    local test=
+    [[ " $* " != *" test "* ]] || test=cmocka
+    [[ -d $cache/src/libfdt && -d $cache/src/bearssl && -d $cache/src/$test ]] || (
         lock_take
         source_get libfdt device-tree-compiler 'reads and writes device trees' /libfdt
         source_get bearssl bearssl 'SHA-256 for bundles' ''
+        [[ -z $test ]] || source_get cmocka cmocka 'unit tests on RV32' ''
     )
 }
 

@@ -59,6 +59,7 @@ test_needs() {
     *)
         for test in tests/unit/test_*"$1"*.c; do
             [[ ! -e $test ]] || printf 'build/unit/gcc/%s\n' "$(basename "$test" .c)"
+            ! on_rv32 "$test" || printf 'build/unit/rv32/%s\n' "$(basename "$test" .c)"
         done
         for test in tests/fuzz/fuzz_*"$1"*.c; do
             [[ ! -e $test ]] || printf 'build/fuzz/%s\n' "$(basename "$test" .c)"
@@ -120,20 +121,29 @@ format_run() {
 unit_run() {
     local test
     for test in "$root"/tests/unit/test_*"$1"*.c; do
-        [[ ! -e $test ]] || unit_run_one "$(basename "$test" .c)"
+        [[ ! -e $test ]] || unit_run_one "$(basename "$test" .c)" '' "$root/build/unit/gcc/$(basename "$test" .c)"
+        ! on_rv32 "$test" || unit_run_one "$(basename "$test" .c)" ' (32)' qemu-system-riscv32 -machine virt -m 1G \
+            -nographic -monitor none -serial none -bios none -semihosting-config enable=on,target=native \
+            -kernel "$root/build/unit/rv32/$(basename "$test" .c)"
     done
 }
 
-# CMocka prints TAP; a program that dies, by a sanitizer or a signal, counts as one failure more.
+# Is a unit test run on a bare RV32 hart, too?
+on_rv32() {
+    [[ -e $1 ]] && ! grep -q '^// width: 64' "$1"
+}
+
+# unit_run_one NAME SUFFIX COMMAND... CMocka prints TAP; a program that dies, by a sanitizer or a signal, counts as one failure more.
 unit_run_one() {
-    local output=$root/build/test/$1.tap status=0 good bad not
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$root/build/unit/gcc/$1" >"$output" 2>&1 </dev/null || status=$?
+    local name=$1$2 output=$root/build/test/$1$2.tap status=0 good bad not
+    shift 2
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$@" >"$output" 2>&1 </dev/null || status=$?
     good=$(grep -cE '^ok ' "$output" || true)
     not=$(grep -ciE '^(not )?ok .*# skip' "$output" || true)
     bad=$(grep -cE '^not ok ' "$output" || true)
     [[ $status -eq 0 || $bad -gt 0 ]] || bad=1
     count $((good - not)) "$bad" "$not"
-    printf '%-32s %d passed, %d failed\n' "$1" "$((good - not))" "$bad"
+    printf '%-32s %d passed, %d failed\n' "$name" "$((good - not))" "$bad"
     [[ $bad -eq 0 ]] || cat "$output"
 }
 

@@ -189,7 +189,7 @@ static void longest_of_all(void **state)
 
 // ---- Bad capsules ----
 
-#define SIZES "memory = <0 0x200000>; vcores = <1>; "
+#define SIZES "memory = <0 0x400000>; vcores = <1>; "
 #define KERNEL "kernel = \"kernel-1\"; "
 
 static void bad_images(void **state)
@@ -208,13 +208,13 @@ static void bad_sizes(void **state)
 {
     (void)state;
     assert_properties_bad(KERNEL "vcores = <1>;", "memory", "must be a 64-bit");
-    assert_properties_bad(KERNEL "vcores = <1>; memory = <0x200000>;", "memory", "must be a 64-bit");
+    assert_properties_bad(KERNEL "vcores = <1>; memory = <0x400000>;", "memory", "must be a 64-bit");
     assert_properties_bad(KERNEL "vcores = <1>; memory = <0 0>;", "memory", "must be");
     assert_properties_bad(KERNEL "vcores = <1>; memory = <0 0x300000>;", "memory", "multiple");
-    assert_properties_bad(KERNEL "memory = <0 0x200000>;", "vcores", "from 1 to 64");
-    assert_properties_bad(KERNEL "memory = <0 0x200000>; vcores = <0>;", "vcores", "from 1 to 64");
-    assert_properties_bad(KERNEL "memory = <0 0x200000>; vcores = <65>;", "vcores", "from 1 to 64");
-    assert_properties_bad(KERNEL "memory = <0 0x200000>; vcores = <0 1>;", "vcores", "32-bit");
+    assert_properties_bad(KERNEL "memory = <0 0x400000>;", "vcores", "from 1 to 64");
+    assert_properties_bad(KERNEL "memory = <0 0x400000>; vcores = <0>;", "vcores", "from 1 to 64");
+    assert_properties_bad(KERNEL "memory = <0 0x400000>; vcores = <65>;", "vcores", "from 1 to 64");
+    assert_properties_bad(KERNEL "memory = <0 0x400000>; vcores = <0 1>;", "vcores", "32-bit");
 }
 
 static void bad_words(void **state)

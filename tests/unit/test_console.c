@@ -2,8 +2,6 @@
 // sources: hypervisor/console/log.c hypervisor/console/notice.c hypervisor/console/pump.c
 // sources: hypervisor/console/screen.c hypervisor/console/stream.c hypervisor/console/view.c
 // wrap: -pthread
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -722,6 +720,11 @@ static void test_panic(void **state)
 
 // Several harts ---------------------------------------------------------------------------------------
 
+// Threads stand for them. On a bare hart there are none.
+#if __has_include(<pthread.h>)
+#include <pthread.h>
+#include <sched.h>
+
 #define LINES 3000u
 
 static atomic_bool done;
@@ -903,6 +906,17 @@ static void test_threads_silent(void **state)
     for (unsigned i = 0; i < STREAMS; i++)
         assert_int_equal(streams[i].shown, streams[i].head);
 }
+#else
+#define test_threads_interleaved no_threads
+#define test_threads_attached no_threads
+#define test_threads_switching no_threads
+#define test_threads_silent no_threads
+static void no_threads(void **state)
+{
+    (void)state;
+    skip();
+}
+#endif
 
 // The prompt is one more place to go to, in neither view's turn.
 static uint8_t prompt_ring[RING];

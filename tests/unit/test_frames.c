@@ -557,7 +557,7 @@ static void test_random_against_model(void **state)
     memset(model, 0, sizeof(model));
     grant_count = 0;
     model_set(BASE, MODEL_FRAMES * FRAME_SIZE, FRAME_RESERVED, FRAME_FREE, 0);
-    for (unsigned step = 0; step < 20000; step++) {
+    for (unsigned step = 0; step < 20000 / FEWER; step++) {
         if (grant_count && (rand() % 2 || grant_count > array_length(grants) - 3))
             random_free();
         else if (rand() % 4)
@@ -836,7 +836,7 @@ static void test_random_sharing(void **state)
     srand(11);
     start_one(MODEL_FRAMES * FRAME_SIZE);
     memset(holds, 0, sizeof(holds));
-    for (unsigned step = 0; step < 30000; step++) {
+    for (unsigned step = 0; step < 30000 / FEWER; step++) {
         holds_step();
         if (step % 512 == 0)
             holds_check();

@@ -503,7 +503,7 @@ static void run(unsigned count, unsigned seed)
 static unsigned seeds(void)
 {
     const char *text = getenv("LIFE_SEEDS");
-    return text ? (unsigned)atoi(text) : 16;
+    return text ? (unsigned)atoi(text) : (16 + FEWER - 1) / FEWER;
 }
 
 static void run_all(unsigned how, unsigned scarce)
@@ -733,7 +733,7 @@ static void test_stories(void **state)
     temper = fake_scarce = ops_left = 0;
     person_step = person_tells;
     for (unsigned i = 0; i < array_length(stories); i++)
-        for (unsigned seed = 1; seed <= seeds() / 2; seed++) {
+        for (unsigned seed = 1; seed <= (seeds() + 1) / 2; seed++) {
             story = stories[i];
             told = i;
             at = 0;

@@ -153,7 +153,7 @@ static void test_sets(void **state)
 {
     (void)state;
     for (unsigned long base = 0; base < 70; base++)
-        for (unsigned bit = 0; bit < 64; bit++) {
+        for (unsigned bit = 0; bit < 8 * sizeof(long); bit++) {
             bool exists = base < 11 && base + bit < 11 && base + bit != 1;
             long error = call(4, base, 1UL << bit, 0, 0, 0);
             assert_int_equal(error, exists ? SBI_ERR_ALREADY_STOPPED : SBI_ERR_INVALID_PARAM);

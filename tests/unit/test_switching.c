@@ -4,6 +4,7 @@
 // sources: hypervisor/isolation/gstage/gstage_table.c
 // sources: tests/unit/explored/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c
 // sources: hypervisor/isolation/pmp/pmp.c hypervisor/isolation/pmp/pmp_plan.c lib/heap.c
+// width: 64 (its guests have Sv39 tables)
 //
 // Do switches of worlds and remote fences keep each vcore from translations, rights and code that are
 // another's or out of date? QEMU flushes its TLB by itself and hides what is missing; so here are harts

@@ -469,13 +469,13 @@ _Noreturn void power_reboot(void)
     power_off(true);
 }
 
-uint32_t plic_claim(unsigned context)
+uint32_t plic_claim(uint32_t context)
 {
     (void)context;
     return 1;
 }
 
-void plic_complete(unsigned context, uint32_t irq)
+void plic_complete(uint32_t context, uint32_t irq)
 {
     (void)context, (void)irq;
 }

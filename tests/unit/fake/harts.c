@@ -145,7 +145,7 @@ void fake_harts_create(unsigned count, bool sstc)
         *m = (struct fake_hart){.hart = {.index = i, .armed = TIME_NEVER}, .mtimecmp = TIME_NEVER};
         m->hart.msip = (uintptr_t)&m->msip;
         m->hart.mtimecmp = (uintptr_t)&m->mtimecmp;
-        m->csr[CSR_STIMECMP + CSR_VS_OFFSET] = UINT64_MAX;
+        m->csr[CSR_STIMECMP + CSR_VS_OFFSET] = -1UL;
         harts[i] = &m->hart;
         sched_hart_init(harts[i], &m->queue);
     }
