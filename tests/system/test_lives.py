@@ -55,12 +55,11 @@ def test_a_day(machine, backend):
     until = time.monotonic() + 60
     while ticks(m, "linux1") == paused:
         assert time.monotonic() < until
-    listens = backend.arch == "rv64"  # our kernel for RV32 takes no SysRq from its serial line
-    do(m, f"stop linux1 {60 if listens else 1}")
+    do(m, "stop linux1 60")
     assert state(m, "linux1") == "stopped"
     said = do(m, "log linux1")
-    assert re.search(r"^\| tick", said, re.M) and f"last end: {'shut down' if listens else 'killed'}" in said
-    assert not listens or "sysrq: Power Off" in said
+    assert re.search(r"^\| tick", said, re.M) and "last end: shut down" in said
+    assert "sysrq: Power Off" in said
     free = memory_free(m)
     do(m, "start linux1")
     booted_again(m)
@@ -141,14 +140,14 @@ def test_restarts_at_random_moments(machine):
     running = memory_free(m)
     uptime = float(at(m, "linux1", "cut -d' ' -f1 /proc/uptime").split()[-1])
     begun = time.monotonic()
-    for number in range(150):
+    for number in range(80):
         time.sleep(number * 0.618034 % 1 * 0.6 if number % 10 else 3)
         restart(m, "again")
     went = float(at(m, "linux1", "cut -d' ' -f1 /proc/uptime").split()[-1]) - uptime
     assert abs(went - (time.monotonic() - begun)) < 5
     state_comes(m, "again", "running")
     assert memory_free(m) == running
-    assert 100 <= int(rows(m)["again"]["restarts"]) <= 150  # two that meet are one
+    assert 50 <= int(rows(m)["again"]["restarts"]) <= 80  # two that meet are one
     do(m, "kill again")
     assert memory_free(m) == free
 

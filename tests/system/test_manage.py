@@ -17,7 +17,6 @@ def test_manage(machine, backend):
     assert m.end() == 0
 
 
-@pytest.mark.both_widths
 def test_manage_one_hart(machine, backend):
     m = machine([payload("manage", **MANAGER)], backend, harts=1)
     suite_check(m, "manage")
