@@ -30,28 +30,28 @@
 #define DIOSIX_SBI_EXTENSION 0x0A000005
 #define DIOSIX_INTERFACE_VERSION 0x00010000
 
-#define DIOSIX_NAME_SIZE 32    // of a capsule or an image, with its terminating zero
+#define DIOSIX_NAME_SIZE 32     // of a capsule or an image, with its terminating zero
 #define DIOSIX_CMDLINE_MAX 1023 // bytes of a command line given at run time, without the zero
-#define DIOSIX_BUFFER_MAX 4096 // the largest structure or piece of output that one call moves
+#define DIOSIX_BUFFER_MAX 4096  // the largest structure or piece of output that one call moves
 
 enum diosix_call {
     DIOSIX_VERSION = 0, // (): DIOSIX_INTERFACE_VERSION
     DIOSIX_STATUS = 1,  // (id, size, address low, high): writes struct diosix_status; value: its full size
-    DIOSIX_NEXT = 2,    // (id): the descendant with the next higher id, 0 for the first; value: its id, 0 if none is left
-    DIOSIX_CREATE = 3,  // (size, address low, high): makes a child of struct diosix_create; value: its id. It has
-                        // no memory yet and is DIOSIX_STOPPED: DIOSIX_START runs it
-    DIOSIX_START = 4,   // (id): takes memory, loads and runs a DIOSIX_STOPPED capsule
-    DIOSIX_STOP = 5,    // (id, milliseconds): asks the guest to shut down, and kills it if it has not by then
-    DIOSIX_KILL = 6,    // (id): ends it at once
-    DIOSIX_RESTART = 7, // (id): ends it at once and starts it again, even if it was asked to stop; a stopped one is
-                        // started. SBI_ERR_INVALID_STATE: it is ending already
-    DIOSIX_PAUSE = 8,   // (id): its vcores stop; its time goes on
-    DIOSIX_RESUME = 9,  // (id)
-    DIOSIX_FORK = 10,   // (id, size, address low, high): clones a running or paused capsule under gstage, copy on
-                        // write; the name of the clone as text, size 0: made from the original's. Value: the
-                        // clone's id; in the clone of the vcore that forked its own capsule 0. The clone is a
-                        // child of the caller, and of the original if that is the caller.
-                        // SBI_ERR_NOT_SUPPORTED: under pmp
+    DIOSIX_NEXT = 2, // (id): the descendant with the next higher id, 0 for the first; value: its id, 0 if none is left
+    DIOSIX_CREATE = 3,   // (size, address low, high): makes a child of struct diosix_create; value: its id. It has
+                         // no memory yet and is DIOSIX_STOPPED: DIOSIX_START runs it
+    DIOSIX_START = 4,    // (id): takes memory, loads and runs a DIOSIX_STOPPED capsule
+    DIOSIX_STOP = 5,     // (id, milliseconds): asks the guest to shut down, and kills it if it has not by then
+    DIOSIX_KILL = 6,     // (id): ends it at once
+    DIOSIX_RESTART = 7,  // (id): ends it at once and starts it again, even if it was asked to stop; a stopped one is
+                         // started. SBI_ERR_INVALID_STATE: it is ending already
+    DIOSIX_PAUSE = 8,    // (id): its vcores stop; its time goes on
+    DIOSIX_RESUME = 9,   // (id)
+    DIOSIX_FORK = 10,    // (id, size, address low, high): clones a running or paused capsule under gstage, copy on
+                         // write; the name of the clone as text, size 0: made from the original's. Value: the
+                         // clone's id; in the clone of the vcore that forked its own capsule 0. The clone is a
+                         // child of the caller, and of the original if that is the caller.
+                         // SBI_ERR_NOT_SUPPORTED: under pmp
     DIOSIX_DESTROY = 11, // (id): ends it with all its descendants, gives back all they had, and forgets them
     DIOSIX_SET = 12,     // (id, enum diosix_setting, value low, value high)
     DIOSIX_GIVE_UP = 13, // (enum diosix_setting RIGHTS or QUOTA_..., value low, high): the caller's own, for good:
@@ -76,19 +76,19 @@ enum diosix_call {
 
 enum diosix_lack {
     DIOSIX_LACK_NONE,
-    DIOSIX_LACK_QUOTA,     // the caller's quota
-    DIOSIX_LACK_MEMORY,    // the machine's free memory, or none in one piece where pmp needs it
-    DIOSIX_LACK_CAPSULES,  // the hypervisor manages no more
-    DIOSIX_LACK_HARTS,     // no hart would be left for the others
+    DIOSIX_LACK_QUOTA,    // the caller's quota
+    DIOSIX_LACK_MEMORY,   // the machine's free memory, or none in one piece where pmp needs it
+    DIOSIX_LACK_CAPSULES, // the hypervisor manages no more
+    DIOSIX_LACK_HARTS,    // no hart would be left for the others
 };
 
 enum diosix_state {
-    DIOSIX_STOPPED,  // has no memory: not started yet, or ended
-    DIOSIX_LOADING,  // also while it waits for its restart after a failure
+    DIOSIX_STOPPED, // has no memory: not started yet, or ended
+    DIOSIX_LOADING, // also while it waits for its restart after a failure
     DIOSIX_RUNNING,
     DIOSIX_PAUSED,
-    DIOSIX_ENDING,   // its memory is being cleared
-    DIOSIX_FORKING,  // a clone in the making
+    DIOSIX_ENDING,  // its memory is being cleared
+    DIOSIX_FORKING, // a clone in the making
 };
 
 // Why it last ended.
@@ -113,12 +113,12 @@ enum diosix_power { DIOSIX_POWER_OFF, DIOSIX_POWER_REBOOT };
 #define DIOSIX_RIGHT_CONSOLE 2u // to move what capsules print and read
 
 enum diosix_setting {
-    DIOSIX_SET_WEIGHT = 1,    // 1 to 1000
-    DIOSIX_SET_CAP = 2,       // percent of one hart, for all its vcores together; 0: no cap
-    DIOSIX_SET_AFFINITY = 3,  // mask of harts; 0: all
-    DIOSIX_SET_EXCLUSIVE = 4, // 1: the harts of its affinity are its own; the root alone
-    DIOSIX_SET_RESTART = 5,   // enum diosix_restart
-    DIOSIX_SET_RIGHTS = 6,    // of a child: no more than the caller has
+    DIOSIX_SET_WEIGHT = 1,       // 1 to 1000
+    DIOSIX_SET_CAP = 2,          // percent of one hart, for all its vcores together; 0: no cap
+    DIOSIX_SET_AFFINITY = 3,     // mask of harts; 0: all
+    DIOSIX_SET_EXCLUSIVE = 4,    // 1: the harts of its affinity are its own; the root alone
+    DIOSIX_SET_RESTART = 5,      // enum diosix_restart
+    DIOSIX_SET_RIGHTS = 6,       // of a child: no more than the caller has
     DIOSIX_SET_QUOTA_MEMORY = 7, // what its descendants may have in all, bytes; out of the caller's own
     DIOSIX_SET_QUOTA_VCORES = 8,
     DIOSIX_SET_QUOTA_CAPSULES = 9,
@@ -183,7 +183,7 @@ struct diosix_status {
     uint32_t reserved;
     struct diosix_quota quota, used; // of its descendants, and what of it is given out
     // What the vcore did that ended it, if a vcore did: for ENDED_FAULT, FAILURE and REBOOT.
-    uint32_t crash_vcore;     // its number plus 1; 0: nothing is kept
+    uint32_t crash_vcore; // its number plus 1; 0: nothing is kept
     uint32_t backtrace_count;
     uint64_t pc, registers[32]; // registers[0] is 0
     uint64_t backtrace[8];      // return addresses by the chain of frame pointers
@@ -219,15 +219,15 @@ struct diosix_trace {
 
 struct diosix_machine {
     char model[64];
-    char version[32];    // of Diosix
+    char version[32]; // of Diosix
     uint32_t harts;
     uint32_t timebase_hz;
-    uint32_t capsules;   // that exist
-    uint32_t isolation;  // what auto stands for
+    uint32_t capsules;                            // that exist
+    uint32_t isolation;                           // what auto stands for
     uint64_t memory, memory_free, memory_largest; // bytes; the last: the longest free piece
-    uint64_t memory_own; // the hypervisor's, with tables
-    uint64_t uptime;     // nanoseconds
-    char isa[256];       // what guests get, as in riscv,isa
+    uint64_t memory_own;                          // the hypervisor's, with tables
+    uint64_t uptime;                              // nanoseconds
+    char isa[256];                                // what guests get, as in riscv,isa
 };
 
 enum diosix_memory_kind {

@@ -6,10 +6,10 @@
 #include "bits.h"
 #include "capsule_state.h"
 #include "console.h"
+#include "devices.h"
 #include "frames.h"
 #include "guest_tree.h"
 #include "log.h"
-#include "devices.h"
 #include "slab.h"
 #include "trace.h"
 
@@ -43,10 +43,22 @@ uint64_t capsule_cost(unsigned vcores)
 
 // --- the console's view of the UART ----------------------------------------------------------------
 
-static size_t port_write(void *owner, const uint8_t *bytes, size_t count) { return stream_write(owner, bytes, count); }
-static int port_read(void *owner) { return stream_read(owner); }
-static bool port_room(void *owner) { return stream_room(owner); }
-static bool port_has_input(void *owner) { return stream_has_input(owner); }
+static size_t port_write(void *owner, const uint8_t *bytes, size_t count)
+{
+    return stream_write(owner, bytes, count);
+}
+static int port_read(void *owner)
+{
+    return stream_read(owner);
+}
+static bool port_room(void *owner)
+{
+    return stream_room(owner);
+}
+static bool port_has_input(void *owner)
+{
+    return stream_has_input(owner);
+}
 
 static const struct vuart_port uart_port = {port_write, port_read, port_room, port_has_input};
 
@@ -169,7 +181,8 @@ struct diosix_quota capsule_need(const struct bundle_capsule *plan)
 enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *parent, bool own_bootargs,
                                 struct capsule_state **out)
 {
-    struct diosix_quota need = capsule_need(plan), limit = {plan->quota.memory, plan->quota.vcores, plan->quota.capsules};
+    struct diosix_quota need = capsule_need(plan),
+                        limit = {plan->quota.memory, plan->quota.vcores, plan->quota.capsules};
 
     if (isolation_reserve(capsule_cost(plan->vcores)) != STATUS_OK)
         return DIOSIX_LACK_MEMORY;
@@ -216,7 +229,10 @@ void capsule_life_gone(struct capsule *c)
 
 // --- starting ------------------------------------------------------------------------------------------
 
-static const char *isolation_name(enum isolation_kind kind) { return kind == ISOLATION_GSTAGE ? "gstage" : "pmp"; }
+static const char *isolation_name(enum isolation_kind kind)
+{
+    return kind == ISOLATION_GSTAGE ? "gstage" : "pmp";
+}
 
 enum isolation_kind capsule_isolation(const struct bundle_capsule *plan)
 {

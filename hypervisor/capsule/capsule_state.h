@@ -56,12 +56,12 @@ struct capsule_state {
     // Under tree_lock:
     enum life_stage stage;
     unsigned holds;
-    bool again;     // SCRUBBING: starts again after it
-    bool asked;     // the guest has been asked to shut down
-    bool doomed;    // is to go when it has stopped
+    bool again;  // SCRUBBING: starts again after it
+    bool asked;  // the guest has been asked to shut down
+    bool doomed; // is to go when it has stopped
     bool on_console;
-    uint32_t last;  // enum ending: why it ended the last time
-    uint64_t until; // host time: asked: when it is killed; LOADING: when that begins
+    uint32_t last;               // enum ending: why it ended the last time
+    uint64_t until;              // host time: asked: when it is killed; LOADING: when that begins
     struct capsule_state *forks; // clones that wait to be made of it, the first
 
     // Its life's:
@@ -77,8 +77,14 @@ struct capsule_state {
     struct crash crash;
 };
 
-static inline struct capsule_state *state_of(struct capsule *c) { return container_of(c, struct capsule_state, capsule); }
-static inline struct capsule_state *state_of_node(struct node *n) { return container_of(n, struct capsule_state, node); }
+static inline struct capsule_state *state_of(struct capsule *c)
+{
+    return container_of(c, struct capsule_state, capsule);
+}
+static inline struct capsule_state *state_of_node(struct node *n)
+{
+    return container_of(n, struct capsule_state, node);
+}
 
 // --- capsule.c, with tree_lock held -----------------------------------------------------------------
 

@@ -33,12 +33,12 @@ struct guest_tree {
     const struct isa *isa; // the guest's: isa_guest_filter()'s, less what could not be enabled
     const char *mmu_type;
     uint32_t timebase_hz;
-    uint32_t cbom_size, cbop_size, cboz_size; // written where the isa has the extension
-    struct gpa initrd_start, initrd_end;      // equal: none
-    const char *bootargs;                     // null or empty: none
-    const uint8_t *rng_seed;                  // GUEST_TREE_SEED_SIZE bytes
+    uint32_t cbom_size, cbop_size, cboz_size;    // written where the isa has the extension
+    struct gpa initrd_start, initrd_end;         // equal: none
+    const char *bootargs;                        // null or empty: none
+    const uint8_t *rng_seed;                     // GUEST_TREE_SEED_SIZE bytes
     struct gpa uart, plic, finisher, generation; // value 0: the guest has none
-    uint32_t plic_sources;                    // riscv,ndev
+    uint32_t plic_sources;                       // riscv,ndev
 };
 
 // Writes the tree. `used` is its size. STATUS_NO_MEMORY: the buffer is too small (it must be 8-byte

@@ -17,8 +17,14 @@
 static _Atomic uint32_t living = 1; // one for the launch itself
 static _Atomic bool all_well = true;
 
-void life_count_start(void) { atomic_fetch_add(&living, 1); }
-void life_count_failure(void) { atomic_store(&all_well, false); }
+void life_count_start(void)
+{
+    atomic_fetch_add(&living, 1);
+}
+void life_count_failure(void)
+{
+    atomic_store(&all_well, false);
+}
 
 static void count_end(void)
 {
@@ -34,7 +40,10 @@ static void count_end(void)
     power_off(atomic_load(&all_well));
 }
 
-void capsules_launched(void) { count_end(); }
+void capsules_launched(void)
+{
+    count_end();
+}
 
 // --- starting ---------------------------------------------------------------------------------------
 

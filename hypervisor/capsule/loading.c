@@ -56,8 +56,8 @@ bool load_step(struct capsule_state *s)
     if (!piece_at(s, s->progress.piece, &guest, &from, &size))
         return false;
     if (s->progress.done < size)
-        s->progress.done += copy_part(&s->capsule.space, guest + s->progress.done, from ? from + s->progress.done : NULL,
-                                      size - s->progress.done);
+        s->progress.done += copy_part(&s->capsule.space, guest + s->progress.done,
+                                      from ? from + s->progress.done : NULL, size - s->progress.done);
     if (s->progress.done >= size)
         s->progress = (struct progress){.piece = s->progress.piece + 1};
     return true;
@@ -70,7 +70,8 @@ bool clear_step(struct capsule_state *s)
     if (s->progress.piece == space->extent_count)
         return false;
     const struct extent *e = &space->extents[s->progress.piece];
-    s->progress.done += copy_part(&s->capsule.space, e->guest.value + s->progress.done, NULL, e->size - s->progress.done);
+    s->progress.done +=
+        copy_part(&s->capsule.space, e->guest.value + s->progress.done, NULL, e->size - s->progress.done);
     if (s->progress.done >= e->size)
         s->progress = (struct progress){.piece = s->progress.piece + 1};
     return true;

@@ -203,4 +203,7 @@ struct context *hart_exit(struct context *c, unsigned long fast)
     return likely(exit == EXIT_RESUME) ? c : switch_from(vcore_of(c), exit);
 }
 
-_Noreturn void hart_run(void) { guest_resume(run_next(this_hart())); }
+_Noreturn void hart_run(void)
+{
+    guest_resume(run_next(this_hart()));
+}

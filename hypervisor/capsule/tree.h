@@ -16,9 +16,9 @@
 struct node {
     struct node *parent; // NULL: the root
     struct list children, sibling;
-    struct list all; // every capsule's node, by id
-    uint32_t id;     // from 1, never given again
-    uint32_t rights; // DIOSIX_RIGHT_...
+    struct list all;                 // every capsule's node, by id
+    uint32_t id;                     // from 1, never given again
+    uint32_t rights;                 // DIOSIX_RIGHT_...
     struct diosix_quota limit, used; // of its descendants
 };
 

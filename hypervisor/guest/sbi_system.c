@@ -1,7 +1,10 @@
 // HSM, SUSP and SRST: starting, stopping, suspending vcores; suspending, ending and resetting the capsule.
 #include "sbi.h"
 
-static bool is_vcore(const struct vcore *v, unsigned long hart) { return hart < v->capsule->vcore_count; }
+static bool is_vcore(const struct vcore *v, unsigned long hart)
+{
+    return hart < v->capsule->vcore_count;
+}
 
 static enum exit hart_start(struct vcore *v, unsigned long hart, unsigned long pc, unsigned long opaque)
 {

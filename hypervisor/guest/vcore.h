@@ -26,13 +26,13 @@ enum hsm_state {
 // Why a capsule ended; the order of severity does not matter, the first reason stays.
 enum ending {
     ENDING_NONE,
-    ENDING_SHUTDOWN, // the guest switched itself off, in order
-    ENDING_FAILURE,  // ... saying that it failed
-    ENDING_REBOOT,   // the guest asked for a reset
-    ENDING_STOPPED,  // all its vcores stopped
-    ENDING_FAULT,    // a fault that could not be given back to the guest
-    ENDING_MEMORY,   // it wrote to a page that it shares, and there is no memory for one of its own
-    ENDING_KILLED,   // by a person or an ancestor
+    ENDING_SHUTDOWN,  // the guest switched itself off, in order
+    ENDING_FAILURE,   // ... saying that it failed
+    ENDING_REBOOT,    // the guest asked for a reset
+    ENDING_STOPPED,   // all its vcores stopped
+    ENDING_FAULT,     // a fault that could not be given back to the guest
+    ENDING_MEMORY,    // it wrote to a page that it shares, and there is no memory for one of its own
+    ENDING_KILLED,    // by a person or an ancestor
     ENDING_RESTARTED, // likewise, to start again
 };
 
@@ -133,7 +133,7 @@ struct vcore {
         uint16_t extras;
     };
     struct traced_exit away; // guest/trace.c, where it runs
-    uint32_t fwft_locked; // bit n: SBI FWFT's feature n
+    uint32_t fwft_locked;    // bit n: SBI FWFT's feature n
 };
 
 struct capsule {
@@ -143,15 +143,15 @@ struct capsule {
     unsigned vcore_count;
     struct vcore *vcores[VPLIC_VCORES_MAX];
 
-    _Atomic uint32_t active; // vcores that are not PARKED
-    _Atomic uint32_t ending; // enum ending
-    _Atomic uint32_t halt;   // HALT_...: its vcores are to leave their harts
+    _Atomic uint32_t active;        // vcores that are not PARKED
+    _Atomic uint32_t ending;        // enum ending
+    _Atomic uint32_t halt;          // HALT_...: its vcores are to leave their harts
     unsigned long ending_detail[3]; // of ENDING_FAULT: cause, value, pc; of ENDING_FAILURE: code
-    unsigned ended_by;       // the vcore whose doing it was, plus 1; 0: none
+    unsigned ended_by;              // the vcore whose doing it was, plus 1; 0: none
 
-    struct share share;      // of the harts: all its vcores'
-    struct entity life;      // what loads, ends and restarts it (capsule/life.c)
-    _Atomic bool attention;  // something changed that its life should look at
+    struct share share;     // of the harts: all its vcores'
+    struct entity life;     // what loads, ends and restarts it (capsule/life.c)
+    _Atomic bool attention; // something changed that its life should look at
 
     struct trace_slot *_Atomic trace; // the last exits (guest/trace.h); NULL: nobody asks for them
     _Atomic uint32_t trace_end;       // records written since that began, modulo 2^32
@@ -164,16 +164,19 @@ struct capsule {
     struct stream stream;
 };
 
-static inline struct vcore *vcore_of(struct context *c) { return container_of(c, struct vcore, context); }
+static inline struct vcore *vcore_of(struct context *c)
+{
+    return container_of(c, struct vcore, context);
+}
 
 // How an exit ends.
 enum exit {
-    EXIT_RESUME,   // the same vcore goes on; nothing else to do
-    EXIT_SLOW,     // not decided yet: needs all registers (guest_exit)
+    EXIT_RESUME,     // the same vcore goes on; nothing else to do
+    EXIT_SLOW,       // not decided yet: needs all registers (guest_exit)
     EXIT_RESCHEDULE, // look at the queues
-    EXIT_WAIT,     // the vcore waits for an interrupt
-    EXIT_STOP,     // the vcore has stopped itself (HSM)
-    EXIT_END,      // its capsule is ending
+    EXIT_WAIT,       // the vcore waits for an interrupt
+    EXIT_STOP,       // the vcore has stopped itself (HSM)
+    EXIT_END,        // its capsule is ending
 };
 
 // --- vcore.c -----------------------------------------------------------------------------------

@@ -73,7 +73,8 @@ static void receiver_look(struct vuart *uart)
     bool asked = uart->asked && from_port && !uart->loopback.count;
     bool ready = asked || uart->loopback.count || (from_port && uart->port->has_input(uart->owner));
     bool is_break = asked && uart->asked % 2 == 0;
-    uart->lsr = (uint8_t)((uart->lsr & ~(LSR_READY | LSR_BREAK)) | (ready ? LSR_READY : 0) | (is_break ? LSR_BREAK : 0));
+    uart->lsr =
+        (uint8_t)((uart->lsr & ~(LSR_READY | LSR_BREAK)) | (ready ? LSR_READY : 0) | (is_break ? LSR_BREAK : 0));
 }
 
 // A break reads as a zero byte.

@@ -12,7 +12,7 @@
                      "li %[ok], 1\n"                                                                                   \
                      "2: csrw %[status], %[old]\n" FIXUP("1b", "2b")                                                   \
                      : [old] "=&r"(old), [ok] "=&r"(ok), operand                                                       \
-                     : [status] "i"(CSR_MSTATUS), [bits] "r"(bits), [address] "r"((unsigned long)a.value) constraint   \
+                     : [status] "i"(CSR_MSTATUS), [bits] "r"(bits), [address] "r"((unsigned long)a.value)constraint    \
                      : "memory")
 
 static bool finish(unsigned long ok, struct fault *f)

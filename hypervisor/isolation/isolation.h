@@ -46,13 +46,13 @@ struct space {
     enum isolation_kind kind;
     struct extent extents[SPACE_EXTENTS]; // ascending by guest address, contiguous there
     unsigned extent_count;
-    uint64_t size; // of all RAM, bytes
+    uint64_t size;   // of all RAM, bytes
     uint32_t serial; // no other space had it, whoever the owner: what harts know it by
     uint16_t owner;
     uint16_t vmid;
     unsigned long hgatp; // 0 (Bare) under pmp
     const struct pmp_plan *plan;
-    struct pmp_plan own_plan;              // pmp
+    struct pmp_plan own_plan; // pmp
     // 1 + the vcore whose translations that hart last cached; 0: whatever it has is to be forgotten.
     _Atomic uint8_t resident[HARTS_MAX];
 
@@ -88,15 +88,15 @@ struct isolation_hart;
 // A vcore's supervisor state while it is not loaded on a hart.
 struct world {
     struct space *space;
-    uint8_t index;         // of the vcore in its capsule
+    uint8_t index;          // of the vcore in its capsule
     _Atomic uint32_t stale; // translations and instructions must be fenced before the next run
-    unsigned long mstatus; // MPP, and FS/VS as the hypervisor tracks them
+    unsigned long mstatus;  // MPP, and FS/VS as the hypervisor tracks them
     unsigned long status, ie, tvec, scratch, epc, cause, tval, satp;
     unsigned long envcfg, counteren;
-    unsigned long pending; // supervisor interrupt bits, in S-mode's positions
-    uint64_t timecmp;      // Sstc: guest time
-    const struct isolation_hart *last;      // where it last ran
-    const struct isolation_hart *fp_home;   // whose FP registers hold this world's
+    unsigned long pending;                // supervisor interrupt bits, in S-mode's positions
+    uint64_t timecmp;                     // Sstc: guest time
+    const struct isolation_hart *last;    // where it last ran
+    const struct isolation_hart *fp_home; // whose FP registers hold this world's
     const struct isolation_hart *vector_home;
     bool fp_used, vector_used;
     struct fp_state fp;
@@ -164,7 +164,10 @@ bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct 
 // How many bytes from `a` on are contiguous in host memory, or at least up to where they are not; 0 outside.
 // To be read, or written in a space that shares nothing. While vcores run, good until the exit ends.
 uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out);
-static inline struct gpa space_base(const struct space *s) { return s->extents[0].guest; }
+static inline struct gpa space_base(const struct space *s)
+{
+    return s->extents[0].guest;
+}
 
 // --- copy on write (gstage only) ------------------------------------------------------------
 //

@@ -101,7 +101,8 @@ uint32_t space_serial_next(void)
 
 enum status space_create(struct space *s, enum isolation_kind kind, uint64_t memory, uint16_t owner, const char **why)
 {
-    *s = (struct space){.kind = kind, .serial = space_serial_next(), .owner = owner, .size = memory, .own_bytes = memory};
+    *s = (struct space){
+        .kind = kind, .serial = space_serial_next(), .owner = owner, .size = memory, .own_bytes = memory};
     if (memory == 0 || !is_aligned(memory, GSTAGE_MEGA)) {
         *why = "the memory's size is not a multiple of a large page";
         return STATUS_INVALID;
@@ -157,7 +158,10 @@ uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
     return 0;
 }
 
-uint64_t space_private_bytes(const struct space *s) { return s->own_bytes + s->tables.bytes; }
+uint64_t space_private_bytes(const struct space *s)
+{
+    return s->own_bytes + s->tables.bytes;
+}
 
 void space_forget(struct space *s)
 {

@@ -37,9 +37,15 @@ uint64_t world_delta;
             csr_write_timecmp(CSR_STIMECMP + (offset), (w)->timecmp);                                                  \
     } while (0)
 
-static inline bool is_vs(void) { return isolation_features.hypervisor; }
+static inline bool is_vs(void)
+{
+    return isolation_features.hypervisor;
+}
 
-void world_set_time_origin(uint64_t host_time) { world_delta = is_vs() ? -host_time : 0; }
+void world_set_time_origin(uint64_t host_time)
+{
+    world_delta = is_vs() ? -host_time : 0;
+}
 
 #if XLEN == 64
 #define STATUS_WIDTHS (STATUS64_UXL_64 | STATUS64_SXL_64)

@@ -172,7 +172,7 @@ static long call_fork(struct request *r)
     if (!fork_name_read(r, name))
         return SBI_ERR_INVALID_PARAM;
     plan.exclusive = false;
-    plan.rights = original->node.rights; // not those it was made with and has lost
+    plan.rights = original->node.rights;        // not those it was made with and has lost
     memset(&plan.quota, 0, sizeof(plan.quota)); // its own descendants are not cloned
     enum diosix_lack what = capsule_create(&plan, (struct node *)r->caller, original->own_bootargs, &clone);
     if (what != DIOSIX_LACK_NONE)

@@ -133,5 +133,5 @@ enum exit sbi_diosix(struct vcore *v, unsigned long function)
     sbi_return(v, error, (unsigned long)call.value);
     // Its own clone is made when it has left its hart, and then this answer may be another.
     return function == DIOSIX_FORK && error == SBI_SUCCESS && atomic_load(&v->capsule->halt) ? EXIT_RESCHEDULE
-                                                                                           : EXIT_RESUME;
+                                                                                             : EXIT_RESUME;
 }

@@ -143,9 +143,9 @@ static void test_the_ends_of_guest_space(void **state)
                      STATUS_OK);
     lookup_check(&gstage_sv39x4, root, (1ULL << 41) - 1, 0x7fff);
     root = root_create();
-    assert_int_equal(
-        gstage_map(&pool, &user, &gstage_sv32x4, root, gpa((1ULL << 34) - 4 * KIB), hpa((1ULL << 34) - 4 * KIB), 4 * KIB),
-        STATUS_OK);
+    assert_int_equal(gstage_map(&pool, &user, &gstage_sv32x4, root, gpa((1ULL << 34) - 4 * KIB),
+                                hpa((1ULL << 34) - 4 * KIB), 4 * KIB),
+                     STATUS_OK);
     lookup_check(&gstage_sv32x4, root, (1ULL << 34) - 1, (1ULL << 34) - 1);
 }
 
@@ -187,7 +187,8 @@ static void random_maps(const struct gstage_mode *mode, uint64_t page)
         random_extents(mode, page, extents, 5);
         for (unsigned i = 0; i < 5; i++) {
             assert_int_equal(
-                gstage_map(&pool, &user, mode, root, gpa(extents[i].guest), hpa(extents[i].host), extents[i].size), STATUS_OK);
+                gstage_map(&pool, &user, mode, root, gpa(extents[i].guest), hpa(extents[i].host), extents[i].size),
+                STATUS_OK);
             if (i == 2)
                 gstage_root_destroy(&pool, &user, mode, other);
         }

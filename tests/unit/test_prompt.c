@@ -357,7 +357,8 @@ static void test_log(void **state)
     fake_log = "hello\n\nok\r\n\x1b[2J\x1b[31mred\x1b[m end";
     says("log linux1", "| hello\r\n|\r\n| ok\r\n| red end\r\nok\r\n");
     fake_log = "a\xc2\xb5\xc3\x9b \xc2\x9b\xc2\xc2\x9b\xc2\x1b[2J\x7f" // CSI as one character
-               "b\xc2" "c\xc2\n";
+               "b\xc2"
+               "c\xc2\n";
     says("log linux1", "| a\xc2\xb5\xc3\x9b bc\r\nok\r\n");
     struct diosix_status *s = &fake_capsules[0];
     s->ending = DIOSIX_ENDED_FAULT;

@@ -50,11 +50,8 @@ enum status space_fork_begin(struct space *child, struct space *parent, uint16_t
         *why = "fork needs isolation gstage: under pmp a capsule's memory can't be mapped a second time";
         return STATUS_UNSUPPORTED;
     }
-    *child = (struct space){.kind = ISOLATION_GSTAGE,
-                              .serial = space_serial_next(),
-                              .owner = owner,
-                              .size = parent->size,
-                              .forked = true};
+    *child = (struct space){
+        .kind = ISOLATION_GSTAGE, .serial = space_serial_next(), .owner = owner, .size = parent->size, .forked = true};
     child->extents[0] = (struct extent){space_base(parent), hpa(0), parent->size};
     child->extent_count = 1;
     enum status status = gstage_attach_empty(child);

@@ -12,20 +12,26 @@
 #if XLEN == 64
 typedef uint64_t pte_t;
 #define SATP_MODE(satp) ((satp) >> 60)
-#define SATP_PPN(satp) ((satp) & 0xfffffffffffULL)
+#define SATP_PPN(satp) ((satp)&0xfffffffffffULL)
 #define PTE_PPN(pte) (((pte) >> 10) & 0xfffffffffffULL)
 #define PTE_NAPOT(pte) ((pte) >> 63)
 #define INDEX_BITS 9
 // Sv39, Sv48, Sv57 are modes 8, 9, 10.
-static unsigned levels_of(unsigned long mode) { return mode >= 8 && mode <= 10 ? (unsigned)mode - 5 : 0; }
+static unsigned levels_of(unsigned long mode)
+{
+    return mode >= 8 && mode <= 10 ? (unsigned)mode - 5 : 0;
+}
 #else
 typedef uint32_t pte_t;
 #define SATP_MODE(satp) ((satp) >> 31)
-#define SATP_PPN(satp) ((satp) & 0x3fffffUL)
+#define SATP_PPN(satp) ((satp)&0x3fffffUL)
 #define PTE_PPN(pte) ((uint64_t)((pte) >> 10))
 #define PTE_NAPOT(pte) 0
 #define INDEX_BITS 10
-static unsigned levels_of(unsigned long mode) { return mode == 1 ? 2 : 0; }
+static unsigned levels_of(unsigned long mode)
+{
+    return mode == 1 ? 2 : 0;
+}
 #endif
 
 static uint64_t leaf_address(pte_t pte, uint64_t gva, unsigned level)
