@@ -275,7 +275,7 @@ static long share_set(struct request *r, unsigned long setting, uint64_t value)
 
 static long call_set(struct request *r)
 {
-    unsigned long setting = (unsigned long)r->call->n[1]; // an enum would cut it
+    uint64_t setting = r->call->n[1]; // an enum would cut it
     uint64_t value = r->call->n[2];
     struct capsule_state *s = r->target;
 
@@ -309,7 +309,7 @@ static long call_set(struct request *r)
 // Only downwards, so that nothing can be got back.
 static long call_give_up(struct request *r)
 {
-    unsigned long setting = (unsigned long)r->call->n[0];
+    uint64_t setting = r->call->n[0];
     uint64_t value = r->call->n[1];
 
     if (is_root(r))

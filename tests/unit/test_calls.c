@@ -23,7 +23,7 @@
 #include "manage_calls.h"
 #include "prompt_entity.h"
 
-#define MIB (1ull << 20)
+#define MIB (BUNDLE_MEMORY_UNIT / 2) // memory comes in twos, and is twice as much on 32 bits
 
 // Nobody runs in between: capsules stay in the stage that a call brings them to.
 static struct entity prompt;
