@@ -16,8 +16,8 @@ SCHEDULING_NOTE = BESIDE + (
     "share_error: weights 1:2:4 over 10 s, how far the worst is off its due. wake_beside_N: from when a sleeper's timer "
     "is due until it runs, beside N vcores that spin. switch_among_N: from one vcore's last instruction to the next "
     "one's first at the end of a slice, some 10 of their own included, with N vcores that want the hart.")
-COUNT_NOTE = "4 harts, 4 GiB, without icount: children of 8 MiB and one vcore, all of which run."
-RAM_OF_MOST = 8
+COUNT_NOTE = "4 harts, 4 GiB, without icount: children of 8 MiB (RV32: 12 MiB) and one vcore, all of which run."
+RAM_OF_MOST = {"rv64": 8, "rv32": 12}  # MiB: the least that holds the payload and its device tree
 
 
 def figures_of(bench, column, cmdline, **arguments):
@@ -51,6 +51,10 @@ def simple(cmdline, **arguments):
     return lambda bench, column: figures_of(bench, column, cmdline, **arguments)
 
 
+def most(bench, column):
+    return figures_of(bench, column, f"lives=most mib={RAM_OF_MOST[bench.arch]}", harts=4, extra=(), timeout=120)
+
+
 # Tables of rows: what is measured together, and what it is called if it can't be.
 TABLES = [
     ("Lives of capsules, nanoseconds by the machine's clock (= instructions)", LIVES_NOTE, {
@@ -68,7 +72,7 @@ TABLES = [
         "switch_among_1000": simple("lives=switches spinning=1000"),
     }),
     ("Capsules that run at once", COUNT_NOTE, {
-        "minimal_capsules": simple(f"lives=most mib={RAM_OF_MOST}", harts=4, extra=(), timeout=120),
+        "minimal_capsules": most,
     }),
 ]
 

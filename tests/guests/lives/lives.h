@@ -7,6 +7,9 @@
 #include "diosix.h"
 #include "test.h"
 
+// The least that holds the payload, the device tree and what lies before them: large pages.
+#define CHILD_MEMORY_LEAST (XLEN == 32 ? 12 << 20 : 8 << 20)
+
 struct child {
     const char *role; // its lives=...
     const char *initrd;

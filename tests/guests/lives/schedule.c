@@ -10,7 +10,7 @@ static uint32_t spinners_start(const char *role, unsigned count)
 
     while (count) {
         unsigned vcores = count < SPINNERS_MAX ? count : SPINNERS_MAX;
-        uint32_t id = child_start(&(struct child){.role = role, .memory = 8 << 20, .vcores = vcores});
+        uint32_t id = child_start(&(struct child){.role = role, .memory = CHILD_MEMORY_LEAST, .vcores = vcores});
         if (!id)
             return 0;
         first = first ? first : id;
@@ -29,7 +29,8 @@ void measure_shares(void)
     unsigned long worst = 0;
 
     for (unsigned i = 0; i < 3; i++)
-        ids[i] = child_start(&(struct child){.role = "spin", .memory = 8 << 20, .vcores = 1, .weight = weights[i]});
+        ids[i] = child_start(
+            &(struct child){.role = "spin", .memory = CHILD_MEMORY_LEAST, .vcores = 1, .weight = weights[i]});
     sleep_ms(500);
     for (unsigned i = 0; i < 3; i++)
         had[i] = status_of(ids[i]).hart_time;
@@ -108,7 +109,7 @@ void measure_switches(void)
     unsigned spinning = (unsigned)tree_number("spinning", 10);
     unsigned noting = spinning < SPINNERS_MAX ? spinning : SPINNERS_MAX;
     const char *role = spinning < 100 ? "turns spinning=10" : "turns spinning=1000";
-    uint32_t id = child_start(&(struct child){.role = role, .memory = 8 << 20, .vcores = noting + 1});
+    uint32_t id = child_start(&(struct child){.role = role, .memory = CHILD_MEMORY_LEAST, .vcores = noting + 1});
 
     if (!id || (spinning > noting && !spinners_start("spin", spinning - noting)))
         return;
