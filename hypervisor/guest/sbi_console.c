@@ -6,13 +6,6 @@
 // A call moves at most this much, so that no guest keeps a hart for long; callers go on with the rest.
 #define CALL_BYTES_MAX 1024u
 
-// [a, a + size) must be the capsule's RAM, all of it, though it may lie in several pieces.
-static bool is_ram(const struct space *s, struct gpa a, uint64_t size)
-{
-    uint64_t offset = a.value - space_base(s).value;
-    return offset <= s->size && size <= s->size - offset;
-}
-
 static enum exit transfer(struct vcore *v, bool write)
 {
     unsigned long wanted = ARGUMENT(v, 0), done = 0;
@@ -20,7 +13,7 @@ static enum exit transfer(struct vcore *v, bool write)
     struct capsule *c = v->capsule;
     struct hpa host;
 
-    if (!is_ram(&c->space, a, wanted))
+    if (!space_contains(&c->space, a, wanted))
         return sbi_return(v, SBI_ERR_INVALID_PARAM, 0);
     if (wanted > CALL_BYTES_MAX)
         wanted = CALL_BYTES_MAX;

@@ -168,6 +168,12 @@ static inline struct gpa space_base(const struct space *s)
 {
     return s->extents[0].guest;
 }
+// Is [a, a + size) the space's RAM, all of it, though it may lie in several pieces? Never wraps.
+static inline bool space_contains(const struct space *s, struct gpa a, uint64_t size)
+{
+    uint64_t offset = a.value - space_base(s).value;
+    return offset <= s->size && size <= s->size - offset;
+}
 
 // --- copy on write (gstage only) ------------------------------------------------------------
 //

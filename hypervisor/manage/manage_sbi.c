@@ -8,12 +8,6 @@
 static struct lock buffer_lock;
 static uint8_t buffer[DIOSIX_BUFFER_MAX] __attribute__((aligned(16)));
 
-static bool is_ram(const struct space *s, uint64_t address, uint64_t size)
-{
-    uint64_t offset = address - space_base(s).value;
-    return offset <= s->size && size <= s->size - offset;
-}
-
 // The guest may write to all of it: pages that it shares become its own, for as long as this exit takes. Waits
 // for other harts.
 static bool make_writable(struct space *s, uint64_t address, size_t size)
@@ -42,16 +36,6 @@ static void transfer(struct space *s, uint64_t address, size_t size, bool to_gue
     }
 }
 
-// The two registers from the n-th on, as one number.
-static uint64_t pair(const struct vcore *v, unsigned n)
-{
-#if XLEN == 64
-    return ARGUMENT(v, n + 1) ? UINT64_MAX : ARGUMENT(v, n);
-#else
-    return (uint64_t)ARGUMENT(v, n + 1) << 32 | ARGUMENT(v, n);
-#endif
-}
-
 static unsigned arguments_read(const struct vcore *v, const struct manage_kind *kind, struct manage_call *call)
 {
     unsigned next = 0;
@@ -59,7 +43,7 @@ static unsigned arguments_read(const struct vcore *v, const struct manage_kind *
     for (unsigned i = 0; i < kind->arguments; i++)
         call->n[i] = ARGUMENT(v, next++);
     if (kind->wide)
-        call->n[kind->arguments - 1] = pair(v, next++ - 1);
+        call->n[kind->arguments - 1] = sbi_address(v, next++ - 1).value;
     return next;
 }
 
@@ -82,7 +66,7 @@ static long call_buffered(const struct manage_kind *kind, struct request *r, uin
 static long call_with_buffer(const struct manage_kind *kind, struct request *r, unsigned next)
 {
     struct space *s = &r->vcore->capsule->space;
-    uint64_t address = pair(r->vcore, next + 1);
+    uint64_t address = sbi_address(r->vcore, next + 1).value;
     unsigned long size = ARGUMENT(r->vcore, next);
 
     if (size > sizeof(buffer)) {
@@ -91,7 +75,7 @@ static long call_with_buffer(const struct manage_kind *kind, struct request *r, 
         size = sizeof(buffer);
     }
     r->call->size = size;
-    if (size && !is_ram(s, address, size))
+    if (size && !space_contains(s, gpa(address), size))
         return SBI_ERR_INVALID_ADDRESS;
     // Before any lock is taken, which others might want while they are waited for.
     if (kind->direction == BUFFER_OUT && !make_writable(s, address, size)) {
