@@ -80,17 +80,17 @@ enum sv_status {
 // further, narrower ones of it (SV_COPY) and send copies; without it, it can only be moved.
 enum sv_type {
     SV_TYPE_NONE = 0,
-    SV_TYPE_REGION = 1,    // memory: READ, WRITE, EXECUTE. Mapped for whoever holds it
-    SV_TYPE_FRAMES = 2,    // a budget of physical memory: USE
-    SV_TYPE_CHANNEL = 3,   // a queue of messages: SEND, RECEIVE
-    SV_TYPE_TASK = 4,      // WATCH (its end), END
-    SV_TYPE_CLOCK = 5,     // WAIT
-    SV_TYPE_INTERRUPT = 6, // WAIT (and SV_COMPLETE)
-    SV_TYPE_CONSOLE = 7,   // READ, WRITE
-    SV_TYPE_ARCHIVE = 8,   // the programs that came with the kernel: USE
-    SV_TYPE_IMAGE = 9,     // one of them: USE
-    SV_TYPE_GROUP = 10,    // some capabilities together: USE
-    SV_TYPE_SYSTEM = 11,   // the whole: READ (inspect), POWER
+    SV_TYPE_REGION = 1,      // memory: READ, WRITE, EXECUTE. Mapped for whoever holds it
+    SV_TYPE_FRAMES = 2,      // a budget of physical memory: USE
+    SV_TYPE_CHANNEL = 3,     // a queue of messages: SEND, RECEIVE
+    SV_TYPE_TASK = 4,        // WATCH (its end), END
+    SV_TYPE_CLOCK = 5,       // WAIT
+    SV_TYPE_INTERRUPT = 6,   // WAIT (and SV_COMPLETE)
+    SV_TYPE_CONSOLE = 7,     // READ, WRITE
+    SV_TYPE_ARCHIVE = 8,     // the programs that came with the kernel: USE
+    SV_TYPE_IMAGE = 9,       // one of them: USE
+    SV_TYPE_GROUP = 10,      // some capabilities together: USE
+    SV_TYPE_SYSTEM = 11,     // the whole: READ (inspect), POWER
     SV_TYPE_HYPERVISOR = 12, // what is beneath: USE (Diosix's SBI extension)
     SV_TYPES
 };
@@ -204,10 +204,10 @@ enum sv_call {
 };
 
 enum sv_then_flag {
-    SV_AGAIN = 1,    // the continuation waits again when its run has ended. Not for now, errors and clocks
-    SV_ROOM = 2,     // of a channel: wait until there is room in its queue (right SEND)
-    SV_ON_ERROR = 4  // of the own task: run when a run of this task went wrong; used up by it. One at a time:
-                     // the newest replaces the one before
+    SV_AGAIN = 1,   // the continuation waits again when its run has ended. Not for now, errors and clocks
+    SV_ROOM = 2,    // of a channel: wait until there is room in its queue (right SEND)
+    SV_ON_ERROR = 4 // of the own task: run when a run of this task went wrong; used up by it. One at a time:
+                    // the newest replaces the one before
 };
 
 enum sv_region_flag {
@@ -218,10 +218,10 @@ enum sv_region_flag {
 
 // Why code runs, in a1, and what its four words say.
 enum sv_event {
-    SV_EVENT_START = 0,     // a task's first run
+    SV_EVENT_START = 0, // a task's first run
     SV_EVENT_NOW = 1,
-    SV_EVENT_TIME = 2,      // words 0, 1: the time now in ticks, low and high word (word 1 is 0 on RV64)
-    SV_EVENT_MESSAGE = 3,   // its four words, and the handles that came with it
+    SV_EVENT_TIME = 2,    // words 0, 1: the time now in ticks, low and high word (word 1 is 0 on RV64)
+    SV_EVENT_MESSAGE = 3, // its four words, and the handles that came with it
     SV_EVENT_ROOM = 4,
     SV_EVENT_INPUT = 5,     // word 0: how many bytes are there
     SV_EVENT_INTERRUPT = 6, // word 0: its number
@@ -232,11 +232,11 @@ enum sv_event {
 
 // How a task ended, or what an error event is about.
 enum sv_end {
-    SV_END_STATUS = 0,    // by SV_END, or with no continuation left (status 0)
-    SV_END_FAULT = 1,     // its code did what it may not
-    SV_END_OVERRUN = 2,   // a run took longer than its budget
+    SV_END_STATUS = 0,        // by SV_END, or with no continuation left (status 0)
+    SV_END_FAULT = 1,         // its code did what it may not
+    SV_END_OVERRUN = 2,       // a run took longer than its budget
     SV_END_OUT_OF_MEMORY = 3, // no frame for a page that it touched
-    SV_END_KILLED = 4     // by someone else; status as given
+    SV_END_KILLED = 4         // by someone else; status as given
 };
 
 enum sv_fault {
@@ -278,10 +278,10 @@ struct sv_start {
     uint32_t frame_count;    // how many of these the new task gets, as a budget of its own; its image, stack,
                              // and tables are paid from it. 0: all that is left
     uint32_t grant_count;
-    uint64_t budget;         // nanoseconds that a run of it may take; 0: SV_BUDGET_DEFAULT
-    uint64_t grants;         // address of struct sv_grant
-    uint32_t stack_size;     // bytes; 0: SV_STACK_DEFAULT
-    uint32_t flags;          // 0
+    uint64_t budget;     // nanoseconds that a run of it may take; 0: SV_BUDGET_DEFAULT
+    uint64_t grants;     // address of struct sv_grant
+    uint32_t stack_size; // bytes; 0: SV_STACK_DEFAULT
+    uint32_t flags;      // 0
     char arguments[SV_ARGUMENTS_SIZE];
 };
 #define SV_BUDGET_DEFAULT 1000000000u
@@ -294,12 +294,13 @@ struct sv_named_handle {
 
 // What a program finds when it starts, in a page of its own that it may read. The kernel itself gives every task
 // "task" (its own), "frames" (its budget) and "clock"; the rest comes from its starter. `init`, the first program,
-// gets "console", "archive", "system", and where there is one "hypervisor", and "interrupt-N" for each of the machine's.
+// gets "console", "archive", "system", and where there is one "hypervisor", and "interrupt-N" for each of the
+// machine's.
 struct sv_start_page {
     uint32_t version; // SV_VERSION
     uint32_t count;   // of handles
     uint64_t ticks_per_second;
-    uint64_t image_address;   // where the program lies
+    uint64_t image_address; // where the program lies
     uint64_t stack_low, stack_high;
     char program[SV_NAME_SIZE];
     char arguments[SV_ARGUMENTS_SIZE];
@@ -315,25 +316,25 @@ struct sv_hypervisor_call {
 
 // What SV_INSPECT writes.
 enum sv_kind {
-    SV_KIND_MACHINE = 0,    // one
+    SV_KIND_MACHINE = 0, // one
     SV_KIND_TASK = 1,
     SV_KIND_REGION = 2,
     SV_KIND_CAPABILITY = 3,
     SV_KIND_CHANNEL = 4,
-    SV_KIND_PROGRAM = 5     // in the archive
+    SV_KIND_PROGRAM = 5 // in the archive
 };
 
 struct sv_machine {
     uint32_t harts, tasks, regions, capabilities, channels, programs;
-    uint64_t frames, frames_free; // physical, in all and free
+    uint64_t frames, frames_free;     // physical, in all and free
     uint64_t ticks_per_second, ticks; // of the clock, now
-    char description[64]; // the kernel's version, and what it runs on
+    char description[64];             // the kernel's version, and what it runs on
 };
 
 enum sv_task_state { SV_TASK_WAITING, SV_TASK_READY, SV_TASK_RUNNING };
 
 struct sv_task {
-    uint32_t id, parent; // ids; parent 0: the kernel
+    uint32_t id, parent;  // ids; parent 0: the kernel
     uint32_t state, hart; // enum sv_task_state; the hart it runs or ran last on
     uint32_t capabilities, continuations;
     uint32_t frames, frames_used; // its budget
@@ -350,7 +351,8 @@ struct sv_region {
 struct sv_capability {
     uint32_t id, task; // who holds it; 0: a message or group
     uint32_t type, rights;
-    uint32_t object, parent; // id of the thing among its kind (an address's page number for none); id it is derived from
+    uint32_t object,
+        parent; // id of the thing among its kind (an address's page number for none); id it is derived from
 };
 
 struct sv_channel {

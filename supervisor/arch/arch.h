@@ -60,10 +60,10 @@ void space_code_changed(struct space *s);
 
 // Harts and time.
 
-unsigned arch_hart(void);      // this one, from 0 to harts - 1
-uint64_t arch_time(void);      // ticks
+unsigned arch_hart(void);       // this one, from 0 to harts - 1
+uint64_t arch_time(void);       // ticks
 void arch_alarm(uint64_t time); // calls kernel_alarm() on this hart at that time; UINT64_MAX: never. Replaces the last
-void arch_kick(unsigned hart); // makes it come to kernel_next() soon. Costs hundreds of instructions
+void arch_kick(unsigned hart);  // makes it come to kernel_next() soon. Costs hundreds of instructions
 
 // Devices and what is beneath.
 
@@ -71,7 +71,8 @@ unsigned arch_console_write(const char *bytes, unsigned size); // how many it to
 void arch_interrupt_enable(unsigned number);                   // one that was completed or is waited for first
 void arch_interrupt_complete(unsigned number);
 _Noreturn void arch_power(bool reboot);
-must_check bool arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *value); // false: value: error
+must_check bool arch_hypervisor_call(sv_word function, const sv_word argument[6],
+                                     sv_word *value); // false: value: error
 
 // Called by the architecture (all but kernel_boot with the lock held by kernel_enter(), with interrupts off):
 
@@ -90,7 +91,7 @@ void kernel_call(void);
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address);
 
 void kernel_alarm(void);
-void kernel_interrupt(unsigned number);        // masked until arch_interrupt_complete()
+void kernel_interrupt(unsigned number);              // masked until arch_interrupt_complete()
 void kernel_input(const char *bytes, unsigned size); // from the console
 
 // What this hart runs now: the task to go on with, in its frame and space; NULL: wait for an interrupt.
