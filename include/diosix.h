@@ -71,8 +71,27 @@ enum diosix_call {
     DIOSIX_YIELD = 21,   // (vcore): gives the caller's hart time to that vcore of its own capsule, if that is ready
                          // to run and has no hart; -1: to any such
     DIOSIX_MEMORY = 22,  // (n, size, address low, high): writes struct diosix_memory of range n of RAM, from 0
+
+    // The terminal, for a console service: a capsule with the rights manage and console. While it keeps the
+    // terminal it speaks for the person there: its calls reach what the root's would, and itself.
+    DIOSIX_KEEP = 23,  // (1 or 0): keeps the terminal from now on, or no longer. Value: the number of its interrupt
+                       // (also /terminal in its device tree), which is high when there is something typed to read,
+                       // room to show after there was none, or news. SBI_ERR_INVALID_STATE: another keeps it; the
+                       // same for all calls below by whoever does not. It ends by itself with the capsule, and if
+                       // what was typed is not read: then the hypervisor shows what was not called shown
+    DIOSIX_TYPED = 24, // (size, address low, high): takes what was typed; value: how many bytes
+    DIOSIX_SHOW = 25,  // (size, address low, high): bytes for the terminal; value: how many it took
+    DIOSIX_NEWS = 26,  // (id): the capsule with the next higher id which has printed what is to be shown, 0 for the
+                       // first; value: its id, 0 if none is left. DIOSIX_ID_OWN, the last, stands for the
+                       // hypervisor itself, here, in the next two and in DIOSIX_OUTPUT. 0 ends the interrupt: look
+                       // at everything after that
+    DIOSIX_SHOWN = 27, // (id, position): what it printed before that position has been shown
+    DIOSIX_WATCH = 28, // (id, 1 or 0): whether its guest waits when what it prints is not shown in time (as it does
+                       // at first), or goes on and the oldest is lost
     DIOSIX_CALLS
 };
+
+#define DIOSIX_ID_OWN 0xffffffffu
 
 enum diosix_lack {
     DIOSIX_LACK_NONE,
@@ -106,7 +125,11 @@ enum diosix_ending {
 
 enum diosix_isolation { DIOSIX_ISOLATION_AUTO, DIOSIX_ISOLATION_GSTAGE, DIOSIX_ISOLATION_PMP };
 enum diosix_restart { DIOSIX_RESTART_NEVER, DIOSIX_RESTART_ON_CRASH, DIOSIX_RESTART_ALWAYS };
-enum diosix_power { DIOSIX_POWER_OFF, DIOSIX_POWER_REBOOT };
+enum diosix_power {
+    DIOSIX_POWER_OFF,
+    DIOSIX_POWER_REBOOT,
+    DIOSIX_POWER_END, // off, telling whether all capsules ended well
+};
 
 // Rights, as bits.
 #define DIOSIX_RIGHT_MANAGE 1u  // to have children, and to do all of the above to descendants

@@ -286,7 +286,7 @@ enum status capsule_start(struct capsule_state *s, struct image_error *why)
     s->progress = (struct progress){0};
     s->on_console = true;
     console_add(&s->capsule.stream);
-    life_count_start();
+    life_count_start(s);
     capsule_notify(&s->capsule);
     return STATUS_OK;
 }

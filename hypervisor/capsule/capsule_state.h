@@ -60,6 +60,7 @@ struct capsule_state {
     bool asked;  // the guest has been asked to shut down
     bool doomed; // is to go when it has stopped
     bool on_console;
+    bool counts;                 // for the machine's end
     uint32_t last;               // enum ending: why it ended the last time
     uint64_t until;              // host time: asked: when it is killed; LOADING: when that begins
     struct capsule_state *forks; // clones that wait to be made of it, the first
@@ -87,6 +88,9 @@ static inline struct capsule_state *state_of_node(struct node *n)
 }
 
 // --- capsule.c, with tree_lock held -----------------------------------------------------------------
+
+// What a console service has.
+#define RIGHTS_SERVICE (DIOSIX_RIGHT_MANAGE | DIOSIX_RIGHT_CONSOLE)
 
 #define CAPSULES_MAX 1024u
 #define VCORES_MAX 4096u
@@ -126,8 +130,9 @@ void life_fork(struct capsule_state *original, struct capsule_state *clone, stru
 void life_stopped(struct capsule_state *s);
 
 // The machine ends when as many have ended as have started, with failure if one was counted.
-void life_count_start(void);
+void life_count_start(struct capsule_state *s);
 void life_count_failure(void);
+bool life_all_well(void); // no failure was counted
 
 // --- fork.c, loading.c -------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ void fork_fail(struct capsule_state *original, enum diosix_lack lack)
     clone->last = ENDING_MEMORY;
     if (clone->fork.begun) { // too much to be given back under the lock: its own life does it
         clone->stage = LIFE_SCRUBBING;
-        life_count_start();
+        life_count_start(clone);
     } else {
         life_stopped(clone);
     }
@@ -114,7 +114,7 @@ static void fork_finish(struct capsule_state *original)
     clone->on_console = true;
     atomic_store(&c->halt, HALT_HELD);
     console_add(&c->stream);
-    life_count_start();
+    life_count_start(clone);
     capsule_notify(c);
 }
 

@@ -41,7 +41,8 @@
 #define GENERATION "T"
 #define GENERATION_SIZE "U"
 #define GENERATION_IRQ "V"
-enum { VALUE_COUNT = 22 };
+#define TERMINAL_IRQ "W" // 0 if it may not have the terminal
+enum { VALUE_COUNT = 23 };
 #define VALUE_OF(b, letter) ((b)->values[*(letter) - 'A'])
 
 // And its strings.
@@ -110,6 +111,8 @@ static const char text_soc[] =
 static const char text_tail[] =
     IF(PLIC) END FI
     END
+    IF(TERMINAL_IRQ) NODE("terminal") TEXT("compatible", "diosix,terminal")
+        VALUE("interrupts", TERMINAL_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) END FI
     // What the finisher's register takes to end the capsule: 0x5555 and 0x7777.
     IF(FINISHER)
         NODE("poweroff") TEXT("compatible", "syscon-poweroff") CELL("regmap", PHANDLE_FINISHER)
@@ -359,6 +362,7 @@ static void values_set(struct builder *b)
     VALUE_OF(b, GENERATION) = t->plic.value ? t->generation.value : 0;
     VALUE_OF(b, GENERATION_SIZE) = GUEST_TREE_GENERATION_SIZE;
     VALUE_OF(b, GENERATION_IRQ) = GUEST_TREE_GENERATION_IRQ;
+    VALUE_OF(b, TERMINAL_IRQ) = t->plic.value && t->terminal ? GUEST_TREE_TERMINAL_IRQ : 0;
     VALUE_OF(b, INITRD_START) = t->initrd_start.value;
     VALUE_OF(b, INITRD_END) = t->initrd_end.value > t->initrd_start.value ? t->initrd_end.value : 0;
     VALUE_OF(b, TIMEBASE) = t->timebase_hz;

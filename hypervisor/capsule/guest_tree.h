@@ -21,6 +21,7 @@
 #define GUEST_TREE_GENERATION 0x00101000u
 #define GUEST_TREE_GENERATION_SIZE 0x10u
 #define GUEST_TREE_GENERATION_IRQ 11u
+#define GUEST_TREE_TERMINAL_IRQ 12u
 
 // Registers of a PLIC with two contexts (M, S) for each vcore.
 #define GUEST_TREE_PLIC_SIZE(vcores) ((uint64_t)0x200000 + 2 * 0x1000 * (uint64_t)(vcores))
@@ -39,6 +40,7 @@ struct guest_tree {
     const uint8_t *rng_seed;                     // GUEST_TREE_SEED_SIZE bytes
     struct gpa uart, plic, finisher, generation; // value 0: the guest has none
     uint32_t plic_sources;                       // riscv,ndev
+    bool terminal;                               // it may keep the machine's terminal
 };
 
 // Writes the tree. `used` is its size. STATUS_NO_MEMORY: the buffer is too small (it must be 8-byte

@@ -9,7 +9,9 @@
 #include "log.h"
 #include "power.h"
 
-#define BACK_OFF_MAX_SHIFT 6          // 64 s
+#define BACK_OFF_MAX_SHIFT 6 // 64 s
+#define LAST_WORDS_SECONDS 2u
+#define LAST_WORDS_LOOKS 20u          // in a second
 #define BACK_OFF_FORGIVEN_SECONDS 60u // after running this long, earlier failures don't count
 
 // --- the machine's end ------------------------------------------------------------------------------
@@ -17,9 +19,12 @@
 static _Atomic uint32_t living = 1; // one for the launch itself
 static _Atomic bool all_well = true;
 
-void life_count_start(void)
+// A console service is there for the others, and does not keep the machine going.
+void life_count_start(struct capsule_state *s)
 {
-    atomic_fetch_add(&living, 1);
+    s->counts = (s->node.rights & RIGHTS_SERVICE) != RIGHTS_SERVICE;
+    if (s->counts)
+        atomic_fetch_add(&living, 1);
 }
 void life_count_failure(void)
 {
@@ -30,7 +35,7 @@ static void count_end(void)
 {
     if (atomic_fetch_sub(&living, 1) != 1)
         return;
-    if (console_at_prompt()) { // who is there may start another
+    if (console_at_prompt() || console_is_kept()) { // who is there may start another
         console_announce("all capsules have ended");
         return;
     }
@@ -38,6 +43,11 @@ static void count_end(void)
     console_flush();
     harts_stop_others();
     power_off(atomic_load(&all_well));
+}
+
+bool life_all_well(void)
+{
+    return atomic_load(&all_well);
 }
 
 void capsules_launched(void)
@@ -105,6 +115,8 @@ static void guest_end(struct capsule_state *s)
     enum ending why = atomic_load(&c->ending);
     uint64_t ran = hart_time() - s->started_at;
 
+    if (terminal_keeper() == c)
+        terminal_keeper_set(NULL);
     forks_fail(s);
     crash_record(s);
     for (unsigned i = 0; i < c->vcore_count; i++) // those that were held kept their state
@@ -157,7 +169,8 @@ static void scrubbed(struct capsule_state *s)
     // Others' failures are their parents' business, and a clone that was not made has not failed itself.
     if (ending_is_failure(s->last) && s->node.parent == &tree_root && s->starts)
         life_count_failure();
-    count_end();
+    if (s->counts)
+        count_end();
 }
 
 // --- steps -----------------------------------------------------------------------------------------------
@@ -234,6 +247,13 @@ static struct life_step step_paused(struct capsule_state *s)
     return ready; // all its vcores may have stopped before
 }
 
+// A console service has still to show what it printed: it is given some time.
+static bool console_stays(const struct capsule_state *s)
+{
+    return s->on_console && console_is_kept() && console_owes(&s->capsule.stream) &&
+           hart_time() < s->until + (uint64_t)machine_facts.timebase_hz * LAST_WORDS_SECONDS;
+}
+
 // Without the lock, as it takes long: shows its last words, and takes it off the console.
 static void console_leave(struct capsule_state *s)
 {
@@ -252,6 +272,8 @@ static struct life_step step_scrubbing(struct capsule_state *s)
     lock_acquire(&tree_lock);
     if (more)
         return ready;
+    if (!s->again && console_stays(s))
+        return waiting(hart_time() + machine_facts.timebase_hz / LAST_WORDS_LOOKS);
     if (!s->again && s->on_console)
         console_leave(s);
     scrubbed(s);

@@ -101,6 +101,7 @@ void tree_write(struct capsule_state *s)
         .plic = gpa(PLIC_BASE),
         .finisher = gpa(FINISHER_BASE),
         .generation = gpa(GENERATION_BASE),
+        .terminal = (s->node.rights & RIGHTS_SERVICE) == RIGHTS_SERVICE,
         .plic_sources = VPLIC_SOURCES,
     };
 

@@ -74,7 +74,7 @@ void console_add(struct stream *s)
 {
     console_acquire();
     list_add_tail(&console.streams, &s->link);
-    stream_watch(s, !console.attached && !console.waiting);
+    stream_watch(s, console.kept || (!console.attached && !console.waiting));
     pump_all();
     pump_interrupt_update(true);
     console_release();
@@ -87,14 +87,32 @@ static void settle(void)
     if (!console.waiting)
         return;
     console.waiting = false;
+    if (console.kept)
+        return;
     for (unsigned i = 0; (s = view_capsule(i)) && *console.wanted && strcmp(console.wanted, s->name); i++) {
     }
     view_set(s);
 }
 
+// Waits until everything that is shown here is out of the port's hands.
+static void flush(void)
+{
+    console_acquire();
+    enum console_drain drain = console.drain;
+    console.drain = DRAIN_WAIT;
+    for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
+        container_of(link, struct stream, link)->flush = true;
+    pump_all();
+    for (unsigned patience = PATIENCE; patience && uart_tx_depth() && !uart_tx_ready(); patience--) {
+    }
+    console.drain = drain;
+    pump_interrupt_update(true);
+    console_release();
+}
+
 void console_attach(void)
 {
-    console_flush(); // once attached, what the hypervisor has said so far would be held back
+    flush(); // once attached, what the hypervisor has said so far would be held back
     console_acquire();
     settle();
     pump_all();
@@ -157,7 +175,7 @@ static void drain(struct stream *s)
     uint32_t last = s->shown;
     unsigned patience = PATIENCE;
 
-    for (bool more = true; more && patience;) {
+    for (bool more = !console.kept; more && patience;) {
         console_acquire();
         s->flush = true;
         pump_all();
@@ -311,17 +329,8 @@ void console_poll(uint64_t now)
 
 void console_flush(void)
 {
-    console_acquire();
-    enum console_drain drain = console.drain;
-    console.drain = DRAIN_WAIT;
-    for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
-        container_of(link, struct stream, link)->flush = true;
-    pump_all();
-    for (unsigned patience = PATIENCE; patience && uart_tx_depth() && !uart_tx_ready(); patience--) {
-    }
-    console.drain = drain;
-    pump_interrupt_update(true);
-    console_release();
+    console_keep(false); // nobody will go on showing
+    flush();
 }
 
 // The hypervisor's own words -----------------------------------------------------------------------

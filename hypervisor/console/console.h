@@ -76,6 +76,30 @@ bool console_at_prompt(void);
 // should draw its line again. An event of its stream comes with the note.
 bool console_prompt_disturbed(void);
 
+// A console service keeps the terminal from now on, or does no longer. While it does, nothing is shown but what it
+// writes to console_terminal, and all that is typed is its input; capsules wait for their output to be called shown
+// (console_shown()) where the service watches it. In the end what was not called shown is shown here, in the
+// interleaved view. The stream gets an event when there is anything to read, room to write, or output to show.
+void console_keep(bool kept);
+bool console_is_kept(void);
+extern struct stream console_terminal;
+static inline bool console_is_terminal(const struct stream *s)
+{
+    return s == &console_terminal;
+}
+
+// For the service, about a stream of a capsule's or console_dio: its writer waits for what it printed to be shown.
+void console_watch(struct stream *s, bool watched);
+// What is before this position has been shown, modulo 2^32. What is beyond the end is out of range: false.
+must_check bool console_shown(struct stream *s, uint32_t position);
+// Has it printed what is still to be shown?
+bool console_owes(const struct stream *s);
+// From here on new output makes an event of console_terminal again.
+void console_news_begin(void);
+
+// The hypervisor's own words, as a stream.
+extern struct stream console_dio;
+
 // Is there a capsule's stream of this name; attaches the terminal to it. False if not.
 must_check bool console_has(const char *name);
 must_check bool console_go(const char *name);

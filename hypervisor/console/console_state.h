@@ -46,6 +46,8 @@ struct console {
 
     char wanted[CAPSULE_NAME_SIZE]; // attach to this one, the first if empty, in console_attach()
     bool waiting;                   // for that
+    _Atomic bool kept;              // a console service has the terminal
+    _Atomic uint32_t told;          // 1: ... and knows that there is output to show
     bool escaped;                   // the escape key was the last key
     _Atomic uint32_t off_asked;     // Ctrl-] Q
     _Atomic uint32_t disturbed;     // the prompt has its line to draw again
@@ -57,8 +59,8 @@ struct console {
 
 extern struct console console;
 
-// The hypervisor's own streams: what it says in the interleaved view, and in either.
-extern struct stream console_dio, console_urgent;
+// What the hypervisor says in either view; console_dio has what it says in the interleaved one.
+extern struct stream console_urgent;
 
 static inline struct stream *console_stream(struct list *link)
 {

@@ -67,8 +67,23 @@ static void command(uint8_t key)
     }
 }
 
+// A service that does not read has lost the terminal, or the person at it could do nothing.
+static void keep_deliver(uint8_t byte)
+{
+    if (stream_feed(&console_terminal, byte)) {
+        pump_event(&console_terminal);
+        return;
+    }
+    console.kept = false;
+    console_announce("the console service does not read");
+}
+
 void keys_take(uint8_t byte)
 {
+    if (console.kept) {
+        keep_deliver(byte);
+        return;
+    }
     if (console.escaped) {
         console.escaped = false;
         command(byte);

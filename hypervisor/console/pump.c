@@ -5,6 +5,7 @@
 #include "console.h"
 #include "notice.h"
 #include "uart.h"
+#include "view.h"
 
 #define PIECE_MAX 512u        // longer lines are shown in pieces
 #define LOADS_MAX 16u         // FIFO loads that one exit moves for others; the interrupt does the rest
@@ -215,6 +216,15 @@ static void disturb(void)
     pump_event(console_prompt);
 }
 
+// A service that lost the terminal has shown its last: all is shown here again.
+static bool terminal_left(void)
+{
+    if (likely(console.attached != &console_terminal || console.kept || stream_unshown(&console_terminal)))
+        return false;
+    view_set(NULL);
+    return true;
+}
+
 // Puts the next thing to show into screen.out, or sends it; false if there is nothing more.
 static bool compose(struct stream *hint)
 {
@@ -226,7 +236,7 @@ static bool compose(struct stream *hint)
     if (!console.current && !line_begin(&console_urgent)) {
         if (console.attached) {
             send(console.attached);
-            return false;
+            return terminal_left();
         }
         if (!(console.scan ? line_find() : hint && line_begin(hint)))
             return false;
@@ -322,9 +332,22 @@ void pump_all(void)
     pump(NULL);
 }
 
+// The service looks when it is told once.
+static void terminal_tell(void)
+{
+    if (atomic_exchange(&console.told, 1))
+        return;
+    pump_event(&console_terminal);
+    pump_interrupt_update(true);
+}
+
 // What a push does when it is not just a byte of the attached capsule.
 static void __attribute__((noinline)) push_slow(struct stream *s)
 {
+    if (console.kept && s != &console_terminal) {
+        terminal_tell();
+        return;
+    }
     if (note_take())
         console.scan = true;
     pump(s);

@@ -23,7 +23,7 @@ static bool capsule_exists(void)
 
 static bool is_listed(const struct stream *s)
 {
-    return s && s != console_prompt;
+    return s && s != console_prompt && s != &console_terminal;
 }
 
 struct stream *view_next(struct stream *s)
@@ -65,10 +65,11 @@ void view_set(struct stream *s)
     console.scan = true;
     console.turn = &console.streams;
     for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
-        watch(stream_of(link), !s || s == stream_of(link));
+        watch(stream_of(link), !s || s == stream_of(link) || s == &console_terminal);
+    watch(&console_terminal, s == &console_terminal);
     if (console_prompt)
         watch(console_prompt, s == console_prompt);
     if (is_listed(s)) // the prompt draws its line itself
         stream_rewind(s);
-    console.notices |= NOTICE_VIEW;
+    console.notices = s == &console_terminal ? 0 : console.notices | NOTICE_VIEW;
 }

@@ -9,6 +9,7 @@
 #define FINISHER_BASE 0x00100000u
 #define GENERATION_BASE 0x00101000u // where virt has its clock, which no capsule has
 #define GENERATION_IRQ 11u
+#define TERMINAL_IRQ 12u        // rings for a console service
 #define VIRTIO_BASE 0x10001000u // slots, 0x1000 apart; none is populated yet
 #define VIRTIO_SLOTS 8u
 

@@ -35,7 +35,8 @@ static _Noreturn void switch_off(void)
     power_off(true);
 }
 
-// Streams that got input or room: their UARTs, or the prompt, want to know. The person at the console may want an end.
+// Streams that got input or room: their UARTs, the prompt, or a console service want to know. The person at the console
+// may want an end.
 static void console_events_pass_on(void)
 {
     struct stream *s;
@@ -46,6 +47,8 @@ static void console_events_pass_on(void)
     while ((s = console_next_event()) != NULL)
         if (console_is_prompt(s))
             prompt_wake();
+        else if (console_is_terminal(s))
+            terminal_bell(true);
         else
             capsule_uart_event(container_of(s, struct capsule, stream));
     atomic_fetch_sub(&console_events_users, 1);

@@ -96,6 +96,29 @@ void capsule_uart_event(struct capsule *c)
     capsule_lines_update(c);
 }
 
+static struct capsule *_Atomic keeper;
+
+void terminal_keeper_set(struct capsule *c)
+{
+    atomic_store(&keeper, c);
+    console_keep(c);
+}
+
+struct capsule *terminal_keeper(void)
+{
+    return atomic_load(&keeper);
+}
+
+void terminal_bell(bool level)
+{
+    struct capsule *c = terminal_keeper();
+    if (!c)
+        return;
+    lock_acquire(&c->devices);
+    vplic_set_level(c->plic, TERMINAL_IRQ, level);
+    capsule_lines_update(c);
+}
+
 void capsule_ask_shutdown(struct capsule *c)
 {
     lock_acquire(&c->devices);

@@ -207,6 +207,11 @@ bool vcore_is_pending(struct entity *e);
 void capsule_lines_update(struct capsule *c);
 // The UART got input or room.
 void capsule_uart_event(struct capsule *c);
+// The capsule whose console service keeps the terminal, NULL for none; with the lock of the tree held. Its
+// interrupt line TERMINAL_IRQ is high from terminal_bell(true) to terminal_bell(false).
+void terminal_keeper_set(struct capsule *c);
+struct capsule *terminal_keeper(void);
+void terminal_bell(bool level);
 // Asks the guest to shut down, through its UART.
 void capsule_ask_shutdown(struct capsule *c);
 // After output: a partial line may want to be shown in time.

@@ -347,13 +347,13 @@ static long call_power(struct request *r)
 {
     if (!is_root(r))
         return SBI_ERR_DENIED;
-    if (r->call->n[0] > DIOSIX_POWER_REBOOT)
+    if (r->call->n[0] > DIOSIX_POWER_END)
         return SBI_ERR_INVALID_PARAM;
     harts_stop_others(); // first: what they go on printing would never be all out
-    console_announce(r->call->n[0] == DIOSIX_POWER_OFF ? "switched off" : "resetting the machine");
+    console_announce(r->call->n[0] == DIOSIX_POWER_REBOOT ? "resetting the machine" : "switched off");
     console_flush();
-    if (r->call->n[0] == DIOSIX_POWER_OFF)
-        power_off(true);
+    if (r->call->n[0] != DIOSIX_POWER_REBOOT)
+        power_off(r->call->n[0] == DIOSIX_POWER_OFF || life_all_well());
     power_reboot();
 }
 
@@ -377,12 +377,18 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_SET] = {call_set, 3, .wide = true, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_GIVE_UP] = {call_give_up, 2, .wide = true},
     [DIOSIX_IMAGE] = {call_image, 1, .direction = BUFFER_OUT, .rights = MANAGE},
-    [DIOSIX_OUTPUT] = {call_output, 2, .direction = BUFFER_OUT, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_OUTPUT] = {call_output, 2, .direction = BUFFER_OUT, .reach = REACH_STREAM, .rights = MANAGE},
     [DIOSIX_INPUT] = {call_input, 1, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_TRACE] = {call_trace, 2, .direction = BUFFER_OUT, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_MACHINE] = {call_machine, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_MEMORY] = {call_memory, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_HART] = {call_hart, 1, .direction = BUFFER_OUT, .rights = MANAGE},
+    [DIOSIX_KEEP] = {call_keep, 1, .rights = RIGHTS_SERVICE},
+    [DIOSIX_TYPED] = {call_typed, .direction = BUFFER_OUT, .rights = RIGHTS_SERVICE},
+    [DIOSIX_SHOW] = {call_show, .direction = BUFFER_IN, .rights = RIGHTS_SERVICE},
+    [DIOSIX_NEWS] = {call_news, 1, .rights = RIGHTS_SERVICE},
+    [DIOSIX_SHOWN] = {call_shown, 2, .reach = REACH_STREAM, .rights = RIGHTS_SERVICE},
+    [DIOSIX_WATCH] = {call_watch, 2, .reach = REACH_STREAM, .rights = RIGHTS_SERVICE},
     [DIOSIX_POWER] = {.function = call_power, .arguments = 1},
 };
 
@@ -396,16 +402,24 @@ bool is_root(const struct request *r)
     return r->caller == &tree_root;
 }
 
+// The caller itself; NULL for the person at the prompt.
+static struct node *self_of(const struct request *r)
+{
+    if (!is_root(r))
+        return (struct node *)r->caller;
+    return r->vcore ? &state_of(r->vcore->capsule)->node : NULL;
+}
+
 // Whom the call is about. Nobody can be told from somebody out of reach.
 static bool target_find(const struct manage_kind *kind, struct request *r)
 {
     uint64_t id = r->call->n[0];
     struct node *n = NULL;
 
-    if (kind->reach == REACH_NONE)
+    if (kind->reach == REACH_NONE || (kind->reach == REACH_STREAM && id == DIOSIX_ID_OWN && is_root(r)))
         return true;
-    if (id == 0 && kind->reach == REACH_SELF && !is_root(r))
-        n = (struct node *)r->caller;
+    if (id == 0 && kind->reach == REACH_SELF)
+        n = self_of(r);
     else if (id <= UINT32_MAX && (is_root(r) || r->caller->rights & MANAGE))
         n = tree_find(r->caller, (uint32_t)id);
     r->target = n ? state_of_node(n) : NULL;

@@ -14,7 +14,8 @@ struct request {
 };
 
 enum direction { BUFFER_NONE, BUFFER_IN, BUFFER_OUT };
-enum reach { REACH_NONE, REACH_SELF, REACH_OTHERS }; // whom n[0] may name: nobody, oneself too, others only
+// Whom n[0] may name: nobody; oneself too; others only; also the hypervisor (as no target), if it is the root.
+enum reach { REACH_NONE, REACH_SELF, REACH_OTHERS, REACH_STREAM };
 
 // How a call is decoded and checked before its function is called, with tree_lock held.
 struct manage_kind {
@@ -33,6 +34,17 @@ const struct manage_kind *manage_kind(unsigned long function);
 long manage_do(const struct manage_kind *kind, struct request *r);
 
 bool is_root(const struct request *r);
+
+// Whose output: a capsule's, or the hypervisor's.
+struct stream *stream_of(const struct request *r);
+
+// terminal.c
+long call_keep(struct request *r);
+long call_typed(struct request *r);
+long call_show(struct request *r);
+long call_news(struct request *r);
+long call_shown(struct request *r);
+long call_watch(struct request *r);
 
 // queries.c
 long call_status(struct request *r);

@@ -105,7 +105,9 @@ enum exit sbi_diosix(struct vcore *v, unsigned long function)
 {
     const struct manage_kind *kind = manage_kind(function);
     struct manage_call call = {0};
-    struct request r = {.caller = &state_of(v->capsule)->node, .vcore = v, .call = &call};
+    bool speaks_for_person = terminal_keeper() == v->capsule;
+    struct request r = {
+        .caller = speaks_for_person ? &tree_root : &state_of(v->capsule)->node, .vcore = v, .call = &call};
     long error;
 
     if (function == DIOSIX_YIELD)

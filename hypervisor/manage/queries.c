@@ -141,8 +141,7 @@ long call_output(struct request *r)
     if (r->call->size < sizeof(out))
         return SBI_ERR_INVALID_PARAM;
     uint8_t *bytes = (uint8_t *)r->call->buffer + sizeof(out);
-    r->call->value =
-        stream_peek(&r->target->capsule.stream, &out.position, bytes, r->call->size - sizeof(out), &out.end);
+    r->call->value = stream_peek(stream_of(r), &out.position, bytes, r->call->size - sizeof(out), &out.end);
     memcpy(r->call->buffer, &out, sizeof(out));
     return SBI_SUCCESS;
 }

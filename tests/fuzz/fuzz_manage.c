@@ -2,7 +2,7 @@
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
-// sources: tests/unit/explored/calls.c tests/unit/explored/manage_sbi.c hypervisor/manage/queries.c
+// sources: tests/unit/explored/calls.c tests/unit/explored/manage_sbi.c hypervisor/manage/queries.c hypervisor/manage/terminal.c
 // sources: hypervisor/capsule/endings.c hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
 // sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c
 //

@@ -2,7 +2,7 @@
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
-// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/capsule/endings.c
+// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
 // sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
 // sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c
 //
@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "capsules.h"
+#include "console.h"
 #include "endings.h"
 #include "harts.h"
 #include "lives.h"
@@ -245,7 +246,7 @@ static void test_reach_and_rights(void **state)
         assert_int_equal(call_id(&tree_root, f, 0, 0, 0), SBI_ERR_INVALID_PARAM);
     }
     assert_int_equal(call_id(boss, DIOSIX_POWER, 0, 0, 0), SBI_ERR_DENIED);
-    assert_int_equal(call_id(&tree_root, DIOSIX_POWER, 2, 0, 0), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_id(&tree_root, DIOSIX_POWER, DIOSIX_POWER_END + 1, 0, 0), SBI_ERR_INVALID_PARAM);
     struct diosix_create from = good;
     from.rights = DIOSIX_RIGHT_CONSOLE; // which the caller lacks
     assert_int_equal(create(boss, &from, &value), SBI_ERR_INVALID_PARAM);
@@ -254,6 +255,69 @@ static void test_reach_and_rights(void **state)
     from.memory = 8 * MIB; // 2 MiB are out
     assert_int_equal(create(boss, &from, &value), SBI_ERR_FAILED);
     assert_int_equal(value, DIOSIX_LACK_QUOTA);
+}
+
+static long call_as(struct node *n, enum diosix_call function, uint64_t n0, uint64_t n1, uint64_t *value)
+{
+    struct capsule *c = &state_of_node(n)->capsule;
+    uint8_t bytes[64];
+    struct manage_call to = {.n = {n0, n1}, .buffer = bytes, .size = sizeof(bytes)};
+    struct request r = {.caller = terminal_keeper() == c ? &tree_root : n, .vcore = c->vcores[0], .call = &to};
+    long error = manage_do(manage_kind(function), &r);
+
+    *value = to.value;
+    return error;
+}
+
+// Who keeps the terminal reaches all capsules, itself too, and what they print; nobody else does.
+static void test_terminal(void **state)
+{
+    struct node *other = make(&tree_root, "other", 0, (struct diosix_quota){0});
+    struct node *service = make(&tree_root, "service", RIGHTS_SERVICE, (struct diosix_quota){0});
+    struct node *second = make(&tree_root, "second", RIGHTS_SERVICE, (struct diosix_quota){0});
+    struct stream *printed = &state_of_node(other)->capsule.stream;
+    uint64_t value;
+
+    (void)state;
+    for (enum diosix_call f = DIOSIX_KEEP; f <= DIOSIX_WATCH; f++) {
+        assert_int_equal(call_as(other, f, 0, 0, &value), SBI_ERR_DENIED);
+        assert_int_equal(call_id(&tree_root, f, f < DIOSIX_SHOWN ? 0 : other->id, 0, 0), SBI_ERR_INVALID_STATE);
+        if (f < DIOSIX_SHOWN)
+            assert_int_equal(call_as(service, f, 0, 0, &value), SBI_ERR_INVALID_STATE);
+    }
+    assert_int_equal(call_as(service, DIOSIX_KEEP, 2, 0, &value), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_as(service, DIOSIX_KEEP, 1, 0, &value), SBI_SUCCESS);
+    assert_true(console_is_kept());
+    assert_int_equal(call_as(second, DIOSIX_KEEP, 1, 0, &value), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_as(second, DIOSIX_TYPED, 0, 0, &value), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_as(second, DIOSIX_WATCH, other->id, 0, &value), SBI_ERR_INVALID_PARAM);
+
+    printed->head = 5;
+    console_dio.head = 7;
+    console_dio.shown = 0;
+    assert_int_equal(call_as(service, DIOSIX_NEWS, 0, 0, &value), SBI_SUCCESS);
+    assert_int_equal(value, other->id);
+    assert_int_equal(call_as(service, DIOSIX_NEWS, other->id, 0, &value), SBI_SUCCESS);
+    assert_int_equal(value, DIOSIX_ID_OWN);
+    assert_int_equal(call_as(service, DIOSIX_NEWS, DIOSIX_ID_OWN, 0, &value), SBI_SUCCESS);
+    assert_int_equal(value, 0);
+    assert_int_equal(call_as(service, DIOSIX_SHOWN, other->id, 6, &value), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_as(service, DIOSIX_SHOWN, other->id, 5, &value), SBI_SUCCESS);
+    assert_int_equal(call_as(service, DIOSIX_SHOWN, DIOSIX_ID_OWN, 7, &value), SBI_SUCCESS);
+    assert_int_equal(call_as(service, DIOSIX_NEWS, 0, 0, &value), SBI_SUCCESS);
+    assert_int_equal(value, 0);
+    assert_int_equal(call_as(service, DIOSIX_WATCH, other->id, 2, &value), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(call_as(service, DIOSIX_WATCH, DIOSIX_ID_OWN, 0, &value), SBI_SUCCESS);
+    assert_int_equal(call_as(service, DIOSIX_STATUS, 0, 0, &value), SBI_SUCCESS); // its own
+
+    assert_int_equal(call_as(service, DIOSIX_KEEP, 0, 0, &value), SBI_SUCCESS);
+    assert_false(console_is_kept());
+    assert_null(terminal_keeper());
+    assert_int_equal(call_as(second, DIOSIX_KEEP, 1, 0, &value), SBI_SUCCESS);
+    console_keep(false); // the hypervisor takes it back
+    assert_int_equal(call_as(second, DIOSIX_TYPED, 0, 0, &value), SBI_ERR_INVALID_STATE);
+    assert_int_equal(call_as(second, DIOSIX_KEEP, 1, 0, &value), SBI_SUCCESS);
+    assert_int_equal(call_as(second, DIOSIX_KEEP, 0, 0, &value), SBI_SUCCESS);
 }
 
 static void test_settings(void **state)
@@ -347,14 +411,9 @@ static void test_ends_are_urgent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_create_refuses),
-        TEST(test_create_refuses_late),
-        TEST(test_want),
-        TEST(test_stages),
-        TEST(test_reach_and_rights),
-        TEST(test_settings),
-        TEST(test_cap_is_kept),
-        TEST(test_give_up),
+        TEST(test_create_refuses),  TEST(test_create_refuses_late), TEST(test_want),
+        TEST(test_stages),          TEST(test_reach_and_rights),    TEST(test_terminal),
+        TEST(test_settings),        TEST(test_cap_is_kept),         TEST(test_give_up),
         TEST(test_ends_are_urgent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 // sources: hypervisor/console/console.c hypervisor/console/format.c hypervisor/console/keys.c
 // sources: hypervisor/console/log.c hypervisor/console/notice.c hypervisor/console/pump.c
-// sources: hypervisor/console/screen.c hypervisor/console/stream.c hypervisor/console/view.c
+// sources: hypervisor/console/screen.c hypervisor/console/stream.c hypervisor/console/terminal.c
+// sources: hypervisor/console/view.c
 // wrap: -pthread
 #include <setjmp.h>
 #include <stdarg.h>
@@ -148,7 +149,7 @@ static void read_all(unsigned stream, const char *wanted)
 static int setup(void **state)
 {
     static struct console console_fresh;
-    static struct stream dio_fresh, urgent_fresh;
+    static struct stream dio_fresh, urgent_fresh, terminal_fresh;
     static bool kept;
 
     if (!kept) {
@@ -156,10 +157,12 @@ static int setup(void **state)
         memcpy(&console_fresh, &console, sizeof(console));
         memcpy(&dio_fresh, &console_dio, sizeof(console_dio));
         memcpy(&urgent_fresh, &console_urgent, sizeof(console_urgent));
+        memcpy(&terminal_fresh, &console_terminal, sizeof(console_terminal));
     }
     memcpy(&console, &console_fresh, sizeof(console));
     memcpy(&console_dio, &dio_fresh, sizeof(console_dio));
     memcpy(&console_urgent, &urgent_fresh, sizeof(console_urgent));
+    memcpy(&console_terminal, &terminal_fresh, sizeof(console_terminal));
     memset(&screen, 0, sizeof(screen));
     console_events = NULL;
     console_timed = false;
@@ -1039,6 +1042,165 @@ static void test_prompt_in_a_flood(void **state)
     expect("dio> ");
 }
 
+// A console service ---------------------------------------------------------------------------------
+
+static void start_kept(unsigned count)
+{
+    start("a", count);
+    console_keep(true);
+    assert_true(console_is_kept());
+    forget_sent();
+}
+
+static void show(const char *text)
+{
+    assert_int_equal(stream_write(&console_terminal, (const uint8_t *)text, strlen(text)), strlen(text));
+}
+
+static bool terminal_event(void)
+{
+    struct stream *s = console_next_event();
+    assert_true(!s || console_is_terminal(s));
+    return s;
+}
+
+// Nothing is shown but what the service writes, and that as it is.
+static void test_keep(void **state)
+{
+    start_kept(2);
+    print(0, "hello\n");
+    log_error("error");
+    expect("");
+    show("\x1b[Hraw");
+    expect("\x1b[Hraw");
+    assert_true(console_owes(&streams[0]));
+    assert_true(console_owes(&console_dio));
+    assert_false(console_owes(&streams[1]));
+    (void)state;
+}
+
+// One event says that there is news, until the service begins to look.
+static void test_keep_news(void **state)
+{
+    start_kept(2);
+    print(0, "one");
+    assert_true(terminal_event());
+    print(0, "two");
+    print(1, "three");
+    assert_false(terminal_event());
+    console_news_begin();
+    print(1, "four");
+    assert_true(terminal_event());
+    show("shown by the service");
+    assert_false(terminal_event());
+    (void)state;
+}
+
+// All keys are the service's, the escape key too.
+static void test_keep_keys(void **state)
+{
+    start_kept(1);
+    type("x\x1dn");
+    assert_true(terminal_event());
+    assert_int_equal(stream_read(&console_terminal), 'x');
+    assert_int_equal(stream_read(&console_terminal), CONSOLE_ESCAPE);
+    assert_int_equal(stream_read(&console_terminal), 'n');
+    assert_int_equal(stream_read(&console_terminal), -1);
+    expect("");
+    (void)state;
+}
+
+// A writer waits for the service, but only where that watches it.
+static void test_keep_waits(void **state)
+{
+    static char text[RING + 2];
+
+    start_kept(2);
+    memset(text, 'x', RING + 1);
+    assert_int_equal(print(0, text), RING);
+    assert_false(console_shown(&streams[0], RING + 1));
+    while (console_next_event()) {
+    }
+    assert_true(console_shown(&streams[0], RING / 2));
+    assert_ptr_equal(console_next_event(), &streams[0]);
+    assert_true(stream_room(&streams[0]));
+
+    console_watch(&streams[1], false);
+    text[RING - 1] = 0;
+    assert_int_equal(print(1, text), RING - 1);
+    assert_int_equal(print(1, "abc"), 3);
+    console_watch(&streams[1], true);
+    assert_int_equal(streams[1].shown, 2); // what was lost will never be
+    (void)state;
+}
+
+// What the service did not call shown is shown when it has gone, after its own last words.
+static void test_keep_ends(void **state)
+{
+    start_kept(2);
+    print(0, "shown\nnot shown\n");
+    assert_true(console_shown(&streams[0], 6));
+    print(1, "nor this\n");
+    stick();
+    show("the service's last words\r\n");
+    console_keep(false);
+    assert_false(was_sent("not"));
+    unstick();
+    expect("the service's last words\r\n" AT_ALL "[a] not shown\r\n[b] nor this\r\n");
+    type("k");
+    while (console_next_event()) {
+    }
+    assert_int_equal(stream_read(&streams[0]), 'k');
+    (void)state;
+}
+
+// One that does not read loses the terminal.
+static void test_keep_deaf(void **state)
+{
+    start_kept(1);
+    for (unsigned i = 0; i < STREAM_INPUT_SIZE; i++)
+        type("x");
+    assert_true(console_is_kept());
+    type("x");
+    assert_false(console_is_kept());
+    assert_true(was_sent("the console service does not read\r\n"));
+    type("\x1d"
+         "1");
+    assert_true(was_sent(AT_A));
+    (void)state;
+}
+
+// Who is added is watched; who goes does not wait for the service.
+static void test_keep_comes_and_goes(void **state)
+{
+    start_kept(1);
+    stream_init(&streams[1], names[1], rings[1], RING);
+    console_add(&streams[1]);
+    assert_true(stream_watched(&streams[1]));
+    print(1, "last words\n");
+    console_remove(&streams[1]);
+    expect("");
+    (void)state;
+}
+
+// The machine's end, and a service that came before the hypervisor's own view was settled.
+static void test_keep_flush(void **state)
+{
+    console_init("a", HZ);
+    console_start(true);
+    stream_init(&streams[0], names[0], rings[0], RING);
+    console_add(&streams[0]);
+    console_keep(true);
+    console_attach();
+    assert_true(console_is_kept());
+    forget_sent();
+    print(0, "rest\n");
+    show("service\r\n");
+    console_flush();
+    expect("service\r\n" AT_ALL "[a] rest\r\n");
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1076,6 +1238,14 @@ int main(void)
         cmocka_unit_test_setup(test_threads_attached, setup),
         cmocka_unit_test_setup(test_threads_switching, setup),
         cmocka_unit_test_setup(test_threads_silent, setup),
+        cmocka_unit_test_setup(test_keep, setup),
+        cmocka_unit_test_setup(test_keep_news, setup),
+        cmocka_unit_test_setup(test_keep_keys, setup),
+        cmocka_unit_test_setup(test_keep_waits, setup),
+        cmocka_unit_test_setup(test_keep_ends, setup),
+        cmocka_unit_test_setup(test_keep_deaf, setup),
+        cmocka_unit_test_setup(test_keep_comes_and_goes, setup),
+        cmocka_unit_test_setup(test_keep_flush, setup),
         cmocka_unit_test_setup(test_panic, setup), // last: it leaves its locks held
         cmocka_unit_test_setup(test_prompt, setup),
         cmocka_unit_test_setup(test_prompt_unseen, setup),

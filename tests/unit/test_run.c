@@ -151,6 +151,11 @@ void console_poll(uint64_t at)
     (void)at;
 }
 void console_interrupt(void) {}
+struct stream console_terminal;
+void console_keep(bool kept)
+{
+    (void)kept;
+}
 void console_flush(void) {}
 void console_announce(const char *format, ...)
 {

@@ -440,6 +440,34 @@ bool console_at_prompt(void)
     return false;
 }
 
+struct stream console_terminal, console_dio;
+static bool kept;
+
+void console_keep(bool on)
+{
+    kept = on;
+}
+bool console_is_kept(void)
+{
+    return kept;
+}
+void console_watch(struct stream *s, bool watched)
+{
+    s->limit = watched;
+}
+bool console_shown(struct stream *s, uint32_t position)
+{
+    if (position - s->shown > s->head - s->shown)
+        return false;
+    s->shown = position;
+    return true;
+}
+bool console_owes(const struct stream *s)
+{
+    return s->head != s->shown;
+}
+void console_news_begin(void) {}
+
 void console_poll(uint64_t at)
 {
     (void)at;

@@ -1,0 +1,73 @@
+// The terminal in the hands of a console service: a program in a capsule that shows what capsules print, and reads
+// what is typed. Here are only its two rings; what capsules print stays in theirs until it says that it was shown.
+#include "console.h"
+#include "pump.h"
+#include "view.h"
+
+#define TERMINAL_RING 4096u
+
+static uint8_t ring[TERMINAL_RING];
+
+struct stream console_terminal = {
+    .name = "terminal",
+    .ring = ring,
+    .size = TERMINAL_RING,
+    .mask = TERMINAL_RING - 1,
+    .limit = TERMINAL_RING + 1,
+    .link = {&console_terminal.link, &console_terminal.link},
+};
+
+// What it leaves unread is lost with it; what it wrote is on its way to the port (pump.c, terminal_left()).
+void console_keep(bool kept)
+{
+    console_acquire();
+    if (kept != console.kept) {
+        console.kept = kept;
+        console.told = 0;
+        console.escaped = false;
+        if (kept)
+            view_set(&console_terminal);
+        pump_all();
+        pump_interrupt_update(true);
+    }
+    console_release();
+}
+
+bool console_is_kept(void)
+{
+    return atomic_load(&console.kept);
+}
+
+void console_watch(struct stream *s, bool watched)
+{
+    console_acquire();
+    stream_watch(s, watched);
+    pump_starved(s);
+    pump_interrupt_update(true);
+    console_release();
+}
+
+bool console_shown(struct stream *s, uint32_t position)
+{
+    console_acquire();
+    latch_acquire(&s->lock);
+    uint32_t shown = s->shown, unshown = s->head - shown;
+    bool good = position - shown <= unshown;
+    if (good)
+        atomic_store_explicit(&s->shown, position, memory_order_release);
+    latch_release(&s->lock);
+    pump_starved(s);
+    pump_interrupt_update(true);
+    console_release();
+    return good;
+}
+
+bool console_owes(const struct stream *s)
+{
+    return atomic_load(&s->head) != atomic_load(&s->shown);
+}
+
+void console_news_begin(void)
+{
+    atomic_store(&console.told, 0);
+}

@@ -1,0 +1,93 @@
+// The terminal's calls. Their caller is a console service; if it keeps the terminal, it is the root here.
+#include "console.h"
+#include "devices.h"
+#include "manage_calls.h"
+
+struct stream *stream_of(const struct request *r)
+{
+    return r->target ? &r->target->capsule.stream : &console_dio;
+}
+
+// The person at the prompt has the terminal without asking.
+static bool keeps(const struct request *r)
+{
+    return r->vcore && is_root(r);
+}
+
+long call_keep(struct request *r)
+{
+    if (r->call->n[0] > 1)
+        return SBI_ERR_INVALID_PARAM;
+    bool kept = r->call->n[0];
+    if (!r->vcore || (kept ? terminal_keeper() && !keeps(r) : !keeps(r)))
+        return SBI_ERR_INVALID_STATE;
+    terminal_bell(false);
+    terminal_keeper_set(kept ? r->vcore->capsule : NULL);
+    r->call->value = TERMINAL_IRQ;
+    return SBI_SUCCESS;
+}
+
+// Whether it still has what it thinks to keep: the hypervisor may have taken it back.
+static bool has_terminal(const struct request *r)
+{
+    return keeps(r) && console_is_kept();
+}
+
+long call_typed(struct request *r)
+{
+    uint8_t *to = r->call->buffer;
+    int byte;
+
+    if (!has_terminal(r))
+        return SBI_ERR_INVALID_STATE;
+    while (r->call->value < r->call->size && (byte = stream_read(&console_terminal)) >= 0)
+        to[r->call->value++] = (uint8_t)byte;
+    return SBI_SUCCESS;
+}
+
+long call_show(struct request *r)
+{
+    if (!has_terminal(r))
+        return SBI_ERR_INVALID_STATE;
+    r->call->value = stream_write(&console_terminal, r->call->buffer, r->call->size);
+    return SBI_SUCCESS;
+}
+
+long call_news(struct request *r)
+{
+    uint64_t id = r->call->n[0];
+    struct node *n;
+
+    if (!has_terminal(r))
+        return SBI_ERR_INVALID_STATE;
+    if (!id) {
+        terminal_bell(false);
+        console_news_begin();
+    }
+    while (id < DIOSIX_ID_OWN && (n = tree_next(r->caller, (uint32_t)id)) != NULL) {
+        id = n->id;
+        if (console_owes(&state_of_node(n)->capsule.stream)) {
+            r->call->value = id;
+            return SBI_SUCCESS;
+        }
+    }
+    r->call->value = r->call->n[0] < DIOSIX_ID_OWN && console_owes(&console_dio) ? DIOSIX_ID_OWN : 0;
+    return SBI_SUCCESS;
+}
+
+long call_shown(struct request *r)
+{
+    if (!has_terminal(r))
+        return SBI_ERR_INVALID_STATE;
+    return console_shown(stream_of(r), (uint32_t)r->call->n[1]) ? SBI_SUCCESS : SBI_ERR_INVALID_PARAM;
+}
+
+long call_watch(struct request *r)
+{
+    if (!has_terminal(r))
+        return SBI_ERR_INVALID_STATE;
+    if (r->call->n[1] > 1)
+        return SBI_ERR_INVALID_PARAM;
+    console_watch(stream_of(r), r->call->n[1]);
+    return SBI_SUCCESS;
+}
