@@ -355,7 +355,7 @@ static void put_line(struct stream *s, const char *line, size_t length)
 
 void console_say(const char *line, size_t length, bool urgent)
 {
-    struct stream *s = urgent && !stream_watched(&console_dio) ? &console_urgent : &console_dio;
+    struct stream *s = urgent && (console.kept || !stream_watched(&console_dio)) ? &console_urgent : &console_dio;
 
     if (!latch_with_patience(&s->lock)) {
         console_raw(line, length);

@@ -97,8 +97,8 @@ bool console_owes(const struct stream *s);
 // From here on new output makes an event of console_terminal again.
 void console_news_begin(void);
 
-// The hypervisor's own words, as a stream.
-extern struct stream console_dio;
+// The hypervisor's own words, as streams; the second has what must be said in any view, where the first isn't seen.
+extern struct stream console_dio, console_urgent;
 
 // Is there a capsule's stream of this name; attaches the terminal to it. False if not.
 must_check bool console_has(const char *name);

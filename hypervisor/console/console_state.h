@@ -59,9 +59,6 @@ struct console {
 
 extern struct console console;
 
-// What the hypervisor says in either view; console_dio has what it says in the interleaved one.
-extern struct stream console_urgent;
-
 static inline struct stream *console_stream(struct list *link)
 {
     return container_of(link, struct stream, link);

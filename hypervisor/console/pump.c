@@ -233,7 +233,7 @@ static bool compose(struct stream *hint)
         disturb();
         return true;
     }
-    if (!console.current && !line_begin(&console_urgent)) {
+    if (!console.current && (console.kept || !line_begin(&console_urgent))) {
         if (console.attached) {
             send(console.attached);
             return terminal_left();

@@ -410,13 +410,18 @@ static struct node *self_of(const struct request *r)
     return r->vcore ? &state_of(r->vcore->capsule)->node : NULL;
 }
 
+static bool is_own(uint64_t id)
+{
+    return id == DIOSIX_ID_OWN || id == DIOSIX_ID_NOTICES;
+}
+
 // Whom the call is about. Nobody can be told from somebody out of reach.
 static bool target_find(const struct manage_kind *kind, struct request *r)
 {
     uint64_t id = r->call->n[0];
     struct node *n = NULL;
 
-    if (kind->reach == REACH_NONE || (kind->reach == REACH_STREAM && id == DIOSIX_ID_OWN && is_root(r)))
+    if (kind->reach == REACH_NONE || (kind->reach == REACH_STREAM && is_own(id) && is_root(r)))
         return true;
     if (id == 0 && kind->reach == REACH_SELF)
         n = self_of(r);

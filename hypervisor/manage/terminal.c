@@ -5,7 +5,9 @@
 
 struct stream *stream_of(const struct request *r)
 {
-    return r->target ? &r->target->capsule.stream : &console_dio;
+    if (r->target)
+        return &r->target->capsule.stream;
+    return r->call->n[0] == DIOSIX_ID_OWN ? &console_dio : &console_urgent;
 }
 
 // The person at the prompt has the terminal without asking.
@@ -53,25 +55,29 @@ long call_show(struct request *r)
     return SBI_SUCCESS;
 }
 
-long call_news(struct request *r)
+static uint64_t next_with_news(struct request *r, uint64_t id)
 {
-    uint64_t id = r->call->n[0];
     struct node *n;
 
+    while (id < DIOSIX_ID_NOTICES && (n = tree_next(r->caller, (uint32_t)id)) != NULL) {
+        id = n->id;
+        if (console_owes(&state_of_node(n)->capsule.stream))
+            return id;
+    }
+    if (r->call->n[0] < DIOSIX_ID_NOTICES && console_owes(&console_urgent))
+        return DIOSIX_ID_NOTICES;
+    return r->call->n[0] < DIOSIX_ID_OWN && console_owes(&console_dio) ? DIOSIX_ID_OWN : 0;
+}
+
+long call_news(struct request *r)
+{
     if (!has_terminal(r))
         return SBI_ERR_INVALID_STATE;
-    if (!id) {
+    if (!r->call->n[0]) {
         terminal_bell(false);
         console_news_begin();
     }
-    while (id < DIOSIX_ID_OWN && (n = tree_next(r->caller, (uint32_t)id)) != NULL) {
-        id = n->id;
-        if (console_owes(&state_of_node(n)->capsule.stream)) {
-            r->call->value = id;
-            return SBI_SUCCESS;
-        }
-    }
-    r->call->value = r->call->n[0] < DIOSIX_ID_OWN && console_owes(&console_dio) ? DIOSIX_ID_OWN : 0;
+    r->call->value = next_with_news(r, r->call->n[0]);
     return SBI_SUCCESS;
 }
 
@@ -89,5 +95,6 @@ long call_watch(struct request *r)
     if (r->call->n[1] > 1)
         return SBI_ERR_INVALID_PARAM;
     console_watch(stream_of(r), r->call->n[1]);
+    r->call->value = atomic_load(&stream_of(r)->shown);
     return SBI_SUCCESS;
 }

@@ -1074,7 +1074,8 @@ static void test_keep(void **state)
     show("\x1b[Hraw");
     expect("\x1b[Hraw");
     assert_true(console_owes(&streams[0]));
-    assert_true(console_owes(&console_dio));
+    assert_true(console_owes(&console_urgent));
+    assert_false(console_owes(&console_dio));
     assert_false(console_owes(&streams[1]));
     (void)state;
 }

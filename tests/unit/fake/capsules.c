@@ -440,7 +440,7 @@ bool console_at_prompt(void)
     return false;
 }
 
-struct stream console_terminal, console_dio;
+struct stream console_terminal, console_dio, console_urgent;
 static bool kept;
 
 void console_keep(bool on)
