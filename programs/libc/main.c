@@ -7,7 +7,6 @@
 #define WORDS_MAX 32
 
 int main(int argc, char **argv);
-void program(void);
 
 static char text[SV_ARGUMENTS_SIZE], name[SV_NAME_SIZE];
 static char *words[WORDS_MAX + 1];

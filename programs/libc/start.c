@@ -6,7 +6,6 @@
 const struct sv_start_page *sv_started;
 struct sv_handle sv_self, sv_frames, sv_clock;
 
-void program(void);
 void sv_begin(const struct sv_start_page *page); // of start.S
 
 struct sv_handle sv_granted(const char *name)

@@ -16,6 +16,11 @@
 
 #include "supervisor.h"
 
+// Nothing here is shared with other images: no detours through a table of addresses.
+#pragma GCC visibility push(hidden)
+
+void program(void); // yours
+
 // ---- What a program starts with ----
 
 extern const struct sv_start_page *sv_started;        // what the kernel left for us
@@ -170,3 +175,5 @@ const char *sv_status_text(enum sv_status status);
 const char *sv_image_fault_text(enum sv_image_fault fault);
 // How a task ended, from the words of SV_EVENT_END or SV_EVENT_ERROR, in less than 80 characters.
 void sv_end_text(char text[80], const sv_word words[SV_MESSAGE_WORDS]);
+
+#pragma GCC visibility pop
