@@ -191,7 +191,7 @@ enum sv_call {
     SV_OPEN = 20,
 
     // (hypervisor, function, address of struct sv_hypervisor_call): a call of Diosix's SBI extension
-    // (include/diosix.h). Value: its value; SV_FAILED: value is the SBI error
+    // (include/diosix.h). Values: its value; the SBI error, with SV_FAILED
     SV_HYPERVISOR = 21,
 
     // (system, 0: off, 1: reboot): of the machine or capsule that the supervisor runs on.

@@ -28,6 +28,11 @@ TEST_PROGRAM_NAMES := $(notdir $(patsubst %/,%,$(wildcard tests/programs/*/)))
 PROGRAM_SHARED := lib/format.c lib/edit.c
 PROGRAM_LIBC_SOURCES := $(wildcard programs/libc/*.c programs/libc/riscv/*.S) $(PROGRAM_SHARED)
 
+# The console service is the hypervisor's own console and prompt, compiled for here.
+PROGRAM_MORE_console := $(addprefix hypervisor/console/, console.c keys.c notice.c pump.c screen.c stream.c terminal.c view.c) \
+    $(filter-out %/prompt.c %/none.c, $(wildcard hypervisor/prompt/*.c))
+PROGRAM_SEES_console := $(addprefix -iquote , programs/console programs/console/port hypervisor/console hypervisor/prompt hypervisor/manage)
+
 # $(call program_objects,arch,sources)
 program_objects = $(patsubst %,$(BUILD)/$(1)/program-objects/%.o,$(2))
 
@@ -35,10 +40,12 @@ program_objects = $(patsubst %,$(BUILD)/$(1)/program-objects/%.o,$(2))
 all: programs
 
 define program_arch
+$(foreach f,programs/console hypervisor,$(BUILD)/$(1)/program-objects/$(f)/%.o): PROGRAM_SEES := $(PROGRAM_SEES_console)
+
 $(BUILD)/$(1)/program-objects/%.o: % programs/build.mk
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
-	$$(Q)$(PROGRAM_CC) $(PROGRAM_ABI_$(1)) $(PROGRAM_CFLAGS) -c -o $$@ $$<
+	$$(Q)$(PROGRAM_CC) $(PROGRAM_ABI_$(1)) $(PROGRAM_CFLAGS) $$(PROGRAM_SEES) -c -o $$@ $$<
 
 $(BUILD)/$(1)/program-objects/libsv.a: $(call program_objects,$(1),$(PROGRAM_LIBC_SOURCES))
 	$$(call say,AR,$$@)
@@ -60,7 +67,7 @@ endef
 
 # $(call program,arch,folder of the source,folder of the result,name)
 define program
-$(BUILD)/$(1)/$(3)/$(4).elf: $(call program_objects,$(1),$(sort $(wildcard $(2)/$(4)/*.[cS]))) \
+$(BUILD)/$(1)/$(3)/$(4).elf: $(call program_objects,$(1),$(sort $(wildcard $(2)/$(4)/*.[cS])) $(PROGRAM_MORE_$(4))) \
     $(BUILD)/$(1)/program-objects/libsv.a programs/libc/program.ld programs/build.mk
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)

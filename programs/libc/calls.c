@@ -216,10 +216,11 @@ enum sv_status sv_inspect(struct sv_handle system, enum sv_kind kind, uint32_t f
 }
 
 enum sv_status sv_hypervisor(struct sv_handle hypervisor, sv_word function, struct sv_hypervisor_call *call,
-                             sv_word *value)
+                             sv_word *value, sv_word *error)
 {
     CALL(SV_HYPERVISOR, hypervisor, 2, function, (sv_word)call);
     *value = a[1];
+    *error = a[2];
     return status;
 }
 

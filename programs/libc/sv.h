@@ -128,8 +128,9 @@ enum sv_status sv_read(struct sv_handle console, void *bytes, size_t size, size_
 enum sv_status sv_complete(struct sv_handle interrupt);
 enum sv_status sv_inspect(struct sv_handle system, enum sv_kind kind, uint32_t from, void *to, size_t size,
                           uint32_t *id);
+// SV_FAILED: *error is the SBI error, and *value says more.
 enum sv_status sv_hypervisor(struct sv_handle hypervisor, sv_word function, struct sv_hypervisor_call *call,
-                             sv_word *value);
+                             sv_word *value, sv_word *error);
 enum sv_status sv_power(struct sv_handle system, bool reboot);
 
 // ---- Straight-line code ----
