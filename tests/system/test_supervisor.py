@@ -90,6 +90,11 @@ def keyboard(m):
     m.expect(PROMPT)
 
 
+def comes_back(m, free, patience=20):
+    """What a program had is given back soon after its end."""
+    return any(frames_free(m) == free for _ in range(patience))
+
+
 @pytest.fixture
 def hostile_archive(backend, tmp_path):
     """All programs, and those that try what they may not."""
@@ -108,7 +113,7 @@ def test_hostile_programs_hurt_only_themselves(machine, backend, hostile_archive
     for name in HOSTILE:
         said = say(m, name, timeout=120)
         assert re.search(rf"RESULT {name}: \d+ passed, 0 failed", said), said
-        assert frames_free(m) == free, name
+        assert comes_back(m, free), name
     assert say(m, "hello") == "Hello, world!"
 
 
@@ -168,7 +173,7 @@ def test_bad_images_are_refused(machine, backend, tmp_path):
         said = say(m, "bad-" + name)
         assert "Hello" not in said and f"bad-{name}" in said
         assert not words or words in said, (name, said)
-        assert frames_free(m) == free, name
+        assert comes_back(m, free), name
     assert say(m, "hello") == "Hello, world!"
 
 
