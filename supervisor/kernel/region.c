@@ -45,7 +45,7 @@ struct region *region_at(uintptr_t address)
 {
     uintptr_t base = address & ~(uintptr_t)(FRAME_SIZE - 1);
 
-    for (unsigned order = 0; base && order <= 20; order++) {
+    for (unsigned order = 0; base && order < RANGE_ORDERS; order++) {
         base &= ~(((uintptr_t)FRAME_SIZE << order) - 1);
         struct region *r = region_of_base(base);
         if (r && r->order >= order)
@@ -112,14 +112,6 @@ bool region_populate(struct region *r, uint32_t page)
 
 // --- making and ending ------------------------------------------------------------------------------
 
-static unsigned order_of(uint32_t pages)
-{
-    unsigned order = 0;
-    while (1u << order < pages)
-        order++;
-    return order;
-}
-
 static uint32_t tables_of(uint32_t size)
 {
     return size > REGION_SLOTS ? (size + REGION_TABLE - 1) / REGION_TABLE : 0;
@@ -142,7 +134,7 @@ static void region_init(struct region *r, const struct region_plan *plan, uint32
 enum sv_status region_create(struct funds *pays, const struct region_plan *plan, struct region **out)
 {
     uint32_t promised = plan->pages + tables_of(plan->size);
-    unsigned order = order_of(plan->size + (plan->guarded ? 2 : 0));
+    unsigned order = buddy_order(plan->size + (plan->guarded ? 2 : 0));
     struct region *r = funds_take(pays, 0);
 
     if (!r)

@@ -9,6 +9,7 @@
 #include "funds.h"
 #include "group.h"
 #include "hart.h"
+#include "ranges.h"
 #include "region.h"
 
 #define FAIL(...)                                                                                                      \
@@ -105,9 +106,13 @@ static void check_capability(const struct capability *c, const struct object *ho
 
 // --- objects ----------------------------------------------------------------------------------------
 
+static uint64_t addresses; // pages of them that regions have
+
 static void check_region(const struct region *r)
 {
     uint32_t pages = 0;
+
+    addresses += 1ull << r->order;
 
     own_object(r, 0, r->payer);
     if (r->size > REGION_SLOTS)
@@ -280,7 +285,7 @@ void fake_check(void)
 
     memset(owner, 0, sizeof(owner));
     memset(tallies, 0, sizeof(tallies));
-    owned = 0;
+    owned = addresses = 0;
     capabilities_seen = 0;
     for (unsigned i = 0; i < HARTS_MAX; i++)
         HOLDS(!harts[i].dying);
@@ -289,6 +294,7 @@ void fake_check(void)
     each(SV_TYPE_CHANNEL, o) check_channel(container_of(o, struct channel, object));
     each(SV_TYPE_GROUP, o) check_group(container_of(o, struct group, object));
     each(SV_TYPE_TASK, o) check_task(task_of(o));
+    HOLDS(addresses + ranges.free == ranges.count);
     HOLDS(capabilities_seen == capabilities_count);
     if (!fake_base_frames)
         fake_base_frames = frames_total() - frames_free() - owned;

@@ -55,4 +55,3 @@ struct sv_handle fake_start_handle(const char *name);
 // Aborts with a word if anything is wrong in the kernel.
 void fake_check(void);
 extern uint64_t fake_base_frames;
-extern uint64_t fake_ranges; // virtual pages that are taken
