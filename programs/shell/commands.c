@@ -207,6 +207,11 @@ void command_run(char *text)
     run_from(line, 0);
 }
 
+const char *command_name(unsigned n)
+{
+    return n < COMMANDS ? commands[n].name : NULL;
+}
+
 bool number_read(const char *word, uint64_t *number)
 {
     *number = 0;

@@ -31,6 +31,7 @@ void edit_put(char c)
 
 void line_make_way(void)
 {
+    output_flush();
     if (is_editing)
         printf("\n");
 }
@@ -75,7 +76,7 @@ static void keys_take(void)
             line_done();
             break;
         case EDIT_COMPLETE:
-            edit_bell();
+            complete();
             break;
         case EDIT_MORE:
             break;

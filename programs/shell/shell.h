@@ -32,6 +32,10 @@ bool job_kill(uint32_t id);     // false: no job of this shell's
 
 // commands.c: does what a line says.
 void command_run(char *line);
+const char *command_name(unsigned n); // NULL: there are fewer
+
+// complete.c: what Tab does.
+void complete(void);
 
 // show.c: lists what there is.
 void show_programs(void);

@@ -36,6 +36,16 @@ static inline size_t frames_left(void)
     return what.value[0];
 }
 
+// What was given up comes back piece by piece, soon. In flows only.
+static inline void check_frames(size_t wanted, const char *what)
+{
+    for (unsigned i = 0; i < 200 && frames_left() != wanted; i++)
+        sv_sleep(10);
+    check(frames_left() == wanted, what);
+    if (frames_left() != wanted)
+        printf("     %lu frames, not %lu\n", (unsigned long)frames_left(), (unsigned long)wanted);
+}
+
 static inline void *region_make(size_t size, struct sv_handle *region)
 {
     void *address;

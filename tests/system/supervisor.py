@@ -6,7 +6,7 @@ from conftest import ROOT, Backend, Capsule, machine_command, pack
 
 PROMPT = r"sv> "
 PROGRAMS = ["echo", "fault", "greeter", "hello", "hog", "init", "ping-pong", "pipeline", "shell", "spin", "template", "timer"]
-HOSTILE = ["handles", "pointers", "exhaust", "regions", "faults", "times"]
+HOSTILE = ["handles", "groups", "pointers", "exhaust", "regions", "faults", "times"]
 
 
 class Place(Backend):

@@ -85,9 +85,20 @@ def keyboard(m):
     m.send("\x03")
     m.expect("was ended from outside")
     m.expect(PROMPT)
-    m.send("helo\x1b[Dl\r")
+    m.send("pip\t\r")
+    m.expect("join is done")
+    m.expect(PROMPT)
+    m.send("h\t")
+    m.expect(r"help  hello  hog  \r?\n")
+    m.expect("sv> h")
+    m.send("elo\x1b[Dl\r")
     m.expect("Hello, world!")
     m.expect(PROMPT)
+
+
+def comes_back(m, free, patience=20):
+    """What a program had is given back soon after its end."""
+    return any(frames_free(m) == free for _ in range(patience))
 
 
 @pytest.fixture
@@ -108,7 +119,7 @@ def test_hostile_programs_hurt_only_themselves(machine, backend, hostile_archive
     for name in HOSTILE:
         said = say(m, name, timeout=120)
         assert re.search(rf"RESULT {name}: \d+ passed, 0 failed", said), said
-        assert frames_free(m) == free, name
+        assert comes_back(m, free), name
     assert say(m, "hello") == "Hello, world!"
 
 
@@ -168,7 +179,7 @@ def test_bad_images_are_refused(machine, backend, tmp_path):
         said = say(m, "bad-" + name)
         assert "Hello" not in said and f"bad-{name}" in said
         assert not words or words in said, (name, said)
-        assert frames_free(m) == free, name
+        assert comes_back(m, free), name
     assert say(m, "hello") == "Hello, world!"
 
 

@@ -76,6 +76,6 @@ int main(void)
     stale();
     rights();
     types();
-    check(frames_left() == before, "the budget is whole again");
+    check_frames(before, "the budget is whole again");
     return check_result();
 }

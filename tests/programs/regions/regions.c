@@ -74,15 +74,29 @@ static void access(void)
     check_status(sv_drop(region), SV_OK, "drop");
 }
 
+// Nobody would ever get rid of it.
 static void channel_in_itself(void)
 {
     struct sv_handle channel = channel_make(1);
-    size_t before = frames_left();
     const sv_word words[SV_MESSAGE_WORDS] = {0};
-    struct sv_transfer transfer = sv_share(channel, SV_RIGHTS_ALL);
-    check_status(sv_send_with(channel, words, &transfer, 1), SV_OK, "a channel into itself");
+    struct sv_transfer transfer = sv_share(channel, SV_RIGHT_RECEIVE);
+    check_status(sv_send_with(channel, words, &transfer, 1), SV_INVALID, "a channel into itself");
+    transfer = sv_move(channel);
+    check_status(sv_send_with(channel, words, &transfer, 1), SV_INVALID, "moved into itself");
     sv_drop(channel);
-    check(frames_left() >= before, "its frames are back");
+}
+
+// Two channels in each other: all is back when our handles to them are gone.
+static void channels_in_each_other(void)
+{
+    struct sv_handle one = channel_make(1), other = channel_make(1);
+    const sv_word words[SV_MESSAGE_WORDS] = {0};
+    struct sv_transfer transfer = sv_share(other, SV_RIGHT_RECEIVE);
+    check_status(sv_send_with(one, words, &transfer, 1), SV_OK, "a channel into another");
+    transfer = sv_share(one, SV_RIGHT_RECEIVE);
+    check_status(sv_send_with(other, words, &transfer, 1), SV_OK, "and the other way");
+    sv_drop(one);
+    sv_drop(other);
 }
 
 int main(void)
@@ -92,7 +106,8 @@ int main(void)
     twice_at_once();
     full_queue();
     access();
-    check(frames_left() == before, "the budget is whole again");
     channel_in_itself();
+    channels_in_each_other();
+    check_frames(before, "the budget is whole again");
     return check_result();
 }
