@@ -308,10 +308,10 @@ struct sv_start_page {
 };
 
 struct sv_hypervisor_call {
-    uint64_t argument[6]; // registers of the SBI call; where 'address_at' says so, replaced by an address
-    uint64_t buffer;      // address of a buffer of the caller's, which the kernel copies to and from memory that the
-    uint32_t size;        // hypervisor may write; at most 4096 bytes
-    uint32_t address_at;  // the first of the two arguments that take the buffer's address, 0: none
+    uint64_t argument[3]; // the call's, as include/diosix.h lists them, 64-bit values as one, without size and address
+    uint64_t buffer;      // what these would name: memory of the caller's, which the kernel copies to where the
+    uint32_t size;        // hypervisor may read and write it, and back; at most 4096 bytes. 0: none
+    uint32_t pad;
 };
 
 // What SV_INSPECT writes.

@@ -86,8 +86,7 @@ unsigned arch_console_write(const char *bytes, unsigned size); // how many it to
 void arch_interrupt_enable(unsigned number);                   // one that was completed or is waited for first
 void arch_interrupt_complete(unsigned number);
 _Noreturn void arch_power(bool reboot);
-must_check bool arch_hypervisor_call(sv_word function, const sv_word argument[6],
-                                     sv_word *value); // false: value: error
+long arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *value); // an SBI error
 
 // Called by the architecture (all but kernel_boot with the lock held by kernel_enter(), with interrupts off):
 

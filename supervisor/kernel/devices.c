@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "diosix.h"
 #include "user.h"
 
 #define INPUT_SIZE 1024 // a power of two
@@ -163,41 +164,83 @@ enum sv_status call_power(struct task *t, struct capability *c)
     arch_power(how == 1);
 }
 
+// The hypervisor's calls, as numbers in registers: how many there are before size and address of a buffer, whether
+// the last of them takes two registers where these have 32 bits, and whether there is a buffer at all. A program may
+// not choose registers itself: an address in them is our memory.
+enum buffer { BUFFER_NONE, BUFFER_IN, BUFFER_OUT };
+static const struct {
+    uint8_t numbers;
+    enum buffer buffer;
+    bool wide;
+} hypervisor_calls[DIOSIX_CALLS] = {
+    [DIOSIX_STATUS] = {1, BUFFER_OUT},
+    [DIOSIX_NEXT] = {1},
+    [DIOSIX_CREATE] = {0, BUFFER_IN},
+    [DIOSIX_START] = {1},
+    [DIOSIX_STOP] = {2},
+    [DIOSIX_KILL] = {1},
+    [DIOSIX_RESTART] = {1},
+    [DIOSIX_PAUSE] = {1},
+    [DIOSIX_RESUME] = {1},
+    [DIOSIX_FORK] = {1, BUFFER_IN},
+    [DIOSIX_DESTROY] = {1},
+    [DIOSIX_SET] = {3, .wide = true},
+    [DIOSIX_GIVE_UP] = {2, .wide = true},
+    [DIOSIX_IMAGE] = {1, BUFFER_OUT},
+    [DIOSIX_OUTPUT] = {2, BUFFER_OUT},
+    [DIOSIX_INPUT] = {1, BUFFER_IN},
+    [DIOSIX_TRACE] = {2, BUFFER_OUT},
+    [DIOSIX_MACHINE] = {0, BUFFER_OUT},
+    [DIOSIX_HART] = {1, BUFFER_OUT},
+    [DIOSIX_POWER] = {1},
+    [DIOSIX_YIELD] = {1},
+    [DIOSIX_MEMORY] = {1, BUFFER_OUT},
+    [DIOSIX_KEEP] = {1},
+    [DIOSIX_TYPED] = {0, BUFFER_OUT},
+    [DIOSIX_SHOW] = {0, BUFFER_IN},
+    [DIOSIX_NEWS] = {1},
+    [DIOSIX_SHOWN] = {2},
+    [DIOSIX_WATCH] = {2},
+};
+
 // Where the hypervisor reads and writes for a program. Never longer than under the lock.
 static unsigned char bounce[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
 
-static enum sv_status hypervisor_arguments(const struct sv_hypervisor_call *h, sv_word argument[6])
+static void hypervisor_arguments(sv_word function, const struct sv_hypervisor_call *h, sv_word argument[6])
 {
     uint64_t at = physical_address(bounce);
+    unsigned n = 0;
 
-    if (h->size > sizeof(bounce) || h->address_at > 4)
-        return SV_INVALID;
-    for (unsigned i = 0; i < 6; i++)
-        argument[i] = (sv_word)h->argument[i];
-    if (h->address_at) {
-        argument[h->address_at] = (sv_word)at;
-        argument[h->address_at + 1] = sizeof(sv_word) == 8 ? 0 : (sv_word)(at >> 32);
-    }
-    return SV_OK;
+    for (unsigned i = 0; i < hypervisor_calls[function].numbers; i++)
+        argument[n++] = (sv_word)h->argument[i];
+    if (hypervisor_calls[function].wide)
+        argument[n++] = sizeof(sv_word) == 8 ? 0 : (sv_word)(h->argument[hypervisor_calls[function].numbers - 1] >> 32);
+    if (hypervisor_calls[function].buffer == BUFFER_NONE)
+        return;
+    argument[n++] = h->size;
+    argument[n++] = (sv_word)at;
+    argument[n++] = sizeof(sv_word) == 8 ? 0 : (sv_word)(at >> 32);
 }
 
 enum sv_status call_hypervisor(struct task *t, struct capability *c)
 {
+    sv_word function = frame_argument(&t->frame, 0), argument[6] = {0}, value = 0;
     struct sv_hypervisor_call h;
-    sv_word argument[6], value = 0;
 
     (void)c;
     if (!user_read(t, &h, frame_argument(&t->frame, 1), sizeof(h)))
         return SV_FAULT;
-    enum sv_status status = hypervisor_arguments(&h, argument);
-    if (status != SV_OK)
-        return status;
+    if (function >= DIOSIX_CALLS || h.size > sizeof(bounce))
+        return SV_INVALID;
+    enum buffer buffer = hypervisor_calls[function].buffer;
     memset(bounce, 0, sizeof(bounce));
-    if (!user_read(t, bounce, (uintptr_t)h.buffer, h.size))
+    if (buffer == BUFFER_IN && !user_read(t, bounce, (uintptr_t)h.buffer, h.size))
         return SV_FAULT;
-    bool done = arch_hypervisor_call(frame_argument(&t->frame, 0), argument, &value);
-    if (!user_write(t, (uintptr_t)h.buffer, bounce, h.size))
+    hypervisor_arguments(function, &h, argument);
+    long error = arch_hypervisor_call(function, argument, &value);
+    if (buffer == BUFFER_OUT && !user_write(t, (uintptr_t)h.buffer, bounce, h.size))
         return SV_FAULT;
     frame_value(&t->frame, 1, value);
-    return done ? SV_OK : SV_FAILED;
+    frame_value(&t->frame, 2, (sv_word)error);
+    return error ? SV_FAILED : SV_OK;
 }

@@ -355,12 +355,28 @@ static enum sv_status all_give(struct start *s, const struct machine *m)
     return status == SV_OK ? interrupts_give(s, m) : status;
 }
 
+// The first program: what init=NAME in the options says, or "init".
+static void first_name(const char *options, char name[SV_NAME_SIZE])
+{
+    const char *at = options ? strstr(options, "init=") : NULL;
+    size_t length = at && (at == options || at[-1] == ' ') ? strcspn(at + 5, " ") : 0;
+
+    if (!length || length >= SV_NAME_SIZE) {
+        strcpy(name, "init");
+        return;
+    }
+    memcpy(name, at + 5, length);
+    name[length] = 0;
+}
+
 bool start_init(const struct machine *m)
 {
-    struct start s = {.image = archive_find("init")};
+    char name[SV_NAME_SIZE];
+    first_name(m->options, name);
+    struct start s = {.image = archive_find(name)};
 
     if (!s.image) {
-        log_error("no program \"init\" in the archive");
+        log_error("no program \"%s\" in the archive", name);
         return false;
     }
     enum sv_status status = task_create(&machine_funds, funds_left(&machine_funds) - task_block_frames(), &s.task);
@@ -369,7 +385,7 @@ bool start_init(const struct machine *m)
     if (status == SV_OK)
         status = all_give(&s, m);
     if (status != SV_OK) {
-        log_error("init can't be started: error %d, image %u", (int)status, s.image_fault);
+        log_error("%s can't be started: error %d, image %u", name, (int)status, s.image_fault);
         return false;
     }
     page_fill(&s, m->ticks_per_second, m->options ? m->options : "");

@@ -1,4 +1,5 @@
 #include "fake.h"
+#include "diosix.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -275,14 +276,14 @@ void arch_power(bool reboot)
     longjmp(powered, 1);
 }
 
-bool arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *value)
+// Writes where it was told to, and answers its function and first argument.
+long arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *value)
 {
     *value = function + argument[0];
-    if (function == 7) { // writes where it was told to
-        uint64_t at = argument[1] | (sizeof(sv_word) == 8 ? 0 : (uint64_t)argument[2] << 32);
-        (void)at;
-    }
-    return function != 99;
+    if (function == DIOSIX_STATUS)
+        memset(physical_pointer(argument[2] | (sizeof(sv_word) == 8 ? 0 : (uint64_t)argument[3] << 32)), 'x',
+               argument[1]);
+    return function == DIOSIX_POWER ? -4 : 0;
 }
 
 void log_print(enum log_level level, const char *format, ...)
