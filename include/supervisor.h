@@ -113,7 +113,7 @@ enum sv_right {
 enum sv_call {
     // (any): what the handle names. Values: enum sv_type, rights, and for a region its address and size in bytes,
     // for frames the frames left and in all, for a channel the messages waiting and its depth, for a task whether
-    // it is the caller's own and its id.
+    // it is the caller's own and its id, for a clock the time now in ticks (low and high word, as of SV_EVENT_TIME).
     SV_WHAT = 0,
 
     // (source, code, argument, flags, ticks low, ticks high, group): adds a continuation to the caller. What it
@@ -295,7 +295,7 @@ struct sv_named_handle {
 // What a program finds when it starts, in a page of its own that it may read. The kernel itself gives every task
 // "task" (its own), "frames" (its budget) and "clock"; the rest comes from its starter. `init`, the first program,
 // gets "console", "archive", "system", and where there is one "hypervisor", and "interrupt-N" for each of the
-// machine's.
+// machine's; its arguments are the kernel's command line (/chosen/bootargs).
 struct sv_start_page {
     uint32_t version; // SV_VERSION
     uint32_t count;   // of handles

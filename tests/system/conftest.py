@@ -186,14 +186,19 @@ def machine(request, tmp_path):
     """Starts a machine: machine(capsules or bundle, backend, ...)."""
     request.node.machines = []
 
+    def start_command(command):
+        """Any command line: of a machine without Diosix."""
+        started = Machine(command, tmp_path / f"console{len(request.node.machines)}.log")
+        request.node.machines.append(started)
+        return started
+
     def start(capsules, backend=GSTAGE, **keys):
         number, bundle = len(request.node.machines), capsules
         if isinstance(capsules, list):
             bundle = pack(tmp_path / f"bundle{number}", capsules, backend.arch)
-        started = Machine(machine_command(bundle, backend, **keys), tmp_path / f"console{number}.log")
-        request.node.machines.append(started)
-        return started
+        return start_command(machine_command(bundle, backend, **keys))
 
+    start.command = start_command
     yield start
     for started in request.node.machines:
         started.stop()
