@@ -136,12 +136,12 @@ unsigned arch_console_write(const char *bytes, unsigned size)
     return sbi_console_write(bytes, size);
 }
 
-bool arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *value)
+long arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *value)
 {
     struct sbi_result r = sbi_call(SBI_DIOSIX, function, argument);
 
-    *value = r.error ? (sv_word)r.error : r.value;
-    return !r.error;
+    *value = r.value;
+    return r.error;
 }
 
 // RISC-V ELF psABI, "Relocations": 32, 64, RELATIVE, JUMP_SLOT; 6 to 11 are of thread-local storage, 12 of its
