@@ -132,6 +132,7 @@ void program(void)
     service_prompt_init();
     capsules_find();
     console_attach();
+    console.notices |= NOTICE_VIEW;
     sv_then_always(bell, run, 0);
     sv_then_now(run, 0);
 }

@@ -1,0 +1,83 @@
+"""The console service: the hypervisor's views, keys and prompt as a program in a capsule."""
+import os
+import pytest
+from conftest import PROMPT, ROOT, Capsule, linux, payload
+
+
+def service(attach="attach=", **keys):
+    folder = os.path.join(ROOT, "build/ARCH")
+    return Capsule("console", os.path.join(folder, "supervisor.bin"), **{
+        "initrd": os.path.join(folder, "programs.cpio"), "cmdline": f"init=console {attach}".strip(), "memory": "16M",
+        "vcores": 1, "rights": "[manage, console]", "restart": "always", **keys})
+
+
+def waits(name, **keys):
+    return payload("ends", name, cmdline="end=never", vcores=1, **keys)
+
+
+def prompt(m):
+    m.key("d")
+    m.expect("at the prompt")
+    m.expect("dio> ")
+
+
+def command(m, text, answer):
+    m.line(text)
+    m.expect(answer)
+    m.expect(r"ok\r+\n|failed")
+    m.expect("dio> ")
+
+
+@pytest.mark.both_widths
+def test_views_and_prompt(machine, backend):
+    m = machine([waits("one"), waits("two"), service()], backend)
+    m.expect("at one - Ctrl-]")
+    m.key("n")
+    m.expect("at two - Ctrl-]")
+    m.key("a")
+    m.expect("all capsules, input to one")
+    prompt(m)
+    command(m, "list", r"1 one +running(.*\n)+.*2 two +running(.*\n)+.*3 console +running")
+    command(m, "kill two", "two: killed; it has ended")
+    command(m, "start two", r"two|ok")
+    m.send("pause tw\t")
+    m.expect("pause two")
+    command(m, "", "")
+    m.line("poweroff")
+    assert m.end() == 0
+
+
+def test_ends_with_the_last(machine, backend):
+    """The service does not keep the machine on, and failures are told."""
+    m = machine([payload("ends", "one", cmdline="end=failure", vcores=1), service("")], backend)
+    m.expect("one: shut down, reporting failure")
+    assert m.end() == 1
+
+
+def test_nothing_is_lost(machine, backend):
+    """Kill the service again and again: the hypervisor shows what it did not, and then it has the terminal again."""
+    m = machine([waits("one"), service("")], backend)
+    m.expect("all capsules, input to one")
+    for _ in range(3):
+        prompt(m)
+        m.line("restart console")
+        m.expect("console: killed; restarting")
+        m.expect("all capsules, input to one")
+    prompt(m)
+    command(m, "list", r"2 console +running")
+    m.line("poweroff")
+    assert m.end() == 0
+    assert len([line for line in m.console().splitlines() if "START ends" in line]) == 1
+
+
+def test_linux(machine, backend):
+    m = machine([linux(), service()], backend)
+    m.expect(PROMPT.format("linux1"))
+    assert "linux1" in m.command("hostname")
+    m.line("yes capsule | head -n 2000; echo end-of-$((1+1))")
+    m.expect("end-of-2")
+    m.expect(PROMPT.format("linux1"))
+    assert m.console().count("capsule\n") >= 2000
+    m.line("poweroff")
+    m.expect("linux1: shut down; it has ended")
+    assert m.end() == 0
