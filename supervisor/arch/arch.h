@@ -1,7 +1,9 @@
 // What an architecture gives the supervisor's kernel, and the few calls it makes back (at the end).
 //
 // All of it is called with the kernel's lock held and interrupts off, unless said otherwise. arch/<name>/ implements
-// it, with the types struct frame and struct space in its frame.h; tests/unit/fake/ has one for the host.
+// it, with the types struct frame and struct space in its frame.h; tests/unit/fake/supervisor/ has one for the host.
+// frame.h also says which addresses are the programs', in whole pages, [ARCH_USER_START, ARCH_USER_END), and
+// ARCH_ELF_MACHINE, which ELF files for it name. A kernel stack has 8 KiB.
 #pragma once
 
 #include "frame.h" // the architecture's own: struct frame, struct space
@@ -35,7 +37,8 @@ void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argum
 // STATUS_NO_MEMORY.
 must_check enum status space_create(struct space *s, struct budget *pays);
 
-// Gives back all tables. It is active on no hart.
+// Gives back all tables. No hart runs its task any more; a hart that ran it last, this one too, may still have it
+// loaded, which the architecture sees to.
 void space_destroy(struct space *s);
 
 // Maps one page; replaces what is there. 'access' is of SV_RIGHT_READ, WRITE, EXECUTE, at least READ or EXECUTE.
@@ -57,6 +60,18 @@ static inline uint64_t physical_address(const void *pointer);
 
 // Makes what was written to memory visible to instruction fetches of all harts, before they next run this space.
 void space_code_changed(struct space *s);
+
+// What a relocation of an ELF file does to the word (or 32 bits) it is for. B is where the file lies, S the symbol, A
+// the addend.
+enum relocation {
+    RELOCATION_NONE,
+    RELOCATION_BASE,      // B + A
+    RELOCATION_SYMBOL,    // S + A
+    RELOCATION_SYMBOL_32, // S + A, in 32 bits
+    RELOCATION_TLS,       // of thread-local storage
+    RELOCATION_UNKNOWN    // all else
+};
+enum relocation arch_relocation(uint32_t type);
 
 // Harts and time.
 

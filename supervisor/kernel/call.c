@@ -1,0 +1,189 @@
+#include "call.h"
+
+#include "archive.h"
+#include "channel.h"
+#include "devices.h"
+#include "funds.h"
+#include "hart.h"
+#include "inspect.h"
+#include "random.h"
+#include "region.h"
+#include "start.h"
+#include "user.h"
+
+void call_give(struct task *t, struct capability *place, struct object *object, unsigned rights,
+               struct capability *parent)
+{
+    capability_make(place, &t->object, object, rights, parent);
+    frame_give(&t->frame, place->handle);
+}
+
+static enum sv_status call_what(struct task *t, struct capability *c)
+{
+    sv_word first = 0, second = 0;
+
+    switch (c->object->type) {
+    case SV_TYPE_REGION: {
+        const struct region *r = container_of(c->object, struct region, object);
+        first = r->address;
+        second = (sv_word)r->size * FRAME_SIZE;
+        break;
+    }
+    case SV_TYPE_FRAMES: {
+        const struct funds *f = container_of(c->object, struct funds, object);
+        first = (sv_word)funds_left(f);
+        second = (sv_word)f->budget.limit;
+        break;
+    }
+    case SV_TYPE_CHANNEL: {
+        const struct channel *ch = container_of(c->object, struct channel, object);
+        first = ch->waiting;
+        second = ch->depth;
+        break;
+    }
+    case SV_TYPE_CLOCK: {
+        uint64_t now = arch_time();
+        first = (sv_word)now;
+        second = sizeof(sv_word) == 8 ? 0 : (sv_word)(now >> 32);
+        break;
+    }
+    case SV_TYPE_TASK:
+        first = c->object == &t->object;
+        second = c->object->id;
+        break;
+    }
+    frame_value(&t->frame, 1, c->object->type);
+    frame_value(&t->frame, 2, c->rights);
+    frame_value(&t->frame, 3, first);
+    frame_value(&t->frame, 4, second);
+    return SV_OK;
+}
+
+static enum sv_status call_copy(struct task *t, struct capability *c)
+{
+    sv_word rights = frame_argument(&t->frame, 0);
+    struct capability *place;
+
+    if (!(c->rights & SV_RIGHT_COPY) || rights & ~(sv_word)c->rights)
+        return SV_DENIED;
+    enum sv_status status = table_take(t, &place);
+    if (status == SV_OK)
+        call_give(t, place, c->object, (unsigned)rights, c);
+    return status;
+}
+
+// Piece by piece, and by its handle: others may have taken it away in between.
+static enum sv_status call_revoke(struct task *t, struct capability *c)
+{
+    while (!capability_revoke(c, STEP_WORK)) {
+        kernel_breathe();
+        c = capability_find(t, frame_handle(&t->frame));
+        if (!c)
+            return SV_BAD_HANDLE;
+    }
+    return SV_OK;
+}
+
+static enum sv_status call_drop(struct task *t, struct capability *c)
+{
+    enum sv_status status = call_revoke(t, c);
+
+    if (status == SV_OK)
+        capability_remove(capability_find(t, frame_handle(&t->frame)));
+    return status;
+}
+
+static enum sv_status call_split(struct task *t, struct capability *c)
+{
+    sv_word count = frame_argument(&t->frame, 0);
+    struct capability *place;
+    struct funds *f;
+
+    if (!count)
+        return SV_INVALID;
+    enum sv_status status = table_take(t, &place);
+    if (status != SV_OK)
+        return status;
+    status = funds_split(container_of(c->object, struct funds, object), count, &f);
+    if (status != SV_OK) {
+        table_put(t, place);
+        return status;
+    }
+    call_give(t, place, &f->object, SV_RIGHT_USE | SV_RIGHT_COPY, NULL);
+    object_release(&f->object);
+    return SV_OK;
+}
+
+static enum sv_status call_random(struct task *t, struct capability *c)
+{
+    unsigned char bytes[SV_SEED_MAX];
+    sv_word size = frame_argument(&t->frame, 1);
+
+    (void)c;
+    if (size > sizeof(bytes))
+        return SV_INVALID;
+    random_draw(bytes, size);
+    return user_write(t, frame_argument(&t->frame, 0), bytes, size) ? SV_OK : SV_FAULT;
+}
+
+// What a call is about: any type, one type, or the caller's own task; and the right it takes.
+#define ANY SV_TYPE_NONE
+#define OWN SV_TYPES
+static const struct {
+    enum sv_status (*run)(struct task *t, struct capability *c);
+    uint8_t type;
+    uint16_t right;
+} calls[SV_CALLS] = {
+    [SV_WHAT] = {call_what, ANY, 0},
+    [SV_THEN] = {call_then, ANY, 0},
+    [SV_CANCEL] = {call_cancel, OWN, 0},
+    [SV_FINISH] = {call_finish, OWN, 0},
+    [SV_END] = {call_end, SV_TYPE_TASK, SV_RIGHT_END},
+    [SV_SEND] = {call_send, SV_TYPE_CHANNEL, SV_RIGHT_SEND},
+    [SV_COPY] = {call_copy, ANY, 0},
+    [SV_REVOKE] = {call_revoke, ANY, 0},
+    [SV_DROP] = {call_drop, ANY, 0},
+    [SV_GROUP] = {call_group, OWN, 0},
+    [SV_MEMBER] = {call_member, SV_TYPE_GROUP, SV_RIGHT_USE},
+    [SV_ALLOCATE] = {call_allocate, SV_TYPE_FRAMES, SV_RIGHT_USE},
+    [SV_ACCESS] = {call_access, SV_TYPE_REGION, 0},
+    [SV_SPLIT] = {call_split, SV_TYPE_FRAMES, SV_RIGHT_USE},
+    [SV_CHANNEL] = {call_channel, SV_TYPE_FRAMES, SV_RIGHT_USE},
+    [SV_START] = {call_start, SV_TYPE_IMAGE, SV_RIGHT_USE},
+    [SV_COMPLETE] = {call_complete, SV_TYPE_INTERRUPT, SV_RIGHT_WAIT},
+    [SV_WRITE] = {call_write, SV_TYPE_CONSOLE, SV_RIGHT_WRITE},
+    [SV_READ] = {call_read, SV_TYPE_CONSOLE, SV_RIGHT_READ},
+    [SV_INSPECT] = {call_inspect, SV_TYPE_SYSTEM, SV_RIGHT_READ},
+    [SV_OPEN] = {call_open, SV_TYPE_ARCHIVE, SV_RIGHT_USE},
+    [SV_HYPERVISOR] = {call_hypervisor, SV_TYPE_HYPERVISOR, SV_RIGHT_USE},
+    [SV_POWER] = {call_power, SV_TYPE_SYSTEM, SV_RIGHT_POWER},
+    [SV_RANDOM] = {call_random, OWN, 0},
+};
+
+static bool is_about(const struct task *t, const struct capability *c, unsigned type)
+{
+    return type == ANY || c->object->type == type || (type == OWN && c->object == &t->object);
+}
+
+void kernel_call(void)
+{
+    struct task *t = this_hart()->current;
+    sv_word number = frame_call(&t->frame);
+    enum sv_status status;
+
+    if (unlikely(t->is_doomed))
+        return;
+    struct capability *c = capability_find(t, frame_handle(&t->frame));
+    if (unlikely(number >= SV_CALLS))
+        status = SV_INVALID;
+    else if (unlikely(!c))
+        status = SV_BAD_HANDLE;
+    else if (unlikely(!is_about(t, c, calls[number].type)))
+        status = SV_BAD_TYPE;
+    else if (unlikely((c->rights & calls[number].right) != calls[number].right))
+        status = SV_DENIED;
+    else
+        status = calls[number].run(t, c);
+    if (status != CALL_NO_ANSWER)
+        frame_answer(&t->frame, status);
+}

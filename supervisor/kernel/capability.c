@@ -1,0 +1,207 @@
+#include "capability.h"
+
+#include "arch.h"
+#include "bits.h"
+#include "channel.h"
+#include "funds.h"
+#include "group.h"
+#include "hart.h"
+#include "random.h"
+#include "region.h"
+#include "task.h"
+
+static struct capability **buckets;
+static uint32_t bucket_mask;
+static uint32_t last_id;
+uint32_t capabilities_count;
+
+// As many buckets as there can be capabilities in a system that is full of small things: few frames hold one.
+enum status capabilities_init(uint64_t frames)
+{
+    unsigned order = 0;
+    uint64_t physical;
+
+    while (order < 10 && (1ULL << order) * (FRAME_SIZE / sizeof(*buckets)) < frames / 8)
+        order++;
+    enum status status = frames_take(&machine_funds.budget, order, &physical);
+    if (status != STATUS_OK)
+        return status;
+    buckets = physical_pointer(physical);
+    bucket_mask = (uint32_t)((FRAME_SIZE / sizeof(*buckets)) << order) - 1;
+    capabilities_count = last_id = 0;
+    return STATUS_OK;
+}
+
+bool handle_equal(struct sv_handle a, struct sv_handle b)
+{
+    return a.word[0] == b.word[0] && a.word[1] == b.word[1] && a.word[2] == b.word[2] && a.word[3] == b.word[3];
+}
+
+static struct capability **bucket_of(struct sv_handle h)
+{
+    return &buckets[h.word[0] & bucket_mask];
+}
+
+struct capability *capability_find(const struct task *t, struct sv_handle handle)
+{
+    struct capability *c = *bucket_of(handle);
+
+    while (c && !handle_equal(c->handle, handle))
+        c = c->chain;
+    if (!c || c->holder != &t->object)
+        return NULL;
+    if (unlikely(t->limit) && !group_allows(t->limit, t, c))
+        return NULL;
+    return c;
+}
+
+static void handle_draw(struct capability *c)
+{
+    struct capability **bucket;
+
+    do
+        c->handle = random_handle();
+    while (handle_is_none(c->handle));
+    bucket = bucket_of(c->handle);
+    c->chain = *bucket;
+    *bucket = c;
+}
+
+static void handle_forget(struct capability *c)
+{
+    struct capability **link = bucket_of(c->handle);
+    while (*link != c)
+        link = &(*link)->chain;
+    *link = c->chain;
+}
+
+// What an object has to know of who holds it.
+static void gained(struct capability *c)
+{
+    if (c->object->type == SV_TYPE_REGION)
+        region_gained(c);
+    else if (c->object->type == SV_TYPE_CHANNEL)
+        channel_gained(c);
+}
+
+static void lost(struct capability *c)
+{
+    if (c->waiters)
+        continuations_lose(container_of(c->holder, struct task, object), c);
+    if (c->object->type == SV_TYPE_REGION)
+        region_lost(c);
+    else if (c->object->type == SV_TYPE_CHANNEL)
+        channel_lost(c);
+}
+
+static void place_free(struct capability *c)
+{
+    c->object = NULL;
+    if (c->holder->type == SV_TYPE_TASK)
+        table_put(container_of(c->holder, struct task, object), c);
+}
+
+static uint32_t limit_of(const struct object *holder)
+{
+    if (holder->type != SV_TYPE_TASK)
+        return 0;
+    const struct group *limit = container_of(holder, struct task, object)->limit;
+    return limit ? limit->object.id : 0;
+}
+
+void capability_make(struct capability *place, struct object *holder, struct object *object, unsigned rights,
+                     struct capability *parent)
+{
+    *place = (struct capability){.object = object,
+                                 .holder = holder,
+                                 .parent = parent,
+                                 .next = parent ? parent->child : NULL,
+                                 .id = ++last_id,
+                                 .limit = limit_of(holder),
+                                 .rights = (uint16_t)rights};
+    if (place->next)
+        place->next->previous = place;
+    if (parent)
+        parent->child = place;
+    handle_draw(place);
+    capabilities_count++;
+    object_hold(object);
+    gained(place);
+}
+
+void capability_move(struct capability *place, struct object *holder, struct capability *from, unsigned rights)
+{
+    CHECK(!from->child);
+    handle_forget(from);
+    *place = *from;
+    place->holder = holder;
+    place->limit = limit_of(holder);
+    place->rights &= (uint16_t)rights;
+    place->waiters = place->access = 0;
+    if (place->next)
+        place->next->previous = place;
+    if (place->previous)
+        place->previous->next = place;
+    else if (place->parent)
+        place->parent->child = place;
+    handle_draw(place);
+    gained(place);
+    lost(from);
+    place_free(from);
+}
+
+void capability_remove(struct capability *c)
+{
+    struct object *object = c->object;
+
+    CHECK(!c->child);
+    handle_forget(c);
+    if (c->next)
+        c->next->previous = c->previous;
+    if (c->previous)
+        c->previous->next = c->next;
+    else if (c->parent)
+        c->parent->child = c->next;
+    capabilities_count--;
+    lost(c);
+    place_free(c);
+    object_release(object);
+}
+
+// Puts what is derived from a child directly beneath its parent, one at a time, so that no step is long, however wide
+// or deep the tree is.
+static void hoist(struct capability *c, struct capability *to)
+{
+    c->parent->child = c->next;
+    if (c->next)
+        c->next->previous = NULL;
+    c->parent = to;
+    c->previous = NULL;
+    c->next = to->child;
+    c->next->previous = c;
+    to->child = c;
+}
+
+bool capability_revoke(struct capability *c, unsigned work)
+{
+    for (; c->child; work--) {
+        if (!work)
+            return false;
+        if (c->child->child)
+            hoist(c->child->child, c);
+        else
+            capability_remove(c->child);
+    }
+    return true;
+}
+
+struct capability *capability_from(uint32_t from)
+{
+    struct capability *best = NULL;
+
+    for (uint32_t i = 0; i <= bucket_mask; i++)
+        for (struct capability *c = buckets[i]; c; c = c->chain)
+            if (c->id >= from && (!best || c->id < best->id))
+                best = c;
+    return best;
+}

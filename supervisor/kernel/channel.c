@@ -1,0 +1,247 @@
+#include "channel.h"
+
+#include <string.h>
+
+#include "call.h"
+#include "funds.h"
+#include "hart.h"
+#include "transfer.h"
+#include "user.h"
+
+static struct channel *channel_of(struct object *o)
+{
+    return container_of(o, struct channel, object);
+}
+
+static struct message *message_at(struct channel *ch, unsigned n)
+{
+    n += ch->head;
+    return &ch->message[n < ch->depth ? n : n - ch->depth];
+}
+
+static void fire_all(struct list *waiters, enum sv_event event)
+{
+    while (!list_empty(waiters))
+        continuation_fire(container_of(waiters->next, struct continuation, link), event);
+}
+
+// Whoever can go on, does: with a message, with room, or knowing that it will never come.
+static void channel_update(struct channel *ch)
+{
+    while (ch->fired < ch->waiting && !list_empty(&ch->object.waiters)) {
+        ch->fired++;
+        continuation_fire(container_of(ch->object.waiters.next, struct continuation, link), SV_EVENT_MESSAGE);
+    }
+    if (!ch->waiting && !ch->senders)
+        fire_all(&ch->object.waiters, SV_EVENT_GONE);
+    if (!ch->receivers)
+        fire_all(&ch->room, SV_EVENT_GONE);
+    else if (ch->waiting < ch->depth)
+        fire_all(&ch->room, SV_EVENT_ROOM);
+}
+
+void channel_gained(struct capability *c)
+{
+    struct channel *ch = channel_of(c->object);
+
+    ch->senders += !!(c->rights & SV_RIGHT_SEND);
+    ch->receivers += !!(c->rights & SV_RIGHT_RECEIVE);
+}
+
+// Messages that nobody can receive go the way of dying objects.
+void channel_lost(struct capability *c)
+{
+    struct channel *ch = channel_of(c->object);
+
+    ch->senders -= !!(c->rights & SV_RIGHT_SEND);
+    ch->receivers -= !!(c->rights & SV_RIGHT_RECEIVE);
+    if (!ch->receivers && ch->waiting)
+        hart_mourn(&ch->object);
+    if (!ch->receivers || !ch->senders)
+        channel_update(ch);
+}
+
+void channel_wait(struct object *o, struct continuation *c)
+{
+    struct channel *ch = channel_of(o);
+
+    list_add_tail(c->flags & SV_ROOM ? &ch->room : &o->waiters, &c->link);
+    channel_update(ch);
+}
+
+void channel_unfire(struct object *o)
+{
+    channel_of(o)->fired--;
+    channel_update(channel_of(o));
+}
+
+static void message_remove(struct channel *ch)
+{
+    ch->head = ch->head + 1 < ch->depth ? ch->head + 1 : 0;
+    ch->waiting--;
+}
+
+static struct sv_handle entry_receive(struct task *t, struct capability *entry)
+{
+    struct capability *place;
+
+    if (!entry->object) // revoked on its way
+        return (struct sv_handle){{0}};
+    if (table_take(t, &place) != SV_OK) {
+        capability_remove(entry);
+        return (struct sv_handle){{0}};
+    }
+    capability_move(place, &t->object, entry, SV_RIGHTS_ALL);
+    return place->handle;
+}
+
+unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
+                         struct sv_handle handles[SV_MESSAGE_HANDLES])
+{
+    struct channel *ch = channel_of(o);
+    struct message *m = message_at(ch, 0);
+    unsigned count = m->count;
+
+    for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
+        words[i] = m->words[i];
+    ch->fired--;
+    for (unsigned i = 0; i < count; i++)
+        handles[i] = entry_receive(t, &m->entry[i]);
+    message_remove(ch);
+    if (!list_empty(&ch->room) || !ch->senders)
+        channel_update(ch);
+    return count;
+}
+
+static void entries_remove(struct message *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->entry[i].object)
+            capability_remove(&m->entry[i]);
+}
+
+// Also for one that is not dying, but that nobody can receive from.
+bool channel_destroy(struct object *o)
+{
+    struct channel *ch = channel_of(o);
+    unsigned work = STEP_WORK / SV_MESSAGE_HANDLES;
+
+    if (ch->waiting) {
+        for (; ch->waiting && work; work--) {
+            entries_remove(message_at(ch, 0));
+            message_remove(ch);
+        }
+        return false;
+    }
+    if (o->references)
+        return true;
+    object_end(o);
+    funds_give(ch->payer, ch->order, ch);
+    return true;
+}
+
+// --- calls ------------------------------------------------------------------------------------------
+
+static struct channel *channel_create(struct funds *pays, unsigned depth)
+{
+    size_t size = sizeof(struct channel) + depth * sizeof(struct message);
+    unsigned order = 0;
+
+    while (FRAME_SIZE << order < size)
+        order++;
+    struct channel *ch = funds_take(pays, order);
+    if (!ch)
+        return NULL;
+    object_init(&ch->object, SV_TYPE_CHANNEL);
+    list_init(&ch->room);
+    ch->payer = pays;
+    ch->order = order;
+    ch->depth = depth;
+    return ch;
+}
+
+enum sv_status call_channel(struct task *t, struct capability *c)
+{
+    sv_word depth = frame_argument(&t->frame, 0);
+    struct capability *place;
+
+    if (!depth || depth > SV_QUEUE_MAX)
+        return SV_INVALID;
+    enum sv_status status = table_take(t, &place);
+    if (status != SV_OK)
+        return status;
+    struct channel *ch = channel_create(container_of(c->object, struct funds, object), (unsigned)depth);
+    if (!ch) {
+        table_put(t, place);
+        return SV_NO_MEMORY;
+    }
+    call_give(t, place, &ch->object, SV_RIGHT_SEND | SV_RIGHT_RECEIVE | SV_RIGHT_COPY, NULL);
+    object_release(&ch->object);
+    return SV_OK;
+}
+
+static enum sv_status channel_check(const struct channel *ch)
+{
+    if (!ch->receivers)
+        return SV_GONE;
+    return ch->waiting < ch->depth ? SV_OK : SV_FULL;
+}
+
+static void message_send(struct channel *ch, const struct frame *f, unsigned count)
+{
+    struct message *m = message_at(ch, ch->waiting);
+
+    for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
+        m->words[i] = frame_argument(f, i);
+    m->count = count;
+    ch->waiting++;
+    ch->sent++;
+    channel_update(ch);
+}
+
+// The channel's own capability may be gone when those to go along are ready.
+static enum sv_status send_along(struct task *t, struct channel *ch, unsigned count)
+{
+    struct sv_transfer transfer[SV_MESSAGE_HANDLES];
+    struct capability *c[SV_MESSAGE_HANDLES];
+
+    if (!user_read(t, transfer, frame_argument(&t->frame, 4), count * sizeof(*transfer)))
+        return SV_FAULT;
+    enum sv_status status = transfers_prepare(t, transfer, count, c);
+    if (status != SV_OK)
+        return status;
+    const struct capability *by = capability_find(t, frame_handle(&t->frame));
+    if (!by || by->object != &ch->object)
+        return SV_BAD_HANDLE;
+    status = channel_check(ch);
+    if (status != SV_OK)
+        return status;
+    for (unsigned i = 0; i < count; i++)
+        if (c[i]->object == &ch->object)
+            return SV_INVALID; // nobody would ever get rid of the channel
+    struct message *m = message_at(ch, ch->waiting);
+    for (unsigned i = 0; i < count; i++)
+        transfer_commit(&transfer[i], c[i], &m->entry[i], &ch->object);
+    message_send(ch, &t->frame, count);
+    return SV_OK;
+}
+
+enum sv_status call_send(struct task *t, struct capability *c)
+{
+    struct channel *ch = channel_of(c->object);
+    sv_word count = frame_argument(&t->frame, 5);
+    enum sv_status status = channel_check(ch);
+
+    if (status != SV_OK)
+        return status;
+    if (unlikely(count)) {
+        if (count > SV_MESSAGE_HANDLES)
+            return SV_INVALID;
+        object_hold(&ch->object); // while others have the lock
+        status = send_along(t, ch, (unsigned)count);
+        object_release(&ch->object);
+        return status;
+    }
+    message_send(ch, &t->frame, 0);
+    return SV_OK;
+}

@@ -1,0 +1,47 @@
+// Channels: bounded queues of messages.
+//
+// A channel lies in one block of frames, paid at once for all that can wait in it. A continuation that waits for a
+// message is fired when there is one for it, and takes the first when its run begins; so as many have fired at any time
+// as there are messages, or all that wait. Nothing has to be found again when one of them is taken back.
+#pragma once
+
+#include "capability.h"
+
+struct continuation;
+
+struct message {
+    sv_word words[SV_MESSAGE_WORDS];
+    unsigned count; // of entries
+    struct capability entry[SV_MESSAGE_HANDLES];
+};
+
+struct channel {
+    struct object object; // its waiters: for messages
+    struct funds *payer;
+    unsigned order; // of its block
+    unsigned depth, head, waiting;
+    unsigned fired;              // continuations that are to take a message
+    uint32_t senders, receivers; // capabilities with that right
+    uint64_t sent;
+    struct list room; // continuations that wait for room
+    struct message message[];
+};
+
+bool channel_destroy(struct object *o);
+void channel_gained(struct capability *c);
+void channel_lost(struct capability *c);
+
+// A continuation waits for a message, or room; it may have fired already when this returns.
+void channel_wait(struct object *o, struct continuation *c);
+
+// One that was to take a message doesn't.
+void channel_unfire(struct object *o);
+
+// The next message to a task that one of its continuations was fired for. Handles of capabilities that the task has no
+// place for are 0, and these capabilities gone. Their number.
+unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
+                         struct sv_handle handles[SV_MESSAGE_HANDLES]);
+
+// (frames, depth), (channel, word, word, word, word, transfers, count)
+enum sv_status call_channel(struct task *t, struct capability *c);
+enum sv_status call_send(struct task *t, struct capability *c);

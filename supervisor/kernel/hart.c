@@ -1,0 +1,265 @@
+#include "hart.h"
+
+#include "arch.h"
+#include "region.h"
+#include "task.h"
+
+struct lock kernel_lock;
+struct hart harts[HARTS_MAX];
+static struct list ready;
+static uint64_t ticks_per_second;
+static uint64_t slice;
+static uint32_t idle; // harts, a bit each
+
+void harts_init(const struct machine *m)
+{
+    list_init(&ready);
+    ticks_per_second = m->ticks_per_second;
+    slice = ticks_of(SLICE_NANOSECONDS);
+    idle = 0;
+    for (unsigned i = 0; i < HARTS_MAX; i++)
+        harts[i] = (struct hart){.alarm = UINT64_MAX};
+}
+
+struct hart *this_hart(void)
+{
+    return &harts[arch_hart()];
+}
+
+uint64_t ticks_of(uint64_t nanoseconds)
+{
+    const uint64_t second = 1000000000;
+    uint64_t ticks = nanoseconds / second * ticks_per_second + nanoseconds % second * ticks_per_second / second;
+
+    if (nanoseconds / second > UINT64_MAX / 2 / ticks_per_second)
+        return UINT64_MAX / 2;
+    return ticks ? ticks : 1;
+}
+
+void kernel_enter(void)
+{
+    lock_acquire(&kernel_lock);
+}
+
+void kernel_leave(void)
+{
+    lock_release(&kernel_lock);
+}
+
+void kernel_breathe(void)
+{
+    lock_release(&kernel_lock);
+    lock_acquire(&kernel_lock);
+}
+
+void hart_mourn(struct object *o)
+{
+    struct hart *h = this_hart();
+
+    if (o->is_mourned)
+        return;
+    o->is_mourned = true;
+    o->next_dying = h->dying;
+    h->dying = o;
+    h->attention = true;
+}
+
+// --- alarms -----------------------------------------------------------------------------------------
+
+void hart_alarm_by(uint64_t time)
+{
+    struct hart *h = this_hart();
+    if (time >= h->alarm)
+        return;
+    h->alarm = time;
+    arch_alarm(time);
+}
+
+static void clocks_fire(struct hart *h, uint64_t now)
+{
+    struct heap_node *first;
+
+    while ((first = heap_first(&h->clocks)) && first->key <= now) {
+        struct continuation *c = container_of(first, struct continuation, clock);
+        heap_pop(&h->clocks);
+        continuation_fire(c, SV_EVENT_TIME);
+    }
+    if (first)
+        hart_alarm_by(first->key);
+}
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+    return a + b < a ? UINT64_MAX : a + b;
+}
+
+// When the current run has taken all it may.
+static uint64_t run_deadline(const struct hart *h)
+{
+    const struct task *t = h->current;
+    return sum(h->since, t->run_limit - (t->run_ticks < t->run_limit ? t->run_ticks : t->run_limit));
+}
+
+static void slice_begin(struct hart *h, uint64_t now)
+{
+    uint64_t deadline = run_deadline(h);
+
+    h->slice_over = false;
+    h->slice_end = now + slice;
+    hart_alarm_by(deadline < h->slice_end ? deadline : h->slice_end);
+}
+
+void kernel_alarm(void)
+{
+    struct hart *h = this_hart();
+    uint64_t now = arch_time();
+
+    h->alarm = UINT64_MAX;
+    clocks_fire(h, now);
+    if (!h->current || h->current->is_doomed)
+        return;
+    if (now >= run_deadline(h)) {
+        task_fail(h->current, (struct task_end){{SV_END_OVERRUN}});
+        return;
+    }
+    if (now < h->slice_end) {
+        hart_alarm_by(h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
+        return;
+    }
+    h->slice_over = h->attention = true;
+}
+
+// --- which task -------------------------------------------------------------------------------------
+
+void task_wake(struct task *t)
+{
+    if (t->state != TASK_WAITING)
+        return;
+    t->state = TASK_READY;
+    list_add_tail(&ready, &t->ready);
+}
+
+void task_unqueue(struct task *t)
+{
+    list_remove(&t->ready);
+}
+
+static void hart_account(struct hart *h, uint64_t now)
+{
+    uint64_t took = now - h->since;
+
+    h->current->ticks += took;
+    h->current->run_ticks += took;
+    h->since = now;
+}
+
+void hart_leave_task(void)
+{
+    struct hart *h = this_hart();
+    struct task *t = h->current;
+
+    hart_account(h, arch_time());
+    h->current = NULL;
+    t->is_interrupted = false;
+    t->state = TASK_WAITING;
+    if (!list_empty(&t->fired))
+        task_wake(t);
+}
+
+void hart_doom(struct task *t)
+{
+    t->is_doomed = true;
+    harts[t->hart].attention = true;
+    arch_kick(t->hart);
+}
+
+// Others are first now.
+static void hart_preempt(struct hart *h)
+{
+    struct task *t = h->current;
+
+    hart_account(h, arch_time());
+    h->current = NULL;
+    t->is_interrupted = true;
+    t->state = TASK_READY;
+    list_add_tail(&ready, &t->ready);
+}
+
+static void hart_take(struct hart *h, struct task *t)
+{
+    list_remove(&t->ready);
+    t->state = TASK_RUNNING;
+    t->hart = (unsigned)(h - harts);
+    h->current = t;
+    if (!t->is_interrupted)
+        run_begin(t);
+    h->since = arch_time();
+    slice_begin(h, h->since);
+}
+
+static void hart_attend(struct hart *h)
+{
+    h->attention = false;
+    if (h->current && h->current->is_doomed) {
+        h->current->is_doomed = false;
+        task_end(h->current, h->current->end);
+    }
+    objects_reap();
+    if (!h->current || !h->slice_over)
+        return;
+    if (!list_empty(&ready))
+        hart_preempt(h);
+    else
+        slice_begin(h, arch_time());
+}
+
+// One hart that waits gets something to do; its bit goes, so that no second one kicks it for the same.
+static void hart_kick_idle(void)
+{
+    unsigned hart = (unsigned)__builtin_ctz(idle);
+
+    idle &= idle - 1;
+    arch_kick(hart);
+}
+
+struct task *kernel_next(void)
+{
+    struct hart *h = this_hart();
+
+    idle &= ~(1u << (h - harts));
+    while (unlikely(h->attention))
+        hart_attend(h);
+    if (!h->current) {
+        if (list_empty(&ready)) {
+            idle |= 1u << (h - harts);
+            return NULL;
+        }
+        hart_take(h, container_of(ready.next, struct task, ready));
+        while (unlikely(h->attention))
+            hart_attend(h);
+    }
+    if (unlikely(idle) && !list_empty(&ready))
+        hart_kick_idle();
+    return h->current;
+}
+
+void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address)
+{
+    struct task *t = this_hart()->current;
+    static const uint8_t access[] = {0, SV_RIGHT_READ, SV_RIGHT_WRITE, SV_RIGHT_EXECUTE};
+    enum touch touch = TOUCH_DENIED;
+
+    if (t->is_doomed)
+        return;
+    if (fault >= SV_FAULT_READ && fault <= SV_FAULT_EXECUTE)
+        touch = region_touch(t, address, access[fault]);
+    if (touch == TOUCH_MAPPED)
+        return;
+    if (touch == TOUCH_NO_MEMORY) {
+        task_fail(t, (struct task_end){{SV_END_OUT_OF_MEMORY, 0, pc, address}});
+        return;
+    }
+    if (touch == TOUCH_DENIED && address < t->stack_low && t->stack_low - address <= FRAME_SIZE)
+        fault = SV_FAULT_STACK;
+    task_fail(t, (struct task_end){{SV_END_FAULT, fault, pc, address}});
+}

@@ -1,0 +1,53 @@
+// Harts, and which task each of them runs.
+//
+// Tasks that are ready wait in one queue for all harts, first come first served. A hart takes the first, begins its
+// next run (or goes on with one that was interrupted), and stays with it until the run ends or others are ready and its
+// slice is over. Each hart keeps the clocks of the continuations that were made on it.
+#pragma once
+
+#include "heap.h"
+#include "object.h"
+
+#define SLICE_NANOSECONDS 5000000
+
+struct hart {
+    struct task *current;
+    bool attention; // kernel_next() has more to see to than to go on
+    bool slice_over;
+    struct object *dying; // what it has to take apart
+    struct heap clocks;   // of continuations
+    uint64_t alarm;       // that is set; no later than what is wanted
+    uint64_t since;       // when the current task was entered
+    uint64_t slice_end;
+};
+
+extern struct hart harts[HARTS_MAX];
+
+void harts_init(const struct machine *m);
+
+struct hart *this_hart(void);
+
+// Nanoseconds in ticks of the clock, at least 1; saturates.
+uint64_t ticks_of(uint64_t nanoseconds);
+
+// Another object for this hart to take apart.
+void hart_mourn(struct object *o);
+
+// Lets others have the lock for a moment. What the caller knew of things that others can change may be wrong
+// afterwards.
+void kernel_breathe(void);
+
+// The task has something to run now.
+void task_wake(struct task *t);
+
+// This hart's task does not go on: its run has ended, or the task has.
+void hart_leave_task(void);
+
+// Out of the queue, if it is in it.
+void task_unqueue(struct task *t);
+
+// The task ends where it runs now, on another hart, as soon as that comes to the kernel.
+void hart_doom(struct task *t);
+
+// The alarm of this hart comes at that time at the latest.
+void hart_alarm_by(uint64_t time);
