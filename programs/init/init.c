@@ -12,20 +12,13 @@ static struct sv_handle control; // what the shell asks us
 // What the shell is given. A machine has further ones (interrupt-N), which no program has asked for yet.
 static unsigned grants_add(struct sv_start *start, struct sv_grant grants[SV_GRANTS_MAX])
 {
-    static const struct {
-        const char *name;
-        unsigned rights;
-    } passed[] = {
-        {"console", SV_RIGHTS_ALL},
-        {"archive", SV_RIGHTS_ALL},
-        {"system", SV_RIGHT_READ | SV_RIGHT_COPY},
-        {"hypervisor", SV_RIGHTS_ALL},
-    };
+    static const char *const passed[] = {"console", "archive", "hypervisor"};
     for (unsigned i = 0; i < sizeof(passed) / sizeof(*passed); i++) {
-        struct sv_handle handle = sv_granted(passed[i].name);
+        struct sv_handle handle = sv_granted(passed[i]);
         if (!sv_is_none(handle))
-            sv_start_grant(start, grants, passed[i].name, sv_share(handle, passed[i].rights));
+            sv_start_grant(start, grants, passed[i], sv_share_all(handle));
     }
+    sv_start_grant(start, grants, "system", sv_share(sv_granted("system"), SV_RIGHT_READ | SV_RIGHT_COPY));
     sv_start_grant(start, grants, "init", sv_share(control, SV_RIGHT_SEND | SV_RIGHT_COPY));
     return start->grant_count;
 }
