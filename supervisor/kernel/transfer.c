@@ -20,7 +20,7 @@ static enum sv_status transfer_find(struct task *t, const struct sv_transfer *tr
     *out = capability_find(t, transfer[n].handle);
     if (!*out)
         return SV_BAD_HANDLE;
-    if (!transfer[n].move && (!((*out)->rights & SV_RIGHT_COPY) || transfer[n].rights & ~(uint32_t)(*out)->rights))
+    if (!transfer[n].move && !((*out)->rights & SV_RIGHT_COPY))
         return SV_DENIED;
     return SV_OK;
 }
@@ -59,5 +59,5 @@ void transfer_commit(const struct sv_transfer *transfer, struct capability *from
     if (transfer->move)
         capability_move(place, holder, from, transfer->rights);
     else
-        capability_make(place, holder, from->object, transfer->rights, from);
+        capability_make(place, holder, from->object, transfer->rights & from->rights, from);
 }

@@ -111,10 +111,10 @@ _Noreturn void boot(uintptr_t hart, uintptr_t tree_address)
     tree_open(hart, tree_address);
     harts_find(hart);
     memory_init();
-    bool has_input = board_init(&tree);
     csr_write(CSR_SATP, kernel_satp());
     __asm__ volatile("sfence.vma" ::: "memory");
     spaces_init();
+    bool has_input = board_init(&tree);
     need(tree.has_sstc || sbi_has(SBI_TIME), "no timer: neither Sstc nor SBI's");
     need(cpu_count == 1 || (sbi_has(SBI_IPI) && sbi_has(SBI_RFENCE)), "no SBI calls that reach other harts");
     machine_describe();
