@@ -119,6 +119,6 @@ enum sv_status call_open(struct task *t, struct capability *c)
         return SV_NOT_FOUND;
     enum sv_status status = table_take(t, &place);
     if (status == SV_OK)
-        call_give(t, place, &i->object, SV_RIGHT_USE | SV_RIGHT_COPY, c);
+        call_give(t, place, &i->object, SV_RIGHT_USE | (c->rights & SV_RIGHT_COPY), c);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "arch.h"
 #include "archive.h"
 #include "capability.h"
+#include "channel.h"
 #include "devices.h"
 #include "funds.h"
 #include "hart.h"
@@ -14,6 +15,7 @@ void kernel_boot(const struct machine *m)
 {
     kernel_enter();
     objects_init();
+    channel_entries_waiting = 0;
     harts_init(m);
     funds_init();
     random_init(m->seed);

@@ -72,25 +72,28 @@ static enum sv_status call_copy(struct task *t, struct capability *c)
     return status;
 }
 
-// Piece by piece, and by its handle: others may have taken it away in between.
+// Piece by piece, and by its handle: others may have taken it away in between. NULL: they have.
+static struct capability *revoke_all(const struct task *t, struct capability *c)
+{
+    while (c && !capability_revoke(c, STEP_WORK)) {
+        kernel_breathe();
+        c = capability_held(t, frame_handle(&t->frame));
+    }
+    return c;
+}
+
 static enum sv_status call_revoke(struct task *t, struct capability *c)
 {
-    while (!capability_revoke(c, STEP_WORK)) {
-        kernel_breathe();
-        c = capability_find(t, frame_handle(&t->frame));
-        if (!c)
-            return SV_BAD_HANDLE;
-    }
-    return SV_OK;
+    return revoke_all(t, c) ? SV_OK : SV_BAD_HANDLE;
 }
 
 static enum sv_status call_drop(struct task *t, struct capability *c)
 {
-    enum sv_status status = call_revoke(t, c);
-
-    if (status == SV_OK)
-        capability_remove(capability_find(t, frame_handle(&t->frame)));
-    return status;
+    c = revoke_all(t, c);
+    if (!c)
+        return SV_BAD_HANDLE;
+    capability_remove(c);
+    return SV_OK;
 }
 
 static enum sv_status call_split(struct task *t, struct capability *c)

@@ -42,15 +42,20 @@ static struct capability **bucket_of(struct sv_handle h)
     return &buckets[h.word[0] & bucket_mask];
 }
 
-struct capability *capability_find(const struct task *t, struct sv_handle handle)
+struct capability *capability_held(const struct task *t, struct sv_handle handle)
 {
     struct capability *c = *bucket_of(handle);
 
     while (c && !handle_equal(c->handle, handle))
         c = c->chain;
-    if (!c || c->holder != &t->object)
-        return NULL;
-    if (unlikely(t->limit) && !group_allows(t->limit, t, c))
+    return c && c->holder == &t->object ? c : NULL;
+}
+
+struct capability *capability_find(const struct task *t, struct sv_handle handle)
+{
+    struct capability *c = capability_held(t, handle);
+
+    if (unlikely(t->limit) && c && !group_allows(t->limit, t, c))
         return NULL;
     return c;
 }

@@ -31,8 +31,10 @@ struct capability {
 must_check enum status capabilities_init(uint64_t frames);
 extern uint32_t capabilities_count;
 
-// The entry that a task's handle names: SV_OK, or SV_BAD_HANDLE.
+// The entry that a task's handle names, NULL if there is none; and whether the run may act by it, too, which a group
+// can forbid. Having been found, it is looked for among those held again: to revoke takes it out of the group.
 struct task;
+struct capability *capability_held(const struct task *t, struct sv_handle handle);
 struct capability *capability_find(const struct task *t, struct sv_handle handle);
 
 // Fills a free place: a capability to 'object', derived from 'parent' (or from none). Can't fail.

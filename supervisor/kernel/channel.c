@@ -8,15 +8,11 @@
 #include "transfer.h"
 #include "user.h"
 
+uint32_t channel_entries_waiting;
+
 static struct channel *channel_of(struct object *o)
 {
     return container_of(o, struct channel, object);
-}
-
-static struct message *message_at(struct channel *ch, unsigned n)
-{
-    n += ch->head;
-    return &ch->message[n < ch->depth ? n : n - ch->depth];
 }
 
 static void fire_all(struct list *waiters, enum sv_event event)
@@ -48,7 +44,11 @@ void channel_gained(struct capability *c)
     ch->receivers += !!(c->rights & SV_RIGHT_RECEIVE);
 }
 
-// Messages that nobody can receive go the way of dying objects.
+void channel_empty(struct channel *ch)
+{
+    hart_mourn(&ch->object);
+}
+
 void channel_lost(struct capability *c)
 {
     struct channel *ch = channel_of(c->object);
@@ -56,7 +56,7 @@ void channel_lost(struct capability *c)
     ch->senders -= !!(c->rights & SV_RIGHT_SEND);
     ch->receivers -= !!(c->rights & SV_RIGHT_RECEIVE);
     if (!ch->receivers && ch->waiting)
-        hart_mourn(&ch->object);
+        channel_empty(ch);
     if (!ch->receivers || !ch->senders)
         channel_update(ch);
 }
@@ -77,6 +77,7 @@ void channel_unfire(struct object *o)
 
 static void message_remove(struct channel *ch)
 {
+    channel_entries_waiting -= message_at(ch, 0)->count;
     ch->head = ch->head + 1 < ch->depth ? ch->head + 1 : 0;
     ch->waiting--;
 }
@@ -194,6 +195,7 @@ static void message_send(struct channel *ch, const struct frame *f, unsigned cou
     for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
         m->words[i] = frame_argument(f, i);
     m->count = count;
+    channel_entries_waiting += count;
     ch->waiting++;
     ch->sent++;
     channel_update(ch);
@@ -210,7 +212,7 @@ static enum sv_status send_along(struct task *t, struct channel *ch, unsigned co
     enum sv_status status = transfers_prepare(t, transfer, count, c);
     if (status != SV_OK)
         return status;
-    const struct capability *by = capability_find(t, frame_handle(&t->frame));
+    const struct capability *by = capability_held(t, frame_handle(&t->frame));
     if (!by || by->object != &ch->object)
         return SV_BAD_HANDLE;
     status = channel_check(ch);

@@ -27,12 +27,27 @@ struct channel {
     struct message message[];
 };
 
+// The n-th of those that wait, or behind them.
+static inline struct message *message_at(struct channel *ch, unsigned n)
+{
+    n += ch->head;
+    return &ch->message[n < ch->depth ? n : n - ch->depth];
+}
+
+extern uint32_t channel_entries_waiting; // places for capabilities in all messages that wait
+
 bool channel_destroy(struct object *o);
 void channel_gained(struct capability *c);
 void channel_lost(struct capability *c);
 
 // A continuation waits for a message, or room; it may have fired already when this returns.
 void channel_wait(struct object *o, struct continuation *c);
+
+// Its messages go the way of dying objects.
+void channel_empty(struct channel *ch);
+
+// Empties the channels that no task can come to (sweep.c).
+void channels_sweep(void);
 
 // One that was to take a message doesn't.
 void channel_unfire(struct object *o);

@@ -4,6 +4,7 @@
 
 #include "bits.h"
 #include "call.h"
+#include "channel.h"
 #include "funds.h"
 #include "hart.h"
 
@@ -172,6 +173,7 @@ bool task_destroy(struct object *o)
         object_release(&t->funds->object);
         t->funds = NULL;
         end_tell(t);
+        channels_sweep();
         object_release(o);
         return true;
     }

@@ -12,15 +12,13 @@ static bool is_twice(const struct sv_transfer *transfer, unsigned n)
     return false;
 }
 
-static enum sv_status transfer_find(struct task *t, const struct sv_transfer *transfer, unsigned n,
-                                    struct capability **out)
+static enum sv_status transfer_check(const struct sv_transfer *transfer, unsigned n, const struct capability *c)
 {
     if (transfer[n].move > 1 || is_twice(transfer, n))
         return SV_INVALID;
-    *out = capability_find(t, transfer[n].handle);
-    if (!*out)
+    if (!c)
         return SV_BAD_HANDLE;
-    if (!transfer[n].move && !((*out)->rights & SV_RIGHT_COPY))
+    if (!transfer[n].move && !(c->rights & SV_RIGHT_COPY))
         return SV_DENIED;
     return SV_OK;
 }
@@ -38,11 +36,12 @@ static struct capability *transfer_parent(const struct sv_transfer *transfer, un
 enum sv_status transfers_prepare(struct task *t, const struct sv_transfer *transfer, unsigned count,
                                  struct capability **out)
 {
-    struct capability *parent;
+    struct capability *parent = NULL;
 
     do {
         for (unsigned i = 0; i < count; i++) {
-            enum sv_status status = transfer_find(t, transfer, i, &out[i]);
+            out[i] = parent ? capability_held(t, transfer[i].handle) : capability_find(t, transfer[i].handle);
+            enum sv_status status = transfer_check(transfer, i, out[i]);
             if (status != SV_OK)
                 return status;
         }

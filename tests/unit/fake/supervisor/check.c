@@ -32,7 +32,7 @@ static uint64_t owned;
 static struct tally {
     const void *of;
     uint64_t count, charged;
-} tallies[16384];
+} tallies[4096];
 
 static struct tally *tally(const void *of)
 {
