@@ -4,7 +4,7 @@ import struct
 
 import pytest
 from conftest import linux
-from supervisor import (HOSTILE, PROGRAMS, PROMPT, Place, archive, archive_default, boot, frames_free, program, say,
+from supervisor import (HOSTILE, PROGRAMS, PROMPT, Place, archive, boot, frames_free, program, say,
                         to_prompt)
 
 PLACES = [Place("gstage"), Place("pmp"), Place("pmp", cpu="h=false"), Place("bare", harts=1), Place("bare", harts=8),
@@ -58,8 +58,11 @@ def lists(m, place):
 
 
 def jobs(m):
-    said = say(m, "run -t 3600000 spin &")
-    number = re.search(r"spin runs as (\d+)", said).group(1)
+    m.line("run -t 3600000 spin &")
+    m.expect_all([r"spin runs as (\d+)\s", "round and round"])
+    number = re.search(r"spin runs as (\d+)", m.console()).group(1)
+    m.line("")
+    m.expect(PROMPT)
     assert re.search(rf"^ *{number} .* spin +(running|ready)", say(m, "tasks"), re.M)
     m.line(f"kill {number}")
     m.expect(rf"shell: spin \({number}\) was ended from outside")
@@ -89,7 +92,7 @@ def keyboard(m):
     m.expect("join is done")
     m.expect(PROMPT)
     m.send("h\t")
-    m.expect(r"help  hello  hog  \r?\n")
+    m.expect(r"help  hello  hog  \r*\n")
     m.expect("sv> h")
     m.send("elo\x1b[Dl\r")
     m.expect("Hello, world!")
