@@ -64,11 +64,11 @@ static enum sv_status call_copy(struct task *t, struct capability *c)
     sv_word rights = frame_argument(&t->frame, 0);
     struct capability *place;
 
-    if (!(c->rights & SV_RIGHT_COPY) || rights & ~(sv_word)c->rights)
+    if (!(c->rights & SV_RIGHT_COPY))
         return SV_DENIED;
     enum sv_status status = table_take(t, &place);
     if (status == SV_OK)
-        call_give(t, place, c->object, (unsigned)rights, c);
+        call_give(t, place, c->object, (unsigned)rights & c->rights, c);
     return status;
 }
 

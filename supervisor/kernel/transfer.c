@@ -18,7 +18,7 @@ static enum sv_status transfer_check(const struct sv_transfer *transfer, unsigne
         return SV_INVALID;
     if (!c)
         return SV_BAD_HANDLE;
-    if (!transfer[n].move && (!(c->rights & SV_RIGHT_COPY) || transfer[n].rights & ~(uint32_t)c->rights))
+    if (!transfer[n].move && !(c->rights & SV_RIGHT_COPY))
         return SV_DENIED;
     return SV_OK;
 }
@@ -58,5 +58,5 @@ void transfer_commit(const struct sv_transfer *transfer, struct capability *from
     if (transfer->move)
         capability_move(place, holder, from, transfer->rights);
     else
-        capability_make(place, holder, from->object, transfer->rights, from);
+        capability_make(place, holder, from->object, transfer->rights & from->rights, from);
 }
