@@ -6,7 +6,7 @@ from conftest import ROOT, TERMINAL, Backend, Capsule
 
 PROMPT = r"sv> "
 PROGRAMS = ["echo", "fault", "greeter", "hello", "hog", "init", "ping-pong", "pipeline", "shell", "spin", "template", "timer"]
-HOSTILE = ["handles", "groups", "pointers", "exhaust", "regions", "faults", "times"]
+HOSTILE = ["handles", "groups", "pointers", "exhaust", "moves", "faults", "times"]
 
 
 class Place(Backend):

@@ -145,7 +145,7 @@ def bad_images(elf):
     offset, size, count, wide = headers(elf)
     word, flags_at = ("<Q", 4) if wide else ("<I", 24)
     file_size_at, memory_size_at, address_at = (32, 40, 16) if wide else (16, 20, 8)
-    code = offset + size  # the second header
+    code, last = offset + size, offset + (count - 1) * size  # headers
     return {
         "empty": ("no ELF file", b""),
         "text": ("no ELF file", b"#!/bin/sh\n" * 50),
@@ -163,8 +163,8 @@ def bad_images(elf):
         "huge": ("too large", patched(elf, code + memory_size_at, word, 0x7FFFFFFF)),
         "wrap": (None, patched(elf, code + address_at, word, (1 << (64 if wide else 32)) - 4096)),
         "more-file": ("broken", patched(elf, code + file_size_at, word, 0x7FFFFFF)),
-        "tls": ("uses thread-local storage", patched(elf, offset + 4 * size, "<I", 7)),
-        "interp": ("not position-independent", patched(elf, offset + 4 * size, "<I", 3)),
+        "tls": ("uses thread-local storage", patched(patched(elf, last, "<I", 7), last + memory_size_at, word, 8)),
+        "interp": ("not position-independent", patched(elf, last, "<I", 3)),
     }
 
 

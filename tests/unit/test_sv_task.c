@@ -209,6 +209,20 @@ static void test_overrun(void **state)
     assert_int_equal(fake_task()->frame.event, SV_EVENT_ERROR);
     assert_int_equal(fake_task()->frame.words[0], SV_END_OVERRUN);
     assert_in_range(fake_time, 10000000, 10200000);
+    assert_int_equal(fake_task()->frame.words[2], fake_task()->entry);
+}
+
+// Time that the hart was taken away does not count: an alarm that comes late is not the run's fault.
+static void test_overrun_is_of_time_that_was_had(void **state)
+{
+    (void)state;
+    ok(SV_THEN, self, CODE, 1, SV_ON_ERROR);
+    fake_at(fake_time + 20000000); // two seconds
+    assert_int_equal(fake_task()->frame.event, SV_EVENT_START);
+    fake_at(fake_time + 20000000);
+    assert_int_equal(fake_task()->frame.event, SV_EVENT_START);
+    assert_true(fake_task()->ticks >= 40000000);
+    assert_in_range(fake_task()->run_ticks, 1, 200000); // two slices each
 }
 
 static void test_stack_overflow(void **state)
@@ -389,6 +403,7 @@ int main(void)
         test(test_error_continuation),
         test(test_error_continuation_alone_is_nothing_to_wait_for),
         test(test_overrun),
+        test(test_overrun_is_of_time_that_was_had),
         test(test_stack_overflow),
         test(test_start_and_watch),
         test(test_kill),
