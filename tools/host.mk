@@ -38,8 +38,8 @@ $(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c
 endef
 
 # What `supervisor` stands for: its kernel, on an architecture that is faked.
-SV_SOURCES := $(filter-out %/frames.c,$(wildcard supervisor/kernel/*.c)) $(wildcard tests/unit/fake/supervisor/*.c) lib/heap.c lib/buddy.c
+SV_HOST_SOURCES := $(filter-out %/frames.c,$(wildcard supervisor/kernel/*.c)) $(wildcard tests/unit/fake/supervisor/*.c) lib/heap.c lib/buddy.c
 
 # The objects that the words of a `sources:` line stand for: $(call host_objects,directory,words).
 host_objects = $(foreach word,$(2),$(if $(filter libfdt,$(word)),$(LIBFDT_SOURCES:%.c=$(1)/libfdt/%.o),$(if \
-    $(filter bearssl,$(word)),$(BEARSSL_SOURCES:%.c=$(1)/bearssl/%.o),$(if $(filter supervisor,$(word)),$(SV_SOURCES:%.c=$(1)/obj/%.o),$(word:%.c=$(1)/obj/%.o)))))
+    $(filter bearssl,$(word)),$(BEARSSL_SOURCES:%.c=$(1)/bearssl/%.o),$(if $(filter supervisor,$(word)),$(SV_HOST_SOURCES:%.c=$(1)/obj/%.o),$(word:%.c=$(1)/obj/%.o)))))

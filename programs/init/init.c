@@ -7,27 +7,30 @@
 #include "init.h"
 #include "sv.h"
 
+#define SHELL_BUDGET UINT64_C(10000000000) // nanoseconds: it must not die of a slow machine
+
 static struct sv_handle control; // what the shell asks us
 
 // What the shell is given. A machine has further ones (interrupt-N), which no program has asked for yet.
 static unsigned grants_add(struct sv_start *start, struct sv_grant grants[SV_GRANTS_MAX])
 {
-    static const struct {
-        const char *name;
-        unsigned rights;
-    } passed[] = {
-        {"console", SV_RIGHTS_ALL},
-        {"archive", SV_RIGHTS_ALL},
-        {"system", SV_RIGHT_READ | SV_RIGHT_COPY},
-        {"hypervisor", SV_RIGHTS_ALL},
-    };
+    static const char *const passed[] = {"console", "archive", "hypervisor"};
     for (unsigned i = 0; i < sizeof(passed) / sizeof(*passed); i++) {
-        struct sv_handle handle = sv_granted(passed[i].name);
+        struct sv_handle handle = sv_granted(passed[i]);
         if (!sv_is_none(handle))
-            sv_start_grant(start, grants, passed[i].name, sv_share(handle, passed[i].rights));
+            sv_start_grant(start, grants, passed[i], sv_share_all(handle));
     }
+    sv_start_grant(start, grants, "system", sv_share(sv_granted("system"), SV_RIGHT_READ | SV_RIGHT_COPY));
     sv_start_grant(start, grants, "init", sv_share(control, SV_RIGHT_SEND | SV_RIGHT_COPY));
     return start->grant_count;
+}
+
+// Most of what there is, but not all: programs of a shell that has died may still run, and have what it gave them.
+static size_t frames_for_shell(void)
+{
+    struct sv_what what;
+    sv_what(sv_frames, &what);
+    return what.value[0] / 4 * 3;
 }
 
 static bool shell_start(struct sv_handle *shell, const char *arguments)
@@ -39,7 +42,8 @@ static bool shell_start(struct sv_handle *shell, const char *arguments)
 
     enum sv_status status = sv_open(sv_granted("archive"), "shell", &image);
     if (status == SV_OK) {
-        sv_start_prepare(&start, 0, arguments);
+        sv_start_prepare(&start, frames_for_shell(), arguments);
+        start.budget = SHELL_BUDGET;
         grants_add(&start, grants);
         status = sv_start(image, &start, shell, &fault);
         sv_drop(image);

@@ -25,6 +25,13 @@ void sv_begin(const struct sv_start_page *page)
     program();
 }
 
+struct sv_transfer sv_share_all(struct sv_handle handle)
+{
+    struct sv_what what;
+    sv_what(handle, &what);
+    return sv_share(handle, what.rights);
+}
+
 static void text_copy(char *to, size_t size, const char *from)
 {
     size_t length = strnlen(from, size - 1);

@@ -96,6 +96,7 @@ static inline struct sv_transfer sv_share(struct sv_handle handle, unsigned righ
 {
     return (struct sv_transfer){.handle = handle, .rights = rights};
 }
+struct sv_transfer sv_share_all(struct sv_handle handle); // with all rights that we have
 static inline struct sv_transfer sv_move(struct sv_handle handle)
 {
     return (struct sv_transfer){.handle = handle, .rights = SV_RIGHTS_ALL, .move = 1};

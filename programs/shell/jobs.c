@@ -44,7 +44,7 @@ static void background_ended(sv_word argument, enum sv_event event, sv_word word
 static void grants_add(struct sv_start *start, struct sv_grant *grants, struct sv_handle image, const struct job *job)
 {
     sv_start_grant(start, grants, "console", sv_share(sv_granted("console"), SV_RIGHT_WRITE | SV_RIGHT_COPY));
-    sv_start_grant(start, grants, "image", sv_share(image, SV_RIGHT_USE | SV_RIGHT_COPY));
+    sv_start_grant(start, grants, "image", sv_move(image)); // a copy would go when we drop ours
     if (!job->in_background)
         sv_start_grant(start, grants, "keyboard", sv_share(job->keyboard, SV_RIGHT_RECEIVE | SV_RIGHT_COPY));
 }
@@ -96,10 +96,10 @@ struct job *job_start(const struct launch *launch)
         printf("shell: no command or program '%s': 'help' and 'programs' list them\n", launch->name);
         return NULL;
     }
-    bool made = job_make(launch, image, job);
-    sv_drop(image);
-    if (!made)
+    if (!job_make(launch, image, job)) {
+        sv_drop(image);
         return NULL;
+    }
     if (launch->in_background) {
         sv_then(job->task, background_ended, (sv_word)job);
         printf("shell: %s runs as %u\n", job->name, (unsigned)job->id);
@@ -120,12 +120,22 @@ static void keys_pass(const struct job *job)
                 sv_send(job->keyboard, keys[i], 0, 0, 0);
 }
 
+// What it has not read of its keys is typed ahead for whoever comes next.
+static void keys_take_back(const struct job *job)
+{
+    struct sv_what what;
+    struct sv_happening h;
+    while (sv_what(job->keyboard, &what) == SV_OK && what.value[0] && sv_wait(job->keyboard, &h) == SV_OK)
+        key_put_back((unsigned char)h.word[0]);
+}
+
 void job_wait(struct job *job)
 {
     const struct sv_source sources[] = {{.handle = job->task}, {.handle = sv_granted("console")}};
     struct sv_happening h;
     while (sv_wait_any(sources, 2, &h) == SV_OK) {
         if (h.source == 0) {
+            keys_take_back(job);
             job_end(job, h.word);
             return;
         }

@@ -8,6 +8,10 @@
 
 const char edit_prompt[] = "sv> ";
 
+#define PUT_BACK_SIZE 256u // what a queue of keys can hold, and more
+
+static unsigned char put_back[PUT_BACK_SIZE];
+static unsigned put_back_in, put_back_out; // bytes ever
 static char output[128];
 static unsigned output_length;
 static bool is_editing;
@@ -65,12 +69,27 @@ static void line_done(void)
     edit_draw();
 }
 
+void key_put_back(unsigned char key)
+{
+    if (put_back_in - put_back_out < PUT_BACK_SIZE)
+        put_back[put_back_in++ % PUT_BACK_SIZE] = key;
+}
+
+static bool key_next(unsigned char *key)
+{
+    size_t taken;
+    if (put_back_out != put_back_in) {
+        *key = put_back[put_back_out++ % PUT_BACK_SIZE];
+        return true;
+    }
+    return sv_read(sv_granted("console"), key, 1, &taken) == SV_OK && taken;
+}
+
 // Key by key: the line's program may want the rest of what was typed.
 static void keys_take(void)
 {
     unsigned char key;
-    size_t taken;
-    while (sv_read(sv_granted("console"), &key, 1, &taken) == SV_OK && taken) {
+    while (key_next(&key)) {
         switch (edit_key(key)) {
         case EDIT_LINE:
             line_done();
@@ -96,7 +115,8 @@ int main(void)
     is_editing = true;
     edit_draw();
     output_flush();
-    while (sv_wait(sv_granted("console"), &h) == SV_OK && h.event == SV_EVENT_INPUT)
+    do {
         keys_take();
+    } while (sv_wait(sv_granted("console"), &h) == SV_OK && h.event == SV_EVENT_INPUT);
     return 1;
 }

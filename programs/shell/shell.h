@@ -49,5 +49,8 @@ void show_machine(void);
 void line_show_again(void);
 void line_make_way(void);
 
+// A key that was meant for a program which has ended.
+void key_put_back(unsigned char key);
+
 // Reads a number, decimal, all of the word; false if it is none.
 bool number_read(const char *word, uint64_t *number);

@@ -14,6 +14,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PACK = os.path.join(ROOT, "build/tools/pack")
 # Generous: a busy host of two slow cores is no reason to fail.
 TIMEOUT = 120
+# All keys, Ctrl-C too, go to the machine.
+TERMINAL = ["-display", "none", "-monitor", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
 PROMPT = r"root@{}:[^ ]*# "
 
 
@@ -175,7 +177,7 @@ class Machine:
 def machine_command(bundle, backend, harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
     """QEMU's command line."""
     command = [f"qemu-system-riscv{backend.arch[2:]}", "-machine", model, "-cpu", cpu_of(backend, cpu), "-smp", str(harts),
-               "-m", memory, "-nographic", "-monitor", "none", "-bios", "none",
+               "-m", memory, *TERMINAL, "-bios", "none",
                "-kernel", os.path.join(ROOT, "build", backend.arch, "diosix.elf"),
                "-append", f"isolation={backend.isolation} {options}".strip(), *extra]
     return command + (["-initrd", str(bundle)] if bundle else [])

@@ -2,11 +2,11 @@
 import os
 import re
 
-from conftest import ROOT, Backend, Capsule, machine_command, pack
+from conftest import ROOT, TERMINAL, Backend, Capsule
 
 PROMPT = r"sv> "
 PROGRAMS = ["echo", "fault", "greeter", "hello", "hog", "init", "ping-pong", "pipeline", "shell", "spin", "template", "timer"]
-HOSTILE = ["handles", "groups", "pointers", "exhaust", "regions", "faults", "times"]
+HOSTILE = ["handles", "groups", "pointers", "exhaust", "moves", "faults", "times"]
 
 
 class Place(Backend):
@@ -52,7 +52,7 @@ def capsule(place, initrd=None, cmdline="", memory="64M"):
 
 def bare_command(place, initrd=None, cmdline="", memory="64M", extra=()):
     command = [f"qemu-system-riscv{place.arch[2:]}", "-machine", "virt", "-smp", str(place.harts), "-m", memory,
-               "-nographic", "-monitor", "none", "-kernel", kernel(place.arch), *extra]
+               *TERMINAL, "-kernel", kernel(place.arch), *extra]
     command += ["-initrd", str(initrd or archive_default(place.arch))]
     return command + (["-append", cmdline] if cmdline else [])
 
@@ -67,7 +67,7 @@ def boot(machine, place, others=(), **keys):
 def say(m, line, timeout=60):
     """A command at the shell's prompt; returns what it printed."""
     m.line(line)
-    m.expect(re.escape(line) + r"\r?\n", timeout=timeout)
+    m.expect(re.escape(line) + r"\s*?\n", timeout=timeout)
     m.expect(PROMPT, timeout=timeout)
     return m.child.before.replace("\r", "").strip()
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 from conftest import linux
-from supervisor import (HOSTILE, PROGRAMS, PROMPT, Place, archive, archive_default, boot, frames_free, program, say,
+from supervisor import (HOSTILE, PROGRAMS, PROMPT, Place, archive, boot, frames_free, program, say,
                         to_prompt)
 
 PLACES = [Place("gstage"), Place("pmp"), Place("pmp", cpu="h=false"), Place("bare", harts=1), Place("bare", harts=8),
@@ -58,8 +58,11 @@ def lists(m, place):
 
 
 def jobs(m):
-    said = say(m, "run -t 3600000 spin &")
-    number = re.search(r"spin runs as (\d+)", said).group(1)
+    m.line("run -t 3600000 spin &")
+    m.expect_all([r"spin runs as (\d+)\s", "round and round"])
+    number = re.search(r"spin runs as (\d+)", m.console()).group(1)
+    m.line("")
+    m.expect(PROMPT)
     assert re.search(rf"^ *{number} .* spin +(running|ready)", say(m, "tasks"), re.M)
     m.line(f"kill {number}")
     m.expect(rf"shell: spin \({number}\) was ended from outside")
@@ -89,7 +92,7 @@ def keyboard(m):
     m.expect("join is done")
     m.expect(PROMPT)
     m.send("h\t")
-    m.expect(r"help  hello  hog  \r?\n")
+    m.expect(r"help  hello  hog  \r*\n")
     m.expect("sv> h")
     m.send("elo\x1b[Dl\r")
     m.expect("Hello, world!")
@@ -142,7 +145,7 @@ def bad_images(elf):
     offset, size, count, wide = headers(elf)
     word, flags_at = ("<Q", 4) if wide else ("<I", 24)
     file_size_at, memory_size_at, address_at = (32, 40, 16) if wide else (16, 20, 8)
-    code = offset + size  # the second header
+    code, last = offset + size, offset + (count - 1) * size  # headers
     return {
         "empty": ("no ELF file", b""),
         "text": ("no ELF file", b"#!/bin/sh\n" * 50),
@@ -160,8 +163,8 @@ def bad_images(elf):
         "huge": ("too large", patched(elf, code + memory_size_at, word, 0x7FFFFFFF)),
         "wrap": (None, patched(elf, code + address_at, word, (1 << (64 if wide else 32)) - 4096)),
         "more-file": ("broken", patched(elf, code + file_size_at, word, 0x7FFFFFF)),
-        "tls": ("uses thread-local storage", patched(elf, offset + 4 * size, "<I", 7)),
-        "interp": ("not position-independent", patched(elf, offset + 4 * size, "<I", 3)),
+        "tls": ("uses thread-local storage", patched(patched(elf, last, "<I", 7), last + memory_size_at, word, 8)),
+        "interp": ("not position-independent", patched(elf, last, "<I", 3)),
     }
 
 

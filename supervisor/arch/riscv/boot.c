@@ -37,7 +37,8 @@ static struct range view(void)
 
 static struct range range_common(struct range a, struct range b)
 {
-    uint64_t start = a.start > b.start ? a.start : b.start, end = range_end(a) < range_end(b) ? range_end(a) : range_end(b);
+    uint64_t start = a.start > b.start ? a.start : b.start,
+             end = range_end(a) < range_end(b) ? range_end(a) : range_end(b);
     return (struct range){start, end > start ? end - start : 0};
 }
 

@@ -1,8 +1,8 @@
 // Harts: starting them, time, waking each other, waiting; and what each of them runs.
 #include "cpu.h"
 
-#include "csr.h"
 #include "board.h"
+#include "csr.h"
 #include "sbi.h"
 #include "tables.h"
 

@@ -14,14 +14,13 @@ static bool source_read(uint16_t *out)
     struct cpu *cpu = this_cpu();
     uintptr_t value = 3u << 30; // dead
 
-    __asm__ volatile("lla   t0, 1f\n"
-                     CSR_TEXT(REG_S) " t0, %2(%1)\n"
-                     "csrrw %0, " CSR_TEXT(CSR_SEED) ", x0\n"
-                     "1:\n"
-                     CSR_TEXT(REG_S) " x0, %2(%1)\n"
-                     : "+&r"(value)
-                     : "r"(cpu), "i"(CPU_FIXUP)
-                     : "t0", "memory");
+    __asm__ volatile(
+        "lla   t0, 1f\n" CSR_TEXT(REG_S) " t0, %2(%1)\n"
+                                         "csrrw %0, " CSR_TEXT(CSR_SEED) ", x0\n"
+                                                                         "1:\n" CSR_TEXT(REG_S) " x0, %2(%1)\n"
+        : "+&r"(value)
+        : "r"(cpu), "i"(CPU_FIXUP)
+        : "t0", "memory");
     *out = (uint16_t)value;
     return value >> 30 == 2; // ES16
 }

@@ -45,6 +45,10 @@ static inline uint64_t physical_address(const void *pointer)
     return (uintptr_t)pointer - direct_offset;
 }
 
+static inline uintptr_t frame_pc(const struct frame *f)
+{
+    return f->x[0];
+}
 static inline sv_word frame_call(const struct frame *f)
 {
     return f->x[17];

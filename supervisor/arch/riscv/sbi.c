@@ -4,6 +4,7 @@
 #include "print.h"
 
 static bool has_console, has_reset;
+static bool adds_returns; // OpenSBI puts a carriage return in front of each newline, whether there is one or not
 static char name[40] = "?";
 
 struct sbi_result sbi_call(uintptr_t extension, uintptr_t function, const uintptr_t arguments[6])
@@ -34,6 +35,7 @@ static void name_find(void)
     uintptr_t id = sbi(SBI_BASE, 1).value, version = sbi(SBI_BASE, 2).value;
     const char *known = id < array_length(names) && names[id] ? names[id] : "unknown firmware";
 
+    adds_returns = id == 1;
     print_text(name, sizeof(name), "%s %u.%u", known, (unsigned)(version >> 16), (unsigned)(version & 0xffff));
 }
 
@@ -55,7 +57,7 @@ static uintptr_t high_word(uint64_t address)
     return sizeof(uintptr_t) == 8 ? 0 : (uintptr_t)(address >> 32);
 }
 
-unsigned sbi_console_write(const char *bytes, unsigned size)
+static unsigned write_some(const char *bytes, unsigned size)
 {
     uint64_t address = physical_address(bytes);
 
@@ -66,6 +68,21 @@ unsigned sbi_console_write(const char *bytes, unsigned size)
     for (unsigned i = 0; i < size; i++)
         (void)sbi(SBI_LEGACY_PUTCHAR, 0, (unsigned char)bytes[i]);
     return size;
+}
+
+unsigned sbi_console_write(const char *bytes, unsigned size)
+{
+    unsigned from = 0, at = 0, part;
+
+    for (; adds_returns && at + 1 < size; at++) {
+        if (bytes[at] != '\r' || bytes[at + 1] != '\n')
+            continue;
+        part = write_some(bytes + from, at - from);
+        if (part < at - from)
+            return from + part;
+        from = at + 1;
+    }
+    return from + write_some(bytes + from, size - from);
 }
 
 unsigned sbi_console_read(char *bytes, unsigned size)

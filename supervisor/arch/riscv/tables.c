@@ -73,7 +73,8 @@ static pte *entry_find(pte *root, uintptr_t address, unsigned level, struct budg
 static unsigned level_for(uint64_t physical, uint64_t size, bool is_small)
 {
     unsigned level = TABLE_LEVELS - 1;
-    while (level && (is_small || !is_aligned(physical, UINT64_C(1) << level_shift(level)) || size >> level_shift(level) == 0))
+    while (level &&
+           (is_small || !is_aligned(physical, UINT64_C(1) << level_shift(level)) || size >> level_shift(level) == 0))
         level--;
     return level;
 }
@@ -223,8 +224,9 @@ void space_load(struct cpu *cpu, struct space *s)
     if (s != cpu->space || (s && unlikely(s->era != era))) {
         if (s && (s->era != era || !asid_last))
             asid_give(s);
-        csr_write(CSR_SATP, !s ? kernel_satp()
-                               : SATP_MODE | (uintptr_t)s->asid << SATP_ASID_SHIFT | (uintptr_t)(s->root >> FRAME_SHIFT));
+        csr_write(CSR_SATP,
+                  !s ? kernel_satp()
+                     : SATP_MODE | (uintptr_t)s->asid << SATP_ASID_SHIFT | (uintptr_t)(s->root >> FRAME_SHIFT));
         cpu->space = s;
         if (!asid_last)
             fence_all();
@@ -245,7 +247,8 @@ static uint32_t space_elsewhere(const struct space *s)
     return harts;
 }
 
-// Translations of these pages are worth nothing any more: here and, where it may run, at once; elsewhere before it runs.
+// Translations of these pages are worth nothing any more: here and, where it may run, at once; elsewhere before it
+// runs.
 static void space_fence(struct space *s, uintptr_t address, uintptr_t size)
 {
     uint32_t elsewhere = space_elsewhere(s), here = 1u << this_cpu()->index;

@@ -30,7 +30,7 @@
 #define ENTRY_SPAN_SHIFT (12 + TABLE_BITS * (TABLE_LEVELS - 1)) // what an entry of the root table maps
 
 // Where a frame has what (frame.h checks it). Register n is at n * REG_BYTES, the pc in place of register 0.
-#define FRAME_REG(n) ((n) * REG_BYTES)
+#define FRAME_REG(n) ((n)*REG_BYTES)
 #define FRAME_PC 0
 #define FRAME_KIND (32 * REG_BYTES)
 #define FRAME_CPU (33 * REG_BYTES)

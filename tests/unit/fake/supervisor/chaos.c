@@ -383,7 +383,7 @@ static void life(void)
     idle = 0;
     while (left && objects_count[SV_TYPE_TASK] && idle < 20) {
         step();
-            fake_check();
+        fake_check();
     }
     everybody_ends();
     fake_check();
@@ -392,7 +392,6 @@ static void life(void)
                 (unsigned)(frames_total() - frames_free() - fake_base_frames));
         abort();
     }
-    fake_end();
 }
 
 unsigned chaos_run(const uint8_t *bytes, size_t size)

@@ -318,7 +318,8 @@ void fake_boot(unsigned harts_count, const void *archive, size_t size)
     memset(fake_interrupt_completed, 0, sizeof(fake_interrupt_completed));
     for (unsigned i = 0; i < HARTS_MAX; i++)
         fake_alarm[i] = UINT64_MAX;
-    fake_allocated = malloc((FAKE_FRAMES + 1) * (size_t)FRAME_SIZE);
+    if (!fake_allocated)
+        fake_allocated = malloc((FAKE_FRAMES + 1) * (size_t)FRAME_SIZE);
     fake_memory = (unsigned char *)(((uintptr_t)fake_allocated + FRAME_SIZE - 1) & ~(uintptr_t)(FRAME_SIZE - 1));
     if (!archive) {
         static unsigned char program[16384];
@@ -342,6 +343,7 @@ void fake_boot(unsigned harts_count, const void *archive, size_t size)
 void fake_end(void)
 {
     free(fake_allocated);
+    fake_allocated = NULL;
 }
 
 struct task *fake_task(void)
