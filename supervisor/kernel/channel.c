@@ -66,7 +66,8 @@ void channel_wait(struct object *o, struct continuation *c)
     struct channel *ch = channel_of(o);
 
     list_add_tail(c->flags & SV_ROOM ? &ch->room : &o->waiters, &c->link);
-    channel_update(ch);
+    if (ch->waiting || !ch->senders || c->flags & SV_ROOM)
+        channel_update(ch);
 }
 
 void channel_unfire(struct object *o)
@@ -93,7 +94,7 @@ static struct sv_handle entry_receive(struct task *t, struct capability *entry)
         return (struct sv_handle){{0}};
     }
     capability_move(place, &t->object, entry, SV_RIGHTS_ALL);
-    return place->handle;
+    return capability_handle(place);
 }
 
 unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
@@ -198,7 +199,10 @@ static void message_send(struct channel *ch, const struct frame *f, unsigned cou
     channel_entries_waiting += count;
     ch->waiting++;
     ch->sent++;
-    channel_update(ch);
+    if (!list_empty(&ch->object.waiters)) { // one for each message, till now
+        ch->fired++;
+        continuation_fire(container_of(ch->object.waiters.next, struct continuation, link), SV_EVENT_MESSAGE);
+    }
 }
 
 // The channel's own capability may be gone when those to go along are ready.

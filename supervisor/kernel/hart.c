@@ -66,13 +66,18 @@ void hart_mourn(struct object *o)
 
 // --- alarms -----------------------------------------------------------------------------------------
 
-void hart_alarm_by(uint64_t time)
+// Mostly there is one that comes sooner, and finds nothing to do then: less work than to set one for each run.
+static inline void alarm_by(struct hart *h, uint64_t time)
 {
-    struct hart *h = this_hart();
-    if (time >= h->alarm)
+    if (likely(time >= h->alarm))
         return;
     h->alarm = time;
     arch_alarm(time);
+}
+
+void hart_alarm_by(uint64_t time)
+{
+    alarm_by(this_hart(), time);
 }
 
 static void clocks_fire(struct hart *h, uint64_t now)
@@ -88,25 +93,19 @@ static void clocks_fire(struct hart *h, uint64_t now)
         hart_alarm_by(first->key);
 }
 
-static uint64_t sum(uint64_t a, uint64_t b)
+// When the current run has taken all it may. No limit is so large that this would wrap.
+static inline uint64_t run_deadline(const struct hart *h)
 {
-    return a + b < a ? UINT64_MAX : a + b;
+    return h->since + h->current->run_limit - h->current->run_ticks;
 }
 
-// When the current run has taken all it may.
-static uint64_t run_deadline(const struct hart *h)
-{
-    const struct task *t = h->current;
-    return sum(h->since, t->run_limit - (t->run_ticks < t->run_limit ? t->run_ticks : t->run_limit));
-}
-
-static void slice_begin(struct hart *h, uint64_t now)
+static inline void slice_begin(struct hart *h, uint64_t now)
 {
     uint64_t deadline = run_deadline(h);
 
     h->slice_over = false;
     h->slice_end = now + slice;
-    hart_alarm_by(deadline < h->slice_end ? deadline : h->slice_end);
+    alarm_by(h, deadline < h->slice_end ? deadline : h->slice_end);
 }
 
 void kernel_alarm(void)
@@ -123,7 +122,7 @@ void kernel_alarm(void)
         return;
     }
     if (now < h->slice_end) {
-        hart_alarm_by(h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
+        alarm_by(h, h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
         return;
     }
     h->slice_over = h->attention = true;
