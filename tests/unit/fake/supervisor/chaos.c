@@ -97,7 +97,7 @@ static struct sv_handle own(unsigned type, const struct task *t, struct pool *p)
     for (unsigned i = 0; how && i < size; i++) {
         const struct capability *c = table_entry(t, (from + i) % size);
         if (c->object && (!type || c->object->type == type) && !is_hidden(t, c))
-            return c->handle;
+            return capability_handle(c);
     }
     return pick(p);
 }

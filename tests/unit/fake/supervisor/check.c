@@ -74,7 +74,7 @@ static void check_handle(struct task *t, const struct capability *c)
     struct group *limit = t->limit;
 
     t->limit = NULL;
-    HOLDS(capability_find(t, c->handle) == c);
+    HOLDS(capability_find(t, capability_handle(c)) == c);
     t->limit = limit;
 }
 
