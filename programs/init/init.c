@@ -25,6 +25,13 @@ static unsigned grants_add(struct sv_start *start, struct sv_grant grants[SV_GRA
     return start->grant_count;
 }
 
+static void power(bool reboot)
+{
+    printf("init: %s\n", reboot ? "rebooting" : "switching off");
+    enum sv_status status = sv_power(sv_granted("system"), reboot);
+    printf("init: that failed: %s\n", sv_status_text(status));
+}
+
 // Most of what there is, but not all: programs of a shell that has died may still run, and have what it gave them.
 static size_t frames_for_shell(void)
 {
@@ -51,6 +58,8 @@ static bool shell_start(struct sv_handle *shell, const char *arguments)
     if (status != SV_OK)
         printf("init: the shell can't be started: %s\n",
                status == SV_BAD_IMAGE ? sv_image_fault_text(fault) : sv_status_text(status));
+    if (status == SV_NOT_FOUND || status == SV_BAD_IMAGE)
+        power(false); // trying again is of no use
     return status == SV_OK;
 }
 
@@ -58,9 +67,7 @@ static void asked(const struct sv_happening *h)
 {
     if (h->event != SV_EVENT_MESSAGE || h->word[0] > INIT_REBOOT)
         return;
-    printf("init: %s\n", h->word[0] == INIT_REBOOT ? "rebooting" : "switching off");
-    enum sv_status status = sv_power(sv_granted("system"), h->word[0] == INIT_REBOOT);
-    printf("init: that failed: %s\n", sv_status_text(status));
+    power(h->word[0] == INIT_REBOOT);
 }
 
 // Until the shell has ended.

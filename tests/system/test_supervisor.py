@@ -4,7 +4,7 @@ import struct
 
 import pytest
 from conftest import linux
-from supervisor import (HOSTILE, PROGRAMS, PROMPT, Place, archive, boot, frames_free, program, say,
+from supervisor import (HOSTILE, PROGRAMS, PROMPT, Place, archive, archive_default, boot, frames_free, program, say,
                         to_prompt)
 
 PLACES = [Place("gstage"), Place("pmp"), Place("pmp", cpu="h=false"), Place("bare", harts=1), Place("bare", harts=8),
@@ -25,6 +25,9 @@ def test_journey(machine, backend):
     lists(m, backend)
     jobs(m)
     keyboard(m)
+    m.line("reboot")
+    m.expect("init: rebooting")
+    to_prompt(m)
     m.line("poweroff")
     m.expect("init: switching off")
     assert m.end() == 0
@@ -184,6 +187,27 @@ def test_bad_images_are_refused(machine, backend, tmp_path):
         assert not words or words in said, (name, said)
         assert comes_back(m, free), name
     assert say(m, "hello") == "Hello, world!"
+
+
+def bad_archives(arch):
+    """By what must be said of it, archives that nothing can be started from."""
+    with open(archive_default(arch), "rb") as file:
+        good = file.read()
+    init = {"init": program("init", arch)}
+    return [("no program \"init\"", b" "), ("no program \"init\"", bytes(4096)), ("no program \"init\"", good[:64]),
+            ("no program \"init\"", good[:54] + b"FFFFFFFF" + good[62:]), ("no program \"init\"", archive({"shell": b""})),
+            ("init can't be started", archive({"init": b"nothing"})), ("the shell can't be started: not found", archive(init)),
+            ("the shell can't be started: no ELF file", archive({**init, "shell": b"nothing"}))]
+
+
+@pytest.mark.parametrize("backend", [Place("gstage"), Place("bare", "rv32", 2)], ids=repr)
+def test_bad_archives(machine, backend, tmp_path):
+    """It says what is missing, and switches off."""
+    for words, data in bad_archives(backend.arch):
+        (tmp_path / "archive.cpio").write_bytes(data)
+        m = boot(machine, backend, initrd=tmp_path / "archive.cpio")
+        m.expect(re.escape(words))
+        m.end()
 
 
 @pytest.mark.parametrize("backend", [Place("gstage"), Place("bare", "rv32", 2)], ids=repr)
