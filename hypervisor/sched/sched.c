@@ -503,10 +503,9 @@ static struct hart *poorest(const struct hart *h, bool any, unsigned long than)
     return found;
 }
 
-static struct entity *steal(struct hart *h, bool any, uint64_t own_virtual_time)
+// Apart from pick_one(), which needs few registers without it.
+static __attribute__((noinline)) struct entity *steal(struct hart *h, bool any, uint64_t own_virtual_time)
 {
-    if (atomic_load(&sched_ready_total) <= atomic_load_explicit(&h->queue->length, memory_order_relaxed))
-        return NULL;
     unsigned long than = hint_of(own_virtual_time) - HINT_HALF_SLICE;
     if (unlikely(atomic_load_explicit(&pinned_total, memory_order_relaxed))) {
         struct hart *victim = poorest_pinned(h, any, than);
@@ -550,8 +549,9 @@ static struct entity *start(struct hart *h, struct entity *e)
         if (is_any_free() ? !e->share->is_pinned : !q->owner)
             floor_raise(e, UINT64_MAX);
         // More than one may have become ready while this hart alone was told.
-        others_tell(h,
-                    (is_any_free() ? shared_read() : 0) | atomic_load_explicit(&q->pinned_harts, memory_order_relaxed));
+        if (atomic_load(&idle_harts) | (atomic_load(&relaxed_harts) & ~bit_of(h)))
+            others_tell(h, (is_any_free() ? shared_read() : 0) |
+                               atomic_load_explicit(&q->pinned_harts, memory_order_relaxed));
     }
     if (unlikely(e->share->is_capped))
         q->slice_end = now + q->granted;
@@ -584,15 +584,18 @@ static struct entity *pick_one(struct hart *h)
 {
     struct queue *q = h->queue;
     const struct heap_node *first = ready_first(q); // a hint: looked at again under the lock
+    uint64_t key = first ? first->key : 0;
     struct entity *e = q->next;
 
     if (unlikely(e)) {
         q->next = NULL;
         return e;
     }
-    e = steal(h, !first, first ? first->key : 0);
-    if (e)
-        return e;
+    if (atomic_load(&sched_ready_total) > atomic_load_explicit(&q->length, memory_order_relaxed)) {
+        e = steal(h, !first, key);
+        if (e)
+            return e;
+    }
     lock_acquire(&q->lock);
     e = ready_pop(q);
     lock_release(&q->lock);
@@ -747,9 +750,11 @@ bool sched_should_switch(struct hart *h, uint64_t now)
 void sched_expire(struct hart *h, uint64_t now)
 {
     struct queue *q = h->queue;
-    struct heap_node *elsewhere = NULL;
+    struct heap_node *elsewhere = NULL, *hint = heap_first(&q->sleepers); // as in sched_deadline()
     bool any = false;
 
+    if (!hint || hint->key > now)
+        return;
     lock_acquire(&q->lock);
     for (;;) {
         struct heap_node *first = heap_first(&q->sleepers);
