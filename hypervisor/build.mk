@@ -29,7 +29,7 @@ HV_FAST_FILES := $(addprefix hypervisor/, guest/devices.c isolation/pmp/walk.c c
 HV_TIGHT := -Os --param=max-inline-insns-size=12
 HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c) \
     $(addprefix hypervisor/, guest/sbi_legacy.c guest/vplic.c guest/vuart.c isolation/access.c isolation/world.c) \
-    hypervisor/sched/sched.c
+    $(addprefix hypervisor/sched/, sched.c queue.c wake.c)
 HV_LINK_SMALL := -Os -mtune=size -msave-restore -flto -flto-partition=one
 HV_SMALL := $(HV_LINK_SMALL) -fno-jump-tables -fno-tree-switch-conversion -fno-move-loop-invariants \
     -fno-tree-loop-im -fno-tree-ch -fno-caller-saves -fconserve-stack

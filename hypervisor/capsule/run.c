@@ -158,10 +158,6 @@ static void idle(struct hart *h)
 static struct context *run_next(struct hart *h)
 {
     for (;;) {
-        // Between guests and in the idle loop nobody else takes the hart's interrupts.
-        unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
-        if (pending)
-            hart_interrupts(h, pending);
         struct entity *e = sched_pick(h);
         if (!e)
             idle(h);
@@ -171,6 +167,10 @@ static struct context *run_next(struct hart *h)
             prompt_run(h, e);
         else if (vcore_enter(h, container_of(e, struct vcore, entity)))
             return h->current;
+        // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
+        unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
+        if (pending)
+            hart_interrupts(h, pending);
     }
 }
 

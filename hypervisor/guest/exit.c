@@ -89,7 +89,8 @@ static enum exit timer_interrupt(struct hart *h)
         sched_expire(h, now);
         exit = switch_if_due(h, now);
     }
-    hart_arm(h);
+    if (exit == EXIT_RESUME)
+        hart_arm(h); // else who runs next does
     return exit;
 }
 
@@ -129,7 +130,8 @@ static enum exit software_interrupt(struct hart *h)
     if (h->current && atomic_load(&vcore_of(h->current)->capsule->halt))
         return EXIT_RESCHEDULE; // and whoever enters it next sees why
     enum exit exit = switch_if_due(h, hart_time());
-    hart_arm(h);
+    if (exit == EXIT_RESUME)
+        hart_arm(h);
     return exit;
 }
 

@@ -31,5 +31,5 @@ uint64_t budget_take(struct share *s, uint64_t now, uint64_t *until);
 // What was taken and not used; negative if it took longer.
 void budget_give_back(struct share *s, int64_t unused);
 
-// sched.c: takes all that is at home on this hart, and must not run there any more, elsewhere.
+// pinned.c: takes all that is at home on this hart, and must not run there any more, elsewhere.
 void sched_evacuate(struct hart *h);

@@ -1,4 +1,5 @@
 // sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c
+// sources: tests/unit/explored/queue.c tests/unit/explored/wake.c tests/unit/explored/pinned.c
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
 // sources: hypervisor/prompt/none.c
@@ -346,7 +347,8 @@ void capsule_vcore_parked(struct capsule *c)
 static void all_parked_check(const struct capsule *c)
 {
     for (unsigned i = 0; i < VCORES; i++)
-        if (c->vcores[i]->entity.state != ENTITY_PARKED || (c->halt & HALT_ENDING && c->vcores[i]->hsm != HSM_STOPPED))
+        if (c->vcores[i]->entity.state != ENTITY_PARKED ||
+            (c->halt & HALT_ENDING && c->vcores[i]->hsm != HSM_STOPPED && !c->vcores[i]->held))
             explore_fail("a life goes on while vcore %u is not parked", i);
 }
 
@@ -369,6 +371,8 @@ struct life_step capsule_life_step(struct capsule *c)
     if (explore_random(3))
         return life_later();
     if (c->ending != ENDING_NONE) {
+        for (unsigned i = 0; i < VCORES; i++) // one that was held before the end kept its state
+            atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);
         capsule_start(c);
         return parked;
     }

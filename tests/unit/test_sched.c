@@ -1,4 +1,5 @@
 // sources: hypervisor/sched/sched.c hypervisor/sched/limits.c lib/heap.c
+// sources: hypervisor/sched/queue.c hypervisor/sched/wake.c hypervisor/sched/pinned.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // sources: tests/unit/explored/sched.c tests/unit/explored/limits.c
+// sources: tests/unit/explored/queue.c tests/unit/explored/wake.c tests/unit/explored/pinned.c
 // sources: tests/unit/explored/fence.c tests/unit/explored/world.c
 // sources: tests/unit/fake/explore.c hypervisor/isolation/counters.c hypervisor/isolation/gstage/gstage.c
 // sources: hypervisor/isolation/gstage/gstage_table.c

@@ -4,12 +4,14 @@
 #if __riscv_xlen == 64
 #define REG_L ld
 #define REG_S sd
+#define REG_AMOADD amoadd.d
 #define REG_SIZE 8
 #define REG_WORD .quad
 #define IMAGE_OFFSET 0x200000
 #else
 #define REG_L lw
 #define REG_S sw
+#define REG_AMOADD amoadd.w
 #define REG_SIZE 4
 #define REG_WORD .word
 #define IMAGE_OFFSET 0x400000

@@ -84,10 +84,10 @@ struct turns {
     volatile unsigned long who, when, sum, count;
 };
 
-// A round of all, twice: a slice is 4 ms.
-static unsigned turns_ms(void)
+// A round of all: a slice is 4 ms.
+static unsigned round_ms(void)
 {
-    return 100 + 8 * (unsigned)tree_number("spinning", 10);
+    return 50 + 4 * (unsigned)tree_number("spinning", 10);
 }
 
 // Vcore 0 looks on, and sleeps meanwhile: who wakes up would count as part of a switch.
@@ -97,7 +97,9 @@ _Noreturn void role_turns(void)
 
     for (unsigned long i = 1; sbi_call3(SBI_HSM, HSM_START, i, take_turns, &turns).error == 0; i++) {
     }
-    sleep_ms(turns_ms());
+    sleep_ms(round_ms()); // in the first, all are still being started
+    turns.sum = turns.count = 0;
+    sleep_ms(round_ms());
     print("TURNS %lu.\n", turns.count ? turns.sum / turns.count : 0);
     for (;;)
         wfi();
@@ -113,7 +115,7 @@ void measure_switches(void)
 
     if (!id || (spinning > noting && !spinners_start("spin", spinning - noting)))
         return;
-    sleep_ms(turns_ms() + 100);
+    sleep_ms(2 * round_ms() + 100);
     unsigned long cost = child_says(id, "TURNS", 1);
     if (cost)
         print("LIVES switch_among_%u %lu\n", spinning, cost);

@@ -12,7 +12,8 @@ spin_for_ever:                          // long, for an emulator's sake
 
 // Vcores of one capsule write down, all the time, who runs and what the instruction counter says. Whoever finds
 // another there came after it: the difference is what the switch took, and some 10 instructions of this loop. What
-// was interrupted halfway shows as more than any switch takes, and isn't counted.
+// was interrupted halfway shows as more than any switch takes, and isn't counted; nor does it take back what others
+// have noted meanwhile.
 // a0: number of the vcore, a1: struct turns.
         .globl  take_turns
 take_turns:
@@ -23,13 +24,12 @@ take_turns:
         REG_L   t2, REG_SIZE(a1)
         sub     t2, t0, t2
         bgeu    t2, t4, 2f
-        REG_L   t3, 2*REG_SIZE(a1)
-        add     t3, t3, t2
-        REG_S   t3, 2*REG_SIZE(a1)
-        REG_L   t3, 3*REG_SIZE(a1)
-        addi    t3, t3, 1
-        REG_S   t3, 3*REG_SIZE(a1)
-2:      REG_S   a0, 0(a1)
-        csrr    t0, cycle
+        addi    t3, a1, 2*REG_SIZE
+        REG_AMOADD zero, t2, (t3)
+        li      t2, 1
+        addi    t3, a1, 3*REG_SIZE
+        REG_AMOADD zero, t2, (t3)
+2:      csrr    t0, cycle
         REG_S   t0, REG_SIZE(a1)
+        REG_S   a0, 0(a1)               // last: who is interrupted before this finds its own number or another's time
         j       1b
