@@ -278,7 +278,7 @@ static void memory_needs(struct memory_needs *needs)
             continue;
         needs->vcores += c->vcores;
         needs->capsules++;
-        needs->hypervisor += capsule_cost(c->vcores);
+        needs->hypervisor += capsule_cost(c);
         if (isolation_of(c->isolation) == ISOLATION_GSTAGE)
             needs->tables += isolation_table_bytes(c->memory);
         else

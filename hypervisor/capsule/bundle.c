@@ -242,6 +242,57 @@ static bool limits_read(const struct reader *r)
     return true;
 }
 
+// ---- Devices ----
+
+#define DISK_UNIT 512u
+
+static bool disk_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    struct reader at = {.fdt = r->fdt, .images = r->images, .node = node, .capsule = r->capsule};
+    const char *serial = string_or(r->fdt, node, "serial", "");
+
+    if (!image_find(&at, "image", NULL, &device->image))
+        return false;
+    if (device->image.size % DISK_UNIT)
+        return capsule_fail(r->capsule, "image", "a disk is a multiple of 512 bytes long");
+    if (!serial || strlen(serial) > BUNDLE_SERIAL_MAX)
+        return capsule_fail(r->capsule, "serial", "must be a text of at most 20 characters");
+    device->serial = serial;
+    return number_or(&at, "overlay", sizeof(uint64_t), &device->overlay) ||
+           capsule_fail(r->capsule, "overlay", "must be a 64-bit number");
+}
+
+static bool device_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    const char *type = string_or(r->fdt, node, "type", NULL);
+    int word = type ? word_find("rng\0disk\0", type, strlen(type)) : -1;
+
+    if (word < 0)
+        return capsule_fail(r->capsule, "device", "its type must be rng or disk");
+    device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
+    device->serial = "";
+    return device->kind != BUNDLE_DEVICE_DISK || disk_read(r, node, device);
+}
+
+// Nodes below the capsule's, each "device-N", in the order of its slots.
+static bool devices_read(const struct reader *r)
+{
+    unsigned count = 0;
+    int node;
+
+    fdt_for_each_subnode(node, r->fdt, r->node)
+    {
+        const char *name = fdt_get_name(r->fdt, node, NULL);
+        if (!name || strncmp(name, "device", 6)) // others' tools put signatures there
+            continue;
+        if (count == BUNDLE_DEVICES_MAX)
+            return capsule_fail(r->capsule, "device", "there are more than 8");
+        if (!device_read(r, node, &r->capsule->devices[count++]))
+            return false;
+    }
+    return true;
+}
+
 // Takes over the name, or as much of it as can be shown.
 static bool name_read(const struct reader *r)
 {
@@ -270,7 +321,7 @@ static void capsule_read(const struct reader *r, const struct bundle *bundle)
     c->bootargs = "";
     (void)(name_read(r) && name_is_new(r, bundle) && image_find(r, "kernel", NULL, &c->kernel) &&
            image_find(r, "ramdisk", "", &c->ramdisk) && bootargs_read(r) && sizes_read(r) && policies_read(r) &&
-           limits_read(r));
+           limits_read(r) && devices_read(r));
 }
 
 static enum status capsules_read(struct reader *r, int configurations, struct bundle *bundle, struct bundle_error *why)
@@ -324,7 +375,10 @@ static bool image_known_good(const struct bundle *bundle, const struct bundle_im
 {
     for (size_t i = 0; i < bundle->count; i++) {
         const struct bundle_capsule *c = &bundle->capsules[i];
-        if (c->verified && (c->kernel.data == image->data || c->ramdisk.data == image->data))
+        bool is_its = c->kernel.data == image->data || c->ramdisk.data == image->data;
+        for (unsigned n = 0; n < BUNDLE_DEVICES_MAX; n++)
+            is_its = is_its || c->devices[n].image.data == image->data;
+        if (c->verified && is_its)
             return true;
     }
     return false;
@@ -352,5 +406,7 @@ enum status bundle_verify(struct bundle *bundle, struct bundle_capsule *capsule)
         return capsule->status;
     capsule->verified = image_verify(bundle, capsule, "kernel", &capsule->kernel) &&
                         image_verify(bundle, capsule, "ramdisk", &capsule->ramdisk);
+    for (unsigned i = 0; i < BUNDLE_DEVICES_MAX && capsule->verified; i++)
+        capsule->verified = image_verify(bundle, capsule, "image", &capsule->devices[i].image);
     return capsule->status;
 }

@@ -9,6 +9,8 @@
 #define BUNDLE_CAPSULES_MAX 64
 #define BUNDLE_VCORES_MAX 64
 #define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
+#define BUNDLE_DEVICES_MAX 8u
+#define BUNDLE_SERIAL_MAX 20u // characters
 #define BUNDLE_WEIGHT_DEFAULT 100
 #define BUNDLE_WEIGHT_MAX 1000
 #define BUNDLE_CAP_MAX 6400
@@ -37,6 +39,16 @@ struct bundle_image {
     const uint8_t *sha256; // null if the bundle gives none
 };
 
+enum bundle_device_kind { BUNDLE_DEVICE_NONE, BUNDLE_DEVICE_RNG, BUNDLE_DEVICE_DISK };
+
+// What is in one of a capsule's slots.
+struct bundle_device {
+    enum bundle_device_kind kind;
+    struct bundle_image image; // of a DISK
+    uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
+    const char *serial;        // of a DISK: what the guest knows it by; never null
+};
+
 struct bundle_capsule {
     enum status status; // STATUS_OK, or what `error` is about: this capsule can't be started
     struct bundle_error error;
@@ -57,7 +69,8 @@ struct bundle_capsule {
         uint64_t memory; // bytes
         uint32_t vcores, capsules;
     } quota;
-    bool verified; // its images' hashes were found right
+    struct bundle_device devices[BUNDLE_DEVICES_MAX]; // those it has come first
+    bool verified;                                    // its images' hashes were found right
 };
 
 struct bundle {

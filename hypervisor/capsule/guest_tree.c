@@ -41,7 +41,10 @@
 #define GENERATION "T"
 #define GENERATION_SIZE "U"
 #define GENERATION_IRQ "V"
-enum { VALUE_COUNT = 22 };
+#define VIRTIO "W"
+#define VIRTIO_SIZE "X"
+#define VIRTIO_IRQ "Y"
+enum { VALUE_COUNT = 25 };
 #define VALUE_OF(b, letter) ((b)->values[*(letter) - 'A'])
 
 // And its strings.
@@ -107,8 +110,12 @@ static const char text_soc[] =
         FLAG("interrupt-controller") CELL("#address-cells", "\0\0\0\0") CELL("#interrupt-cells", "\0\0\0\1")
         VALUE("riscv,ndev", PLIC_SOURCES) CELL("phandle", PHANDLE_PLIC) FI;
 // Here goes whom the PLIC interrupts.
+static const char text_plic_end[] = IF(PLIC) END FI;
+// Here go the virtio slots, each:
+static const char text_virtio[] =
+    NODE_AT("virtio_mmio", VIRTIO) REG(VIRTIO, VIRTIO_SIZE) TEXT("compatible", "virtio,mmio")
+        VALUE("interrupts", VIRTIO_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) END;
 static const char text_tail[] =
-    IF(PLIC) END FI
     END
     // What the finisher's register takes to end the capsule: 0x5555 and 0x7777.
     IF(FINISHER)
@@ -316,6 +323,17 @@ static void plic_targets_put(struct builder *b)
     }
 }
 
+static void slots_put(struct builder *b)
+{
+    uint32_t left = b->tree->plic.value ? b->tree->virtio_slots : 0;
+    for (; left; left &= left - 1) {
+        unsigned slot = (unsigned)__builtin_ctz(left);
+        VALUE_OF(b, VIRTIO) = b->tree->virtio.value + slot * GUEST_TREE_VIRTIO_SIZE;
+        VALUE_OF(b, VIRTIO_IRQ) = GUEST_TREE_VIRTIO_IRQ + slot;
+        told_put(b, text_virtio);
+    }
+}
+
 static void root_put(struct builder *b)
 {
     told_put(b, text_head);
@@ -334,6 +352,8 @@ static void root_put(struct builder *b)
     }
     told_put(b, text_soc);
     plic_targets_put(b);
+    told_put(b, text_plic_end);
+    slots_put(b);
     told_put(b, text_tail);
 }
 
@@ -359,6 +379,7 @@ static void values_set(struct builder *b)
     VALUE_OF(b, GENERATION) = t->plic.value ? t->generation.value : 0;
     VALUE_OF(b, GENERATION_SIZE) = GUEST_TREE_GENERATION_SIZE;
     VALUE_OF(b, GENERATION_IRQ) = GUEST_TREE_GENERATION_IRQ;
+    VALUE_OF(b, VIRTIO_SIZE) = GUEST_TREE_VIRTIO_SIZE;
     VALUE_OF(b, INITRD_START) = t->initrd_start.value;
     VALUE_OF(b, INITRD_END) = t->initrd_end.value > t->initrd_start.value ? t->initrd_end.value : 0;
     VALUE_OF(b, TIMEBASE) = t->timebase_hz;

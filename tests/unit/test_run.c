@@ -608,6 +608,33 @@ static void machine_create(unsigned count, bool sstc)
     done = false;
 }
 
+unsigned long space_visitors(struct space *s)
+{
+    (void)s;
+    return 0;
+}
+
+void capsule_work_step(struct capsule *c)
+{
+    (void)c;
+}
+
+bool worker_is_called(struct entity *e)
+{
+    (void)e;
+    return false;
+}
+
+void capsule_worker_parked(struct capsule *c)
+{
+    (void)c;
+}
+
+void capsule_worker_start(struct capsule *c)
+{
+    (void)c;
+}
+
 static void capsules_create(void)
 {
     for (unsigned c = 0; c < CAPSULES; c++) {

@@ -1,6 +1,7 @@
 #include "fit.h"
 
 #include <libfdt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct kind_words {
 static const struct kind_words words[] = {
     [IMAGE_KERNEL] = {"kernel", "linux"},
     [IMAGE_RAMDISK] = {"ramdisk", "linux"},
+    [IMAGE_DISK] = {"filesystem", "linux"},
 };
 
 // Room was made for all; anything but success is a mistake of ours.
@@ -81,6 +83,21 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
         check(fdt_property_u32(fdt, "quota-capsules", (uint32_t)manifest->quota.capsules.value));
 }
 
+static void device_add(void *fdt, size_t number, const struct manifest_device *device, const struct image *disk)
+{
+    char name[16];
+    snprintf(name, sizeof name, "device-%zu", number);
+    check(fdt_begin_node(fdt, name));
+    check(fdt_property_string(fdt, "type", disk ? "disk" : "rng"));
+    if (disk)
+        check(fdt_property_string(fdt, "image", disk->name));
+    if (device->overlay.value)
+        check(fdt_property_u64(fdt, "overlay", device->overlay.value));
+    if (device->serial.value)
+        check(fdt_property_string(fdt, "serial", device->serial.value));
+    check(fdt_end_node(fdt));
+}
+
 static void capsule_add(void *fdt, const struct fit_capsule *capsule)
 {
     const struct manifest_capsule *manifest = capsule->manifest;
@@ -95,13 +112,15 @@ static void capsule_add(void *fdt, const struct fit_capsule *capsule)
     check(fdt_property_string(fdt, "isolation", or_default(&manifest->isolation, "auto")));
     check(fdt_property_string(fdt, "restart", or_default(&manifest->restart, "never")));
     limits_add(fdt, manifest);
+    for (size_t i = 0; i < manifest->devices.count; i++)
+        device_add(fdt, i, &manifest->devices.items[i], capsule->disks[i]);
     check(fdt_end_node(fdt));
 }
 
 // What the tree can't exceed. Its lengths are signed 32-bit numbers.
 static size_t size_bound(const struct fit *fit)
 {
-    size_t size = 65536 + fit->count * (4096 + MANIFEST_CMDLINE_MAX);
+    size_t size = 65536 + fit->count * (8192 + MANIFEST_CMDLINE_MAX);
     for (size_t i = 0; i < fit->images->count; i++) {
         size += fit->images->images[i].size + 2 * FIT_ALIGN;
         if (size > INT32_MAX)

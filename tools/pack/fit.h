@@ -8,6 +8,7 @@ struct fit_capsule {
     const struct manifest_capsule *manifest;
     const struct image *kernel;
     const struct image *initrd;
+    const struct image *disks[MANIFEST_DEVICES_MAX]; // null where the device is none
 };
 
 struct fit {

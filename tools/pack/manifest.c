@@ -9,6 +9,8 @@
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
+#define OVERLAY_UNIT 4096u
+#define SERIAL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 #define length_of(array) (sizeof(array) / sizeof((array)[0]))
 
 // RV32 reaches 4 GiB without translation, and RAM starts at 2 GiB.
@@ -323,6 +325,91 @@ static void quota_read(struct reader *reader, const yaml_node_t *node, void *val
         report_error(place_of(reader, node), "quota: must be `memory: ...`, `vcores: ...`, `capsules: ...`");
 }
 
+// How much of a disk may be changed.
+static void overlay_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *overlay = value;
+    const char *text = text_at(reader, node);
+    uint64_t bytes = 0;
+    overlay->place = place_of(reader, node);
+    if (!text)
+        return;
+    if (!size_parse(text, &bytes) || bytes > reader->width->memory_max || bytes < OVERLAY_UNIT)
+        report_error(overlay->place, "overlay '%s': must be a size like 64M: what of the disk may be changed", text);
+    else
+        overlay->value = bytes / OVERLAY_UNIT * OVERLAY_UNIT;
+}
+
+static void serial_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text *serial = value;
+    text_read(reader, node, value);
+    if (!serial->value)
+        return;
+    size_t length = strlen(serial->value);
+    if (length < 1 || length > MANIFEST_SERIAL_MAX || strspn(serial->value, SERIAL_CHARACTERS) != length)
+        report_error(serial->place, "serial '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and .",
+                     serial->value, MANIFEST_SERIAL_MAX);
+}
+
+static void rng_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *rng = value;
+    rng->place = place_of(reader, node);
+    rng->value = 1;
+    if (node->type != YAML_SCALAR_NODE || strcmp(scalar(node), "") != 0)
+        report_error(rng->place, "rng: has nothing to be set: write `- rng`");
+}
+
+static const struct key device_keys[] = {
+    {"rng", offsetof(struct manifest_device, rng), rng_read, false},
+    {"disk", offsetof(struct manifest_device, disk), path_read, false},
+    {"overlay", offsetof(struct manifest_device, overlay), overlay_read, false},
+    {"serial", offsetof(struct manifest_device, serial), serial_read, false},
+    {0},
+};
+
+static void device_check(const struct manifest_device *device)
+{
+    int kinds = (device->rng.place.line != 0) + (device->disk.place.line != 0);
+    if (kinds != 1)
+        report_error(device->place, "a device is one of `rng` and `disk: ...`");
+    else if (!device->disk.place.line && device->overlay.place.line)
+        report_error(device->overlay.place, "overlay: only a disk has one");
+    else if (!device->disk.place.line && device->serial.place.line)
+        report_error(device->serial.place, "serial: only a disk has one");
+}
+
+// What needs no more than its name may be written as a word.
+static void device_read(struct reader *reader, const yaml_node_t *node, struct manifest_device *device)
+{
+    static const struct keys keys = {device_keys, "device", "a device has rng, or disk, overlay and serial"};
+    size_t errors = report_count();
+    device->place = place_of(reader, node);
+    if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "rng") == 0)
+        device->rng = (struct number){1, device->place};
+    else if (node->type == YAML_MAPPING_NODE)
+        mapping_read(reader, node, &keys, device);
+    else
+        report_error(device->place, "devices: each is `rng` or `disk: PATH`");
+    if (report_count() == errors)
+        device_check(device);
+}
+
+static void devices_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct devices *devices = value;
+    const yaml_node_item_t *end, *item = list_of(reader, node, "devices", &end);
+    for (; item < end; item++) {
+        const yaml_node_t *at = node_at(reader, *item);
+        if (devices->count == MANIFEST_DEVICES_MAX) {
+            report_error(place_of(reader, at), "devices: more than %d: leave some out", MANIFEST_DEVICES_MAX);
+            break;
+        }
+        device_read(reader, at, &devices->items[devices->count++]);
+    }
+}
+
 static const struct key capsule_keys[] = {
     {"name", offsetof(struct manifest_capsule, name), name_read, true},
     {"kernel", offsetof(struct manifest_capsule, kernel), path_read, true},
@@ -338,6 +425,7 @@ static const struct key capsule_keys[] = {
     {"exclusive", offsetof(struct manifest_capsule, exclusive), exclusive_read, false},
     {"rights", offsetof(struct manifest_capsule, rights), rights_read, false},
     {"quota", offsetof(struct manifest_capsule, quota), quota_read, false},
+    {"devices", offsetof(struct manifest_capsule, devices), devices_read, false},
     {0},
 };
 
@@ -376,7 +464,7 @@ static void capsule_read(struct reader *reader, const yaml_node_t *node, struct 
 {
     static const struct keys keys = {capsule_keys, "capsule",
                                      "a capsule has name, kernel, initrd, cmdline, memory, vcores, isolation, "
-                                     "restart, weight, cap, affinity, exclusive, rights and quota"};
+                                     "restart, weight, cap, affinity, exclusive, rights, quota and devices"};
     capsule->place = place_of(reader, node);
     capsule->vcores.value = 1;
     capsule->weight.value = MANIFEST_WEIGHT_DEFAULT;

@@ -15,6 +15,8 @@
 #define MANIFEST_WEIGHT_MAX 1000
 #define MANIFEST_CAP_MAX 6400
 #define MANIFEST_HARTS_MAX 64
+#define MANIFEST_DEVICES_MAX 8
+#define MANIFEST_SERIAL_MAX 20
 
 // A capsule's rights, as bits.
 #define MANIFEST_RIGHT_MANAGE (1u << 0)
@@ -47,6 +49,20 @@ struct quota {
     struct number memory, vcores, capsules;
 };
 
+// One of a capsule's devices; its kind is the key that is given.
+struct manifest_device {
+    struct place place;
+    struct number rng;
+    struct text disk; // path
+    struct number overlay;
+    struct text serial;
+};
+
+struct devices {
+    struct manifest_device items[MANIFEST_DEVICES_MAX];
+    size_t count;
+};
+
 struct manifest_capsule {
     struct place place;
     struct text name;
@@ -63,6 +79,7 @@ struct manifest_capsule {
     struct number exclusive;
     struct number rights;
     struct quota quota;
+    struct devices devices;
 };
 
 struct manifest {

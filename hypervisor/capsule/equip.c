@@ -1,0 +1,166 @@
+#include "equip.h"
+
+#include <string.h>
+
+#include "slab.h"
+#include "vblk.h"
+#include "vrng.h"
+
+// What a slot holds. One slab for all kinds: they are of about the same size.
+struct device {
+    enum bundle_device_kind kind;
+    union {
+        struct virtio_device common;
+        struct vrng rng;
+        struct vblk_memory disk;
+    };
+};
+_Static_assert(offsetof(struct vrng, device) == 0 && offsetof(struct vblk, device) == 0 &&
+                   offsetof(struct vblk_memory, disk) == 0,
+               "all begin with what they have in common");
+
+static struct slab device_slab;
+
+void equip_init(void)
+{
+    slab_init(&device_slab, "devices", sizeof(struct device), 16, (size_t)CAPSULES_MAX * VIRTIO_SLOTS);
+}
+
+static struct device *device_at(const struct capsule *c, unsigned slot)
+{
+    return c->virtio[slot] ? container_of(c->virtio[slot], struct device, common) : NULL;
+}
+
+static struct store *store_at(const struct capsule *c, unsigned slot)
+{
+    struct device *d = device_at(c, slot);
+    return d && d->kind == BUNDLE_DEVICE_DISK ? &d->disk.store : NULL;
+}
+
+static bool is_there(const struct bundle_device *plan)
+{
+    return plan->kind != BUNDLE_DEVICE_NONE;
+}
+
+uint64_t equip_cost(const struct bundle_capsule *plan)
+{
+    uint64_t bytes = 0;
+
+    for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS && is_there(d); d++)
+        bytes += sizeof(struct device) + store_cost(d->image.size, d->overlay);
+    return bytes;
+}
+
+uint64_t equip_memory(const struct bundle_capsule *plan)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        bytes += plan->devices[i].overlay;
+    return bytes;
+}
+
+// --- making and unmaking -----------------------------------------------------------------------------------
+
+static bool disk_make(struct vblk_memory *m, struct capsule *c, const struct bundle_device *plan)
+{
+    if (store_init(&m->store, plan->image.data, plan->image.size, plan->overlay, c->id) != STATUS_OK)
+        return false;
+    strncpy(m->disk.serial, plan->serial, sizeof(m->disk.serial));
+    vblk_memory_init(m, &c->space);
+    return true;
+}
+
+static bool device_make(struct capsule *c, unsigned slot, const struct bundle_device *plan)
+{
+    struct device *d = slab_allocate(&device_slab);
+
+    if (!d)
+        return false;
+    d->kind = plan->kind;
+    if (plan->kind == BUNDLE_DEVICE_RNG) {
+        vrng_init(&d->rng, &c->space, entropy_draw);
+    } else if (!disk_make(&d->disk, c, plan)) {
+        slab_free(&device_slab, d);
+        return false;
+    }
+    c->virtio[slot] = &d->common;
+    return true;
+}
+
+bool equip_make(struct capsule_state *s)
+{
+    for (unsigned i = 0; i < VIRTIO_SLOTS && is_there(&s->plan.devices[i]); i++)
+        if (!device_make(&s->capsule, i, &s->plan.devices[i])) {
+            equip_unmake(s);
+            return false;
+        }
+    return true;
+}
+
+void equip_unmake(struct capsule_state *s)
+{
+    struct capsule *c = &s->capsule;
+
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
+        if (store_at(c, i))
+            store_unmake(store_at(c, i));
+        slab_free(&device_slab, device_at(c, i));
+        c->virtio[i] = NULL;
+    }
+}
+
+void equip_reset(struct capsule *c)
+{
+    atomic_store(&c->work, 0);
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        if (c->virtio[i])
+            virtio_reset(c->virtio[i]);
+}
+
+bool equip_release_step(struct capsule_state *s)
+{
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
+        struct store *store = store_at(&s->capsule, i);
+        if (store && store_release_step(store))
+            return true;
+    }
+    return false;
+}
+
+// --- cloning ------------------------------------------------------------------------------------------------
+
+// Registers, queues and the requests that have begun.
+static void device_copy(struct device *to, const struct device *from, struct capsule *c)
+{
+    struct store store = to->kind == BUNDLE_DEVICE_DISK ? to->disk.store : (struct store){0};
+
+    *to = *from;
+    if (to->kind == BUNDLE_DEVICE_DISK) {
+        to->disk.store = store;
+        virtio_adopt(&to->common, &c->space, &to->disk.disk.queue);
+    } else {
+        virtio_adopt(&to->common, &c->space, &to->rng.queue);
+    }
+}
+
+bool equip_clone_step(struct capsule_state *clone, struct capsule_state *original, enum status *status)
+{
+    struct fork *f = &clone->fork;
+    struct store *to, *from;
+
+    *status = STATUS_OK;
+    if (f->slot == VIRTIO_SLOTS)
+        return false;
+    to = store_at(&clone->capsule, f->slot);
+    from = store_at(&original->capsule, f->slot);
+    if (to && f->block < store_block_count(from) && from->blocks) {
+        *status = store_clone_step(to, from, &f->block);
+        return *status == STATUS_OK;
+    }
+    if (device_at(&clone->capsule, f->slot))
+        device_copy(device_at(&clone->capsule, f->slot), device_at(&original->capsule, f->slot), &clone->capsule);
+    f->block = 0;
+    f->slot++;
+    return true;
+}
