@@ -2,13 +2,11 @@
 
 #include <string.h>
 
-#define ID 2u
 #define SEGMENTS_MAX (VIRTQUEUE_SEGMENTS_MAX - 2u) // beside header and status
 #define ZERO_SECTORS_MAX 8192u
 
 enum {
     F_SEG_MAX = 1 << 2,
-    F_RO = 1 << 5,
     F_BLK_SIZE = 1 << 6,
     F_TOPOLOGY = 1 << 10,
 };
@@ -31,11 +29,6 @@ struct config {
 _Static_assert(sizeof(struct config) <= VIRTIO_CONFIG_MAX, "it must fit");
 _Static_assert(offsetof(struct config, max_write_zeroes_seg) == 52, "as the specification has it");
 
-// Section 5.2.6.
-struct header {
-    uint32_t type, reserved;
-    uint64_t sector;
-};
 struct range_part { // of a discard, or a write of zeros
     uint64_t sector;
     uint32_t count, flags;
@@ -53,11 +46,12 @@ static void refuse(struct vblk_request *r, uint8_t result)
 // Bytes of sectors, on the disk.
 static void extent_set(const struct vblk *b, struct vblk_request *r, uint64_t sector, uint64_t bytes)
 {
-    if (bytes % VBLK_SECTOR || sector > b->size / VBLK_SECTOR || bytes > b->size - sector * VBLK_SECTOR) {
-        refuse(r, VBLK_IOERR);
+    if (bytes % VIRTIO_BLK_SECTOR || sector > b->size / VIRTIO_BLK_SECTOR ||
+        bytes > b->size - sector * VIRTIO_BLK_SECTOR) {
+        refuse(r, VIRTIO_BLK_IOERR);
         return;
     }
-    r->offset = sector * VBLK_SECTOR;
+    r->offset = sector * VIRTIO_BLK_SECTOR;
     r->left = bytes;
 }
 
@@ -67,60 +61,60 @@ static enum status range_open(const struct vblk *b, struct vblk_request *r)
     struct range_part part;
 
     if (r->chain.read.left != sizeof(part)) {
-        refuse(r, VBLK_IOERR);
+        refuse(r, VIRTIO_BLK_IOERR);
         return STATUS_OK;
     }
     enum status status = chain_read(&r->chain, b->device.space, &part, sizeof(part));
     if (status != STATUS_OK)
         return status;
-    if (part.flags & ~FLAG_UNMAP || (part.flags && r->type == VBLK_DISCARD))
-        refuse(r, VBLK_UNSUPPORTED);
+    if (part.flags & ~FLAG_UNMAP || (part.flags && r->type == VIRTIO_BLK_DISCARD))
+        refuse(r, VIRTIO_BLK_UNSUPPORTED);
     else if (part.count > ZERO_SECTORS_MAX)
-        refuse(r, VBLK_IOERR);
+        refuse(r, VIRTIO_BLK_IOERR);
     else
-        extent_set(b, r, part.sector, (uint64_t)part.count * VBLK_SECTOR);
+        extent_set(b, r, part.sector, (uint64_t)part.count * VIRTIO_BLK_SECTOR);
     return STATUS_OK;
 }
 
 static enum status id_give(struct vblk *b, struct vblk_request *r)
 {
     uint32_t room = r->chain.write.left - 1;
-    return chain_write(&r->chain, b->device.space, b->serial, room < VBLK_SERIAL_SIZE ? room : VBLK_SERIAL_SIZE);
+    return chain_write(&r->chain, b->device.space, b->serial, room < VIRTIO_BLK_ID_SIZE ? room : VIRTIO_BLK_ID_SIZE);
 }
 
 static bool is_offered(const struct vblk *b, uint32_t type)
 {
     switch (type) {
-    case VBLK_DISCARD:
+    case VIRTIO_BLK_DISCARD:
         return b->device.offered & VBLK_DISCARD_FEATURES;
-    case VBLK_WRITE_ZEROES:
+    case VIRTIO_BLK_WRITE_ZEROES:
         return b->device.offered & VBLK_DISCARD_FEATURES;
     default:
-        return type == VBLK_IN || type == VBLK_OUT || type == VBLK_FLUSH || type == VBLK_GET_ID;
+        return type == VIRTIO_BLK_IN || type == VIRTIO_BLK_OUT || type == VIRTIO_BLK_FLUSH || type == VIRTIO_BLK_GET_ID;
     }
 }
 
 static enum status request_check(struct vblk *b, struct vblk_request *r, uint64_t sector)
 {
     if (!is_offered(b, r->type)) {
-        refuse(r, VBLK_UNSUPPORTED);
+        refuse(r, VIRTIO_BLK_UNSUPPORTED);
         return STATUS_OK;
     }
-    if (b->is_readonly && r->type != VBLK_IN && r->type != VBLK_FLUSH && r->type != VBLK_GET_ID) {
-        refuse(r, VBLK_IOERR);
+    if (b->is_readonly && r->type != VIRTIO_BLK_IN && r->type != VIRTIO_BLK_FLUSH && r->type != VIRTIO_BLK_GET_ID) {
+        refuse(r, VIRTIO_BLK_IOERR);
         return STATUS_OK;
     }
     switch (r->type) {
-    case VBLK_IN:
+    case VIRTIO_BLK_IN:
         extent_set(b, r, sector, r->chain.write.left - 1);
         return STATUS_OK;
-    case VBLK_OUT:
+    case VIRTIO_BLK_OUT:
         extent_set(b, r, sector, r->chain.read.left);
         return STATUS_OK;
-    case VBLK_FLUSH:
-        r->left = b->device.offered & VBLK_FLUSH_FEATURE ? 1 : 0;
+    case VIRTIO_BLK_FLUSH:
+        r->left = b->device.offered & VIRTIO_BLK_F_FLUSH ? 1 : 0;
         return STATUS_OK;
-    case VBLK_GET_ID:
+    case VIRTIO_BLK_GET_ID:
         return id_give(b, r);
     default:
         return range_open(b, r);
@@ -130,7 +124,7 @@ static enum status request_check(struct vblk *b, struct vblk_request *r, uint64_
 // The chain was taken. A request without room for its status can't be answered.
 static enum status request_open(struct vblk *b, struct vblk_request *r)
 {
-    struct header header;
+    struct virtio_blk_header header;
 
     if (!r->chain.write.left)
         return STATUS_INVALID;
@@ -138,7 +132,7 @@ static enum status request_open(struct vblk *b, struct vblk_request *r)
     if (status != STATUS_OK)
         return status;
     r->is_open = true;
-    r->result = VBLK_OK;
+    r->result = VIRTIO_BLK_OK;
     r->type = header.type;
     r->left = 0;
     return request_check(b, r, header.sector);
@@ -147,11 +141,11 @@ static enum status request_open(struct vblk *b, struct vblk_request *r)
 // The status is the last byte of all that can be written.
 static enum status request_close(struct vblk *b, struct vblk_request *r)
 {
-    uint32_t written = r->result == VBLK_OK ? r->chain.writable : r->chain.writable - r->chain.write.left;
+    uint32_t written = r->result == VIRTIO_BLK_OK ? r->chain.writable : r->chain.writable - r->chain.write.left;
 
     r->is_open = false;
-    if (r->result == VBLK_OK)
-        *(r->type == VBLK_IN ? &b->reads : &b->writes) += 1;
+    if (r->result == VIRTIO_BLK_OK)
+        *(r->type == VIRTIO_BLK_IN ? &b->reads : &b->writes) += 1;
     chain_skip(&r->chain, &r->chain.write, r->chain.write.left - 1);
     enum status status = chain_write(&r->chain, b->device.space, &r->result, 1);
     return status == STATUS_OK ? virtqueue_return(&b->queue.ring, b->device.space, r->chain.head, written) : status;
@@ -220,15 +214,15 @@ static void reset(struct virtio_device *d)
 }
 
 static const struct virtio_class class = {
-    .id = ID, .queue_count = 1, .queue_size = VIRTQUEUE_SIZE_MAX, .run = run, .reset = reset};
+    .id = VIRTIO_ID_BLOCK, .queue_count = 1, .queue_size = VIRTQUEUE_SIZE_MAX, .run = run, .reset = reset};
 
 void vblk_init(struct vblk *b, const struct vblk_class *blk_class, struct space *space, uint64_t size,
                uint32_t features)
 {
     struct config config = {
-        .capacity = size / VBLK_SECTOR,
+        .capacity = size / VIRTIO_BLK_SECTOR,
         .seg_max = SEGMENTS_MAX,
-        .blk_size = VBLK_SECTOR,
+        .blk_size = VIRTIO_BLK_SECTOR,
         .physical_block_exp = 3,
         .min_io_size = 8,
         .max_discard_sectors = ZERO_SECTORS_MAX,
@@ -239,7 +233,7 @@ void vblk_init(struct vblk *b, const struct vblk_class *blk_class, struct space 
         .write_zeroes_may_unmap = 1,
     };
 
-    features |= F_SEG_MAX | F_BLK_SIZE | F_TOPOLOGY | (b->is_readonly ? F_RO : 0);
+    features |= F_SEG_MAX | F_BLK_SIZE | F_TOPOLOGY | (b->is_readonly ? VIRTIO_BLK_F_RO : 0);
     virtio_init(&b->device, &class, space, &b->queue, features);
     b->class = blk_class;
     b->size = size;

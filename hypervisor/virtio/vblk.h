@@ -5,32 +5,18 @@
 #include "store.h"
 #include "virtio.h"
 
-#define VBLK_SECTOR 512u
-#define VBLK_SERIAL_SIZE 20u // section 5.2.6: not terminated if it is that long
-
-#define VBLK_FLUSH_FEATURE (1u << 9)
 #define VBLK_DISCARD_FEATURES (1u << 13 | 1u << 14) // and WRITE_ZEROES
 
 struct vblk;
 
-enum vblk_type {
-    VBLK_IN = 0,
-    VBLK_OUT = 1,
-    VBLK_FLUSH = 4,
-    VBLK_GET_ID = 8,
-    VBLK_DISCARD = 11,
-    VBLK_WRITE_ZEROES = 13,
-};
-
 // A request of the driver's, checked: of a type that the disk's features allow, within the disk.
 struct vblk_request {
     bool is_open;
-    uint8_t result; // VBLK_OK until something goes wrong
+    uint8_t result; // VIRTIO_BLK_OK until something goes wrong
     uint32_t type;
     uint64_t offset, left; // bytes on the disk: where it goes on
     struct virtqueue_chain chain;
 };
-enum { VBLK_OK = 0, VBLK_IOERR = 1, VBLK_UNSUPPORTED = 2 };
 
 struct vblk_class {
     // Does some of the request, within the budget and subtracting from it, in order. Sets its result if it fails, and
@@ -46,12 +32,12 @@ struct vblk {
     const struct vblk_class *class;
     bool is_readonly;
     uint64_t size; // bytes
-    char serial[VBLK_SERIAL_SIZE];
+    char serial[VIRTIO_BLK_ID_SIZE];
     struct vblk_request request;
     uint64_t reads, writes; // requests that were served
 };
 
-// `features`: VBLK_..._FEATURE that its class serves. `size` in bytes, a multiple of VBLK_SECTOR.
+// `features`: VBLK_..._FEATURE that its class serves. `size` in bytes, a multiple of VIRTIO_BLK_SECTOR.
 void vblk_init(struct vblk *b, const struct vblk_class *class, struct space *space, uint64_t size, uint32_t features);
 
 // --- vblk_memory.c -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ static struct vblk_memory *memory_of(struct vblk *b)
 
 static void fail(struct vblk_request *r)
 {
-    r->result = VBLK_IOERR;
+    r->result = VIRTIO_BLK_IOERR;
     r->left = 0;
 }
 
@@ -83,9 +83,9 @@ static enum status step(struct vblk *b, uint32_t *budget)
     enum status status = STATUS_OK;
 
     while (status == STATUS_OK && r->left && *budget) {
-        if (r->type == VBLK_IN)
+        if (r->type == VIRTIO_BLK_IN)
             status = read_some(b, r, budget);
-        else if (r->type == VBLK_OUT)
+        else if (r->type == VIRTIO_BLK_OUT)
             status = write_some(b, r, budget);
         else
             zero_some(b, r, budget);

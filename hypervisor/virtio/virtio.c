@@ -2,34 +2,6 @@
 
 #include <string.h>
 
-// Section 4.2.2, "MMIO Device Register Layout".
-enum {
-    MAGIC_VALUE = 0x000,
-    VERSION = 0x004,
-    DEVICE_ID = 0x008,
-    VENDOR_ID = 0x00c,
-    DEVICE_FEATURES = 0x010,
-    DEVICE_FEATURES_SELECT = 0x014,
-    DRIVER_FEATURES = 0x020,
-    DRIVER_FEATURES_SELECT = 0x024,
-    QUEUE_SELECT = 0x030,
-    QUEUE_SIZE_MAX = 0x034,
-    QUEUE_SIZE = 0x038,
-    QUEUE_READY = 0x044,
-    QUEUE_NOTIFY = 0x050,
-    INTERRUPT_STATUS = 0x060,
-    INTERRUPT_ACK = 0x064,
-    STATUS = 0x070,
-    QUEUE_DESCRIPTORS = 0x080, // low; 4 more: high
-    QUEUE_AVAILABLE = 0x090,
-    QUEUE_USED = 0x0a0,
-    SHARED_MEMORY_LENGTH = 0x0b0,
-    SHARED_MEMORY_END = 0x0c0,
-    CONFIG_GENERATION = 0x0fc,
-    CONFIG = 0x100,
-};
-
-#define MAGIC 0x74726976u  // "virt"
 #define VENDOR 0x786f6964u // "diox"
 #define STATUS_BITS                                                                                                    \
     (VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK | VIRTIO_NEEDS_RESET | VIRTIO_FAILED)
@@ -193,38 +165,38 @@ static void queue_write(struct virtio_device *d, uint32_t offset, uint32_t value
 
     if (!q)
         return;
-    if (offset == QUEUE_READY)
+    if (offset == VIRTIO_QUEUE_READY)
         ready_write(d, q, value & 1);
     if (q->ring.ready)
         return;
-    if (offset == QUEUE_SIZE)
+    if (offset == VIRTIO_QUEUE_SIZE)
         q->ring.size = value <= d->class->queue_size ? (uint16_t)value : 0;
-    else if (offset >= QUEUE_USED)
+    else if (offset >= VIRTIO_QUEUE_USED)
         address_write(&q->ring.used, offset, value);
-    else if (offset >= QUEUE_AVAILABLE)
+    else if (offset >= VIRTIO_QUEUE_AVAILABLE)
         address_write(&q->ring.available, offset, value);
-    else if (offset >= QUEUE_DESCRIPTORS)
+    else if (offset >= VIRTIO_QUEUE_DESCRIPTORS)
         address_write(&q->ring.descriptors, offset, value);
 }
 
 static bool is_address(uint32_t offset)
 {
-    return offset >= QUEUE_DESCRIPTORS && offset < SHARED_MEMORY_LENGTH && (offset & 0xf) < 8;
+    return offset >= VIRTIO_QUEUE_DESCRIPTORS && offset < VIRTIO_SHARED_MEMORY_LENGTH && (offset & 0xf) < 8;
 }
 
 static void register_write(struct virtio_device *d, uint32_t offset, uint32_t value)
 {
-    if (offset == DEVICE_FEATURES_SELECT)
+    if (offset == VIRTIO_DEVICE_FEATURES_SELECT)
         d->offered_select = value;
-    else if (offset == DRIVER_FEATURES_SELECT)
+    else if (offset == VIRTIO_DRIVER_FEATURES_SELECT)
         d->accepted_select = value;
-    else if (offset == DRIVER_FEATURES)
+    else if (offset == VIRTIO_DRIVER_FEATURES)
         features_write(d, value);
-    else if (offset == QUEUE_SELECT)
+    else if (offset == VIRTIO_QUEUE_SELECT)
         d->queue_select = value;
-    else if (offset == STATUS)
+    else if (offset == VIRTIO_STATUS)
         status_write(d, value);
-    else if (offset == QUEUE_SIZE || offset == QUEUE_READY || is_address(offset))
+    else if (offset == VIRTIO_QUEUE_SIZE || offset == VIRTIO_QUEUE_READY || is_address(offset))
         queue_write(d, offset, value);
 }
 
@@ -233,26 +205,26 @@ static uint32_t register_read(struct virtio_device *d, uint32_t offset)
     struct virtio_queue *q = selected(d);
 
     switch (offset) {
-    case MAGIC_VALUE:
-        return MAGIC;
-    case VERSION:
+    case VIRTIO_MAGIC_VALUE:
+        return VIRTIO_MAGIC;
+    case VIRTIO_VERSION:
         return 2;
-    case DEVICE_ID:
+    case VIRTIO_DEVICE_ID:
         return d->class->id;
-    case VENDOR_ID:
+    case VIRTIO_VENDOR_ID:
         return VENDOR;
-    case DEVICE_FEATURES:
+    case VIRTIO_DEVICE_FEATURES:
         return d->offered_select < 2 ? (uint32_t)(d->offered >> 32 * d->offered_select) : 0;
-    case QUEUE_SIZE_MAX:
+    case VIRTIO_QUEUE_SIZE_MAX:
         return q ? d->class->queue_size : 0;
-    case QUEUE_READY:
+    case VIRTIO_QUEUE_READY:
         return q && q->ring.ready;
-    case STATUS:
+    case VIRTIO_STATUS:
         return status_of(d);
-    case CONFIG_GENERATION:
+    case VIRTIO_CONFIG_GENERATION:
         return d->config_generation;
     default: // a shared memory region that does not exist has the length -1
-        return offset >= SHARED_MEMORY_LENGTH && offset < SHARED_MEMORY_END ? UINT32_MAX : 0;
+        return offset >= VIRTIO_SHARED_MEMORY_LENGTH && offset < VIRTIO_SHARED_MEMORY_END ? UINT32_MAX : 0;
     }
 }
 
@@ -269,24 +241,24 @@ static uint64_t config_read(const struct virtio_device *d, uint32_t offset, unsi
 
 uint64_t virtio_read(struct virtio_device *d, uint32_t offset, unsigned bytes)
 {
-    if (offset == INTERRUPT_STATUS && bytes == 4)
+    if (offset == VIRTIO_INTERRUPT_STATUS && bytes == 4)
         return atomic_load(&d->interrupts);
-    if (offset < CONFIG && bytes != 4)
+    if (offset < VIRTIO_CONFIG && bytes != 4)
         return 0;
     latch(&d->lock);
-    uint64_t value = offset < CONFIG ? register_read(d, offset) : config_read(d, offset - CONFIG, bytes);
+    uint64_t value = offset < VIRTIO_CONFIG ? register_read(d, offset) : config_read(d, offset - VIRTIO_CONFIG, bytes);
     lock_release(&d->lock);
     return value;
 }
 
 void virtio_write(struct virtio_device *d, uint32_t offset, unsigned bytes, uint64_t value)
 {
-    if (offset >= CONFIG || bytes != 4) // no device has anything to write there
+    if (offset >= VIRTIO_CONFIG || bytes != 4) // no device has anything to write there
         return;
-    if (offset == QUEUE_NOTIFY) {
+    if (offset == VIRTIO_QUEUE_NOTIFY) {
         if ((uint32_t)value < d->class->queue_count)
             virtio_call(d, (unsigned)value);
-    } else if (offset == INTERRUPT_ACK) {
+    } else if (offset == VIRTIO_INTERRUPT_ACK) {
         atomic_fetch_and(&d->interrupts, ~(uint32_t)value);
     } else {
         latch(&d->lock);

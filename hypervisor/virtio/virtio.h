@@ -12,6 +12,7 @@
 // left for later (virtio_run).
 #pragma once
 
+#include "virtio_mmio.h"
 #include "virtqueue.h"
 
 // VIRTIO_BASE + n * this.
@@ -22,20 +23,6 @@
 // 1 GHz. Between steps the hart takes its interrupts, so that is what a neighbour's timer may be late.
 #define VIRTIO_STEP_BYTES 32768u
 #define VIRTIO_REQUEST_BYTES 512u
-
-// Feature bits that all devices offer (section 6).
-#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
-
-enum virtio_status {
-    VIRTIO_ACKNOWLEDGE = 1,
-    VIRTIO_DRIVER = 2,
-    VIRTIO_DRIVER_OK = 4,
-    VIRTIO_FEATURES_OK = 8,
-    VIRTIO_NEEDS_RESET = 64,
-    VIRTIO_FAILED = 128,
-};
 
 // How a step on a queue went.
 enum virtio_progress {

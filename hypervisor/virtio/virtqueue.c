@@ -3,19 +3,7 @@
 #include <string.h>
 
 #include "bits.h"
-
-// Section 2.7.5: as it lies in memory.
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags;
-    uint16_t next;
-};
-_Static_assert(sizeof(struct descriptor) == 16, "as the specification has it");
-
-#define FLAG_NEXT 1u
-#define FLAG_WRITE 2u
-#define FLAG_INDIRECT 4u
+#include "virtio_mmio.h"
 
 // Sections 2.7.6 and 2.7.8: both rings start with flags and index; the available ring has half-words, the used
 // ring pairs of words. Each ends with where the other side wants to hear of something.
@@ -24,10 +12,6 @@ _Static_assert(sizeof(struct descriptor) == 16, "as the specification has it");
 #define RING_ENTRIES 4u
 #define AVAILABLE_NO_INTERRUPT 1u
 #define USED_NO_NOTIFY 1u
-
-struct used_element {
-    uint32_t head, written;
-};
 
 static struct gpa at(struct gpa base, uint64_t offset)
 {
@@ -41,7 +25,7 @@ static uint64_t available_bytes(const struct virtqueue *q)
 
 static uint64_t used_bytes(const struct virtqueue *q)
 {
-    return RING_ENTRIES + sizeof(struct used_element) * q->size + 2;
+    return RING_ENTRIES + sizeof(struct virtio_used) * q->size + 2;
 }
 
 static bool is_placed(const struct space *s, struct gpa a, uint64_t bytes, uint64_t align)
@@ -52,7 +36,7 @@ static bool is_placed(const struct space *s, struct gpa a, uint64_t bytes, uint6
 enum status virtqueue_start(struct virtqueue *q, const struct space *s)
 {
     if (!q->size || q->size > VIRTQUEUE_SIZE_MAX || !is_power_of_two(q->size) ||
-        !is_placed(s, q->descriptors, sizeof(struct descriptor) * q->size, 16) ||
+        !is_placed(s, q->descriptors, sizeof(struct virtio_descriptor) * q->size, 16) ||
         !is_placed(s, q->available, available_bytes(q), 2) || !is_placed(s, q->used, used_bytes(q), 4))
         return STATUS_INVALID;
     q->next = q->returned = q->signalled = 0;
@@ -77,9 +61,9 @@ struct table {
 };
 
 // One more buffer. Those to be read come first (section 2.7.4.2), and all together are below 4 GiB (2.7.4).
-static bool segment_add(struct virtqueue_chain *c, const struct space *s, const struct descriptor *d)
+static bool segment_add(struct virtqueue_chain *c, const struct space *s, const struct virtio_descriptor *d)
 {
-    struct virtqueue_cursor *cursor = d->flags & FLAG_WRITE ? &c->write : &c->read;
+    struct virtqueue_cursor *cursor = d->flags & VIRTIO_DESCRIPTOR_WRITE ? &c->write : &c->read;
 
     if (c->count == VIRTQUEUE_SEGMENTS_MAX || (c->write.end && cursor == &c->read) ||
         !space_contains(s, gpa(d->address), d->length) || d->length > UINT32_MAX - c->read.left - c->write.left)
@@ -94,9 +78,9 @@ static bool segment_add(struct virtqueue_chain *c, const struct space *s, const 
 
 // Section 2.7.5.3.1: the last of a chain, of whole descriptors, none of which leads to a table again, and no more
 // than the queue has.
-static bool table_enter(const struct virtqueue *q, const struct descriptor *d, struct table *t)
+static bool table_enter(const struct virtqueue *q, const struct virtio_descriptor *d, struct table *t)
 {
-    if (!q->has_indirect || t->is_indirect || d->flags & FLAG_NEXT || d->length % sizeof(*d) ||
+    if (!q->has_indirect || t->is_indirect || d->flags & VIRTIO_DESCRIPTOR_NEXT || d->length % sizeof(*d) ||
         d->length / sizeof(*d) > q->size)
         return false;
     *t = (struct table){gpa(d->address), d->length / sizeof(*d), true};
@@ -108,13 +92,13 @@ static enum status chain_follow(const struct virtqueue *q, const struct space *s
                                 struct virtqueue_chain *c)
 {
     struct table t = {q->descriptors, q->size, false};
-    struct descriptor d;
+    struct virtio_descriptor d;
 
     for (uint32_t steps = 0; steps < t.entries && index < t.entries; steps++) {
         enum status status = space_read(s, at(t.start, sizeof(d) * index), &d, sizeof(d));
         if (status != STATUS_OK)
             return STATUS_INVALID;
-        if (d.flags & FLAG_INDIRECT) {
+        if (d.flags & VIRTIO_DESCRIPTOR_INDIRECT) {
             if (!table_enter(q, &d, &t))
                 return STATUS_INVALID;
             index = 0;
@@ -123,7 +107,7 @@ static enum status chain_follow(const struct virtqueue *q, const struct space *s
         }
         if (!segment_add(c, s, &d))
             return STATUS_INVALID;
-        if (!(d.flags & FLAG_NEXT))
+        if (!(d.flags & VIRTIO_DESCRIPTOR_NEXT))
             return STATUS_OK;
         index = d.next;
     }
@@ -158,7 +142,7 @@ enum status virtqueue_take(struct virtqueue *q, const struct space *s, struct vi
 
 enum status virtqueue_return(struct virtqueue *q, struct space *s, uint16_t head, uint32_t written)
 {
-    struct used_element element = {head, written};
+    struct virtio_used element = {head, written};
     uint32_t entry = q->returned & (q->size - 1u);
 
     enum status status = space_write(s, at(q->used, RING_ENTRIES + sizeof(element) * entry), &element, sizeof(element));
@@ -192,7 +176,7 @@ enum status virtqueue_rest(struct virtqueue *q, struct space *s)
     uint16_t end;
 
     if (q->has_event_index)
-        status = space_store16(s, at(q->used, RING_ENTRIES + sizeof(struct used_element) * q->size), q->next);
+        status = space_store16(s, at(q->used, RING_ENTRIES + sizeof(struct virtio_used) * q->size), q->next);
     else if (q->is_quiet)
         status = space_store16(s, at(q->used, RING_FLAGS), 0);
     if (status != STATUS_OK)

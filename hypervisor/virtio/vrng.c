@@ -1,6 +1,5 @@
 #include "vrng.h"
 
-#define ID 4u
 // No driver wants more at once, and it may be given less than it asks for.
 #define REQUEST_MAX 64u
 
@@ -35,7 +34,7 @@ static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_
     return VIRTIO_MORE;
 }
 
-static const struct virtio_class class = {.id = ID, .queue_count = 1, .queue_size = 8, .run = run};
+static const struct virtio_class class = {.id = VIRTIO_ID_RNG, .queue_count = 1, .queue_size = 8, .run = run};
 
 void vrng_init(struct vrng *r, struct space *space, void (*draw)(uint8_t *out, size_t size))
 {

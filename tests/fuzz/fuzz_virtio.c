@@ -74,7 +74,7 @@ static void request_write(struct driver_queue *q, struct input *in)
 {
     uint8_t header[16] = {byte(in) % 14, [8] = byte(in) % 64};
     uint32_t bytes = 512u * (byte(in) % 20);
-    bool is_read = header[0] != VBLK_OUT;
+    bool is_read = header[0] != VIRTIO_BLK_OUT;
     uint64_t data = DRIVER_RAM + 0x8000 + 0x100 * byte(in);
     driver_put(DRIVER_RAM + 0x4000, header, sizeof(header));
     driver_add(q, (struct driver_buffer[]){{DRIVER_RAM + 0x4000, 16, false}, {data, bytes, is_read}, {data, 1, true}},

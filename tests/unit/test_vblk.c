@@ -124,8 +124,8 @@ static struct answer ask(uint32_t type, uint64_t sector, const struct driver_buf
 static uint8_t read_sectors(uint64_t sector, uint8_t *to, uint32_t bytes)
 {
     struct driver_buffer buffers[] = {{DATA, bytes / 3, true}, {DATA + bytes / 3, bytes - bytes / 3, true}};
-    struct answer a = ask(VBLK_IN, sector, buffers, 2);
-    if (a.result == VBLK_OK) {
+    struct answer a = ask(VIRTIO_BLK_IN, sector, buffers, 2);
+    if (a.result == VIRTIO_BLK_OK) {
         assert_int_equal(a.written, bytes + 1);
         driver_get(DATA, to, bytes);
     }
@@ -136,8 +136,8 @@ static uint8_t write_sectors(uint64_t sector, const uint8_t *from, uint32_t byte
 {
     struct driver_buffer buffers[] = {{DATA, bytes / 3, false}, {DATA + bytes / 3, bytes - bytes / 3, false}};
     driver_put(DATA, from, bytes);
-    struct answer a = ask(VBLK_OUT, sector, buffers, 2);
-    if (a.result == VBLK_OK) {
+    struct answer a = ask(VIRTIO_BLK_OUT, sector, buffers, 2);
+    if (a.result == VIRTIO_BLK_OK) {
         assert_int_equal(a.written, 1);
         memcpy(expected + sector * 512, from, bytes);
     }
@@ -149,7 +149,7 @@ static void content_check(void)
     static uint8_t got[DISK_SIZE];
     for (uint32_t at = 0; at < DISK_SIZE; at += 3 * 512) {
         uint32_t bytes = DISK_SIZE - at < 3 * 512 ? DISK_SIZE - at : 3 * 512;
-        assert_int_equal(read_sectors(at / 512, got + at, bytes), VBLK_OK);
+        assert_int_equal(read_sectors(at / 512, got + at, bytes), VIRTIO_BLK_OK);
     }
     assert_memory_equal(got, expected, DISK_SIZE);
 }
@@ -161,8 +161,9 @@ static void test_read_only(void **state)
     start(disk, 0, OWNER);
     assert_true(disk->disk.device.offered & 1u << 5);
     content_check();
-    assert_int_equal(write_sectors(0, bytes, 1024), VBLK_IOERR);
-    assert_int_equal(ask(VBLK_DISCARD, 0, &(struct driver_buffer){DATA, 16, false}, 1).result, VBLK_UNSUPPORTED);
+    assert_int_equal(write_sectors(0, bytes, 1024), VIRTIO_BLK_IOERR);
+    assert_int_equal(ask(VIRTIO_BLK_DISCARD, 0, &(struct driver_buffer){DATA, 16, false}, 1).result,
+                     VIRTIO_BLK_UNSUPPORTED);
     content_check();
     assert_int_equal(frames_free_bytes(), free_before);
 }
@@ -187,10 +188,10 @@ static void test_serial(void **state)
     uint8_t bytes[21] = {0};
     (void)state;
     start(disk, 0, OWNER);
-    assert_int_equal(ask(VBLK_GET_ID, 0, &(struct driver_buffer){DATA, 20, true}, 1).result, VBLK_OK);
+    assert_int_equal(ask(VIRTIO_BLK_GET_ID, 0, &(struct driver_buffer){DATA, 20, true}, 1).result, VIRTIO_BLK_OK);
     driver_get(DATA, bytes, 21);
     assert_string_equal((char *)bytes, "twenty-characters-xx");
-    assert_int_equal(ask(VBLK_GET_ID, 0, &(struct driver_buffer){DATA, 4, true}, 1).result, VBLK_OK);
+    assert_int_equal(ask(VIRTIO_BLK_GET_ID, 0, &(struct driver_buffer){DATA, 4, true}, 1).result, VIRTIO_BLK_OK);
 }
 
 static void test_beyond_the_end(void **state)
@@ -201,13 +202,13 @@ static void test_beyond_the_end(void **state)
     (void)state;
     start(disk, MIB, OWNER);
     for (unsigned i = 0; i < array_length(sectors); i++) {
-        assert_int_equal(read_sectors(sectors[i], bytes, 1024), VBLK_IOERR);
-        assert_int_equal(write_sectors(sectors[i], bytes, 1024), VBLK_IOERR);
+        assert_int_equal(read_sectors(sectors[i], bytes, 1024), VIRTIO_BLK_IOERR);
+        assert_int_equal(write_sectors(sectors[i], bytes, 1024), VIRTIO_BLK_IOERR);
     }
-    assert_int_equal(read_sectors(0, bytes, 511), VBLK_IOERR);
-    assert_int_equal(write_sectors(0, bytes, 513), VBLK_IOERR);
-    assert_int_equal(ask(77, 0, NULL, 0).result, VBLK_UNSUPPORTED);
-    assert_int_equal(ask(VBLK_FLUSH, 0, NULL, 0).result, VBLK_OK);
+    assert_int_equal(read_sectors(0, bytes, 511), VIRTIO_BLK_IOERR);
+    assert_int_equal(write_sectors(0, bytes, 513), VIRTIO_BLK_IOERR);
+    assert_int_equal(ask(77, 0, NULL, 0).result, VIRTIO_BLK_UNSUPPORTED);
+    assert_int_equal(ask(VIRTIO_BLK_FLUSH, 0, NULL, 0).result, VIRTIO_BLK_OK);
     content_check();
 }
 
@@ -219,7 +220,7 @@ static void zero_check(uint32_t type, uint64_t sector, uint32_t count, uint32_t 
     } part = {sector, count, flags};
     driver_put(DATA, &part, sizeof(part));
     assert_int_equal(ask(type, 0, &(struct driver_buffer){DATA, sizeof(part), false}, 1).result, result);
-    if (result == VBLK_OK)
+    if (result == VIRTIO_BLK_OK)
         memset(expected + sector * 512, 0, count * 512);
 }
 
@@ -234,21 +235,21 @@ static void test_writes_at_random(void **state)
         for (unsigned j = 0; j < sizeof(bytes); j++)
             bytes[j] = (uint8_t)rand();
         if (rand() % 3)
-            assert_int_equal(write_sectors(sector, bytes, count * 512), VBLK_OK);
+            assert_int_equal(write_sectors(sector, bytes, count * 512), VIRTIO_BLK_OK);
         else
-            zero_check(rand() % 2 ? VBLK_DISCARD : VBLK_WRITE_ZEROES, sector, count, 0, VBLK_OK);
+            zero_check(rand() % 2 ? VIRTIO_BLK_DISCARD : VIRTIO_BLK_WRITE_ZEROES, sector, count, 0, VIRTIO_BLK_OK);
         if (i % 50 == 0)
             content_check();
     }
-    zero_check(VBLK_WRITE_ZEROES, 3, 60, 1, VBLK_OK);
-    zero_check(VBLK_DISCARD, 0, 1, 1, VBLK_UNSUPPORTED);
-    zero_check(VBLK_WRITE_ZEROES, 0, 1, 2, VBLK_UNSUPPORTED);
-    zero_check(VBLK_WRITE_ZEROES, 0, DISK_SIZE / 512 + 1, 0, VBLK_IOERR);
-    zero_check(VBLK_WRITE_ZEROES, UINT64_MAX, 1, 0, VBLK_IOERR);
-    zero_check(VBLK_WRITE_ZEROES, 0, UINT32_MAX, 0, VBLK_IOERR);
+    zero_check(VIRTIO_BLK_WRITE_ZEROES, 3, 60, 1, VIRTIO_BLK_OK);
+    zero_check(VIRTIO_BLK_DISCARD, 0, 1, 1, VIRTIO_BLK_UNSUPPORTED);
+    zero_check(VIRTIO_BLK_WRITE_ZEROES, 0, 1, 2, VIRTIO_BLK_UNSUPPORTED);
+    zero_check(VIRTIO_BLK_WRITE_ZEROES, 0, DISK_SIZE / 512 + 1, 0, VIRTIO_BLK_IOERR);
+    zero_check(VIRTIO_BLK_WRITE_ZEROES, UINT64_MAX, 1, 0, VIRTIO_BLK_IOERR);
+    zero_check(VIRTIO_BLK_WRITE_ZEROES, 0, UINT32_MAX, 0, VIRTIO_BLK_IOERR);
     content_check();
-    zero_check(VBLK_DISCARD, 0, DISK_SIZE / 512, 0,
-               VBLK_OK); // all: the frames come back, but for the last, cut block's
+    zero_check(VIRTIO_BLK_DISCARD, 0, DISK_SIZE / 512, 0,
+               VIRTIO_BLK_OK); // all: the frames come back, but for the last, cut block's
     assert_true(disk->store.used <= 1);
     content_check();
 }
@@ -259,12 +260,12 @@ static void test_room_is_bounded(void **state)
     (void)state;
     start(disk, 3 * STORE_BLOCK, OWNER);
     for (unsigned block = 0; block < 3; block++)
-        assert_int_equal(write_sectors(8 * block, bytes, 512), VBLK_OK);
-    assert_int_equal(write_sectors(8 * 9, bytes, 512), VBLK_IOERR);
-    assert_int_equal(write_sectors(8, bytes, 512), VBLK_OK);
+        assert_int_equal(write_sectors(8 * block, bytes, 512), VIRTIO_BLK_OK);
+    assert_int_equal(write_sectors(8 * 9, bytes, 512), VIRTIO_BLK_IOERR);
+    assert_int_equal(write_sectors(8, bytes, 512), VIRTIO_BLK_OK);
     assert_int_equal(disk->store.used, 3);
-    zero_check(VBLK_DISCARD, 8, 8, 0, VBLK_OK);
-    assert_int_equal(write_sectors(8 * 9, bytes, 512), VBLK_OK);
+    zero_check(VIRTIO_BLK_DISCARD, 8, 8, 0, VIRTIO_BLK_OK);
+    assert_int_equal(write_sectors(8 * 9, bytes, 512), VIRTIO_BLK_OK);
     content_check();
 }
 
@@ -276,7 +277,7 @@ static void test_machine_without_memory(void **state)
     start(disk, MIB, OWNER);
     while (frames_allocate(0, 9, &ignored) == STATUS_OK) {
     }
-    assert_int_equal(write_sectors(0, bytes, 512), VBLK_IOERR);
+    assert_int_equal(write_sectors(0, bytes, 512), VIRTIO_BLK_IOERR);
     content_check();
     free(disk);
     setup(state);
@@ -346,8 +347,8 @@ static void test_clone(void **state)
     start(disk, MIB, OWNER);
     memset(bytes, 1, sizeof(bytes));
     for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(write_sectors(16 * i, bytes, 4096), VBLK_OK);
-    zero_check(VBLK_DISCARD, 8, 8, 0, VBLK_OK);
+        assert_int_equal(write_sectors(16 * i, bytes, 4096), VIRTIO_BLK_OK);
+    zero_check(VIRTIO_BLK_DISCARD, 8, 8, 0, VIRTIO_BLK_OK);
     uint64_t before = frames_free_bytes();
     make(&clone, MIB, OWNER + 1);
     uint64_t with_table = frames_free_bytes();
@@ -357,8 +358,8 @@ static void test_clone(void **state)
     content_check();
     // What each writes, the other does not see.
     memset(bytes, 2, sizeof(bytes));
-    assert_int_equal(write_sectors(0, bytes, 512), VBLK_OK);
-    assert_int_equal(write_sectors(8, bytes, 512), VBLK_OK);
+    assert_int_equal(write_sectors(0, bytes, 512), VIRTIO_BLK_OK);
+    assert_int_equal(write_sectors(8, bytes, 512), VIRTIO_BLK_OK);
     content_check();
     uint32_t run;
     assert_int_equal(*store_read(&clone.store, 0, 512, &run), 1);
