@@ -42,8 +42,8 @@ HV_SEES_riscv := hypervisor/riscv $(HV_SEES_lib)
 HV_SEES_memory := hypervisor/memory $(HV_SEES_riscv)
 HV_SEES_isolation := hypervisor/isolation hypervisor/isolation/gstage hypervisor/isolation/pmp $(HV_SEES_memory)
 HV_SEES_sched := hypervisor/sched $(HV_SEES_isolation)
-HV_SEES_virtio := hypervisor/virtio $(HV_SEES_isolation)
 HV_SEES_drivers := hypervisor/drivers $(HV_SEES_memory)
+HV_SEES_virtio := hypervisor/virtio hypervisor/drivers $(HV_SEES_isolation)
 HV_SEES_console := hypervisor/console $(HV_SEES_drivers)
 HV_SEES_guest := hypervisor/guest hypervisor/virtio hypervisor/console hypervisor/drivers $(HV_SEES_sched)
 HV_SEES_capsule := hypervisor/capsule $(HV_SEES_guest)
@@ -52,7 +52,7 @@ HV_SEES_manage := hypervisor/manage $(HV_SEES_capsule)
 HV_SEES_prompt := hypervisor/prompt hypervisor/manage hypervisor/console hypervisor/sched $(HV_SEES_riscv)
 HV_SEES_boot := hypervisor/boot hypervisor/prompt $(HV_SEES_manage)
 
-HV_LAYERS := lib riscv memory isolation virtio sched drivers console guest capsule manage prompt boot
+HV_LAYERS := lib riscv memory isolation sched drivers virtio console guest capsule manage prompt boot
 HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
 
 hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))

@@ -262,16 +262,27 @@ static bool disk_read(const struct reader *r, int node, struct bundle_device *de
            capsule_fail(r->capsule, "overlay", "must be a 64-bit number");
 }
 
+static bool host_disk_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    device->name = string_or(r->fdt, node, "name", NULL);
+    device->is_readonly = fdt_getprop(r->fdt, node, "read-only", NULL);
+    r->capsule->wants_host_disk = true;
+    return (device->name && *device->name && strlen(device->name) <= BUNDLE_DISK_NAME_MAX) ||
+           capsule_fail(r->capsule, "name", "must be a text of at most 36 characters");
+}
+
 static bool device_read(const struct reader *r, int node, struct bundle_device *device)
 {
     const char *type = string_or(r->fdt, node, "type", NULL);
-    int word = type ? word_find("rng\0disk\0", type, strlen(type)) : -1;
+    int word = type ? word_find("rng\0disk\0host-disk\0", type, strlen(type)) : -1;
 
     if (word < 0)
-        return capsule_fail(r->capsule, "device", "its type must be rng or disk");
+        return capsule_fail(r->capsule, "device", "its type must be rng, disk or host-disk");
     device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
     device->serial = "";
-    return device->kind != BUNDLE_DEVICE_DISK || disk_read(r, node, device);
+    if (device->kind == BUNDLE_DEVICE_DISK)
+        return disk_read(r, node, device);
+    return device->kind != BUNDLE_DEVICE_HOST_DISK || host_disk_read(r, node, device);
 }
 
 // Nodes below the capsule's, each "device-N", in the order of its slots.

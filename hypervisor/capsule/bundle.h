@@ -11,6 +11,7 @@
 #define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
 #define BUNDLE_DEVICES_MAX 8u
 #define BUNDLE_SERIAL_MAX 20u // characters
+#define BUNDLE_DISK_NAME_MAX 36u
 #define BUNDLE_WEIGHT_DEFAULT 100
 #define BUNDLE_WEIGHT_MAX 1000
 #define BUNDLE_CAP_MAX 6400
@@ -39,7 +40,7 @@ struct bundle_image {
     const uint8_t *sha256; // null if the bundle gives none
 };
 
-enum bundle_device_kind { BUNDLE_DEVICE_NONE, BUNDLE_DEVICE_RNG, BUNDLE_DEVICE_DISK };
+enum bundle_device_kind { BUNDLE_DEVICE_NONE, BUNDLE_DEVICE_RNG, BUNDLE_DEVICE_DISK, BUNDLE_DEVICE_HOST_DISK };
 
 // What is in one of a capsule's slots.
 struct bundle_device {
@@ -47,6 +48,8 @@ struct bundle_device {
     struct bundle_image image; // of a DISK
     uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
     const char *serial;        // of a DISK: what the guest knows it by; never null
+    const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name
+    bool is_readonly;          // of a HOST_DISK
 };
 
 struct bundle_capsule {
@@ -70,7 +73,8 @@ struct bundle_capsule {
         uint32_t vcores, capsules;
     } quota;
     struct bundle_device devices[BUNDLE_DEVICES_MAX]; // those it has come first
-    bool verified;                                    // its images' hashes were found right
+    bool wants_host_disk;
+    bool verified; // its images' hashes were found right
 };
 
 struct bundle {

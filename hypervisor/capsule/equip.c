@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "block.h"
+#include "log.h"
 #include "slab.h"
 #include "vblk.h"
 #include "vrng.h"
@@ -13,10 +15,12 @@ struct device {
         struct virtio_device common;
         struct vrng rng;
         struct vblk_memory disk;
+        struct vblk_host host;
     };
+    struct capsule *capsule;
 };
 _Static_assert(offsetof(struct vrng, device) == 0 && offsetof(struct vblk, device) == 0 &&
-                   offsetof(struct vblk_memory, disk) == 0,
+                   offsetof(struct vblk_memory, disk) == 0 && offsetof(struct vblk_host, disk) == 0,
                "all begin with what they have in common");
 
 static struct slab device_slab;
@@ -71,6 +75,51 @@ static bool disk_make(struct vblk_memory *m, struct capsule *c, const struct bun
     return true;
 }
 
+// On any hart, with the machine's disk's lock held: so the device is there.
+static void host_disk_done(void *owner)
+{
+    struct device *d = owner;
+    unsigned slot = 0;
+
+    while (d->capsule->virtio[slot] != &d->common)
+        slot++;
+    virtio_call(&d->common, 0);
+    capsule_work(d->capsule, slot);
+}
+
+static bool host_disk_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
+{
+    static const char *const words[] = {
+        [STATUS_NOT_FOUND] = "the machine has no such disk or partition",
+        [STATUS_BUSY] = "it is in use",
+        [STATUS_DENIED] = "it can only be read",
+        [STATUS_NO_MEMORY] = "the hypervisor's own memory is exhausted",
+    };
+    enum status status = block_open(plan->name, plan->is_readonly, &d->host.user);
+
+    if (status != STATUS_OK) {
+        log_error("%s: disk '%s': %s", c->name, plan->name, words[status]);
+        return false;
+    }
+    vblk_host_init(&d->host, &c->space);
+    d->host.user->owner = d;
+    d->host.user->done = host_disk_done;
+    return true;
+}
+
+static bool kind_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
+{
+    switch (plan->kind) {
+    case BUNDLE_DEVICE_RNG:
+        vrng_init(&d->rng, &c->space, entropy_draw);
+        return true;
+    case BUNDLE_DEVICE_DISK:
+        return disk_make(&d->disk, c, plan);
+    default:
+        return host_disk_make(d, c, plan);
+    }
+}
+
 static bool device_make(struct capsule *c, unsigned slot, const struct bundle_device *plan)
 {
     struct device *d = slab_allocate(&device_slab);
@@ -78,9 +127,8 @@ static bool device_make(struct capsule *c, unsigned slot, const struct bundle_de
     if (!d)
         return false;
     d->kind = plan->kind;
-    if (plan->kind == BUNDLE_DEVICE_RNG) {
-        vrng_init(&d->rng, &c->space, entropy_draw);
-    } else if (!disk_make(&d->disk, c, plan)) {
+    d->capsule = c;
+    if (!kind_make(d, c, plan)) {
         slab_free(&device_slab, d);
         return false;
     }
@@ -105,6 +153,8 @@ void equip_unmake(struct capsule_state *s)
     for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
         if (store_at(c, i))
             store_unmake(store_at(c, i));
+        else if (device_at(c, i) && device_at(c, i)->kind == BUNDLE_DEVICE_HOST_DISK)
+            block_close(device_at(c, i)->host.user);
         slab_free(&device_slab, device_at(c, i));
         c->virtio[i] = NULL;
     }
@@ -130,16 +180,27 @@ bool equip_release_step(struct capsule_state *s)
 
 // --- cloning ------------------------------------------------------------------------------------------------
 
-// Registers, queues and the requests that have begun.
-static void device_copy(struct device *to, const struct device *from, struct capsule *c)
+// Registers, queues and the requests that have begun. What was asked of a disk of the machine is asked again.
+static void device_copy(struct device *to, const struct device *from, unsigned slot)
 {
-    struct store store = to->kind == BUNDLE_DEVICE_DISK ? to->disk.store : (struct store){0};
+    struct device own = *to;
+    struct capsule *c = own.capsule;
 
     *to = *from;
-    if (to->kind == BUNDLE_DEVICE_DISK) {
-        to->disk.store = store;
+    to->capsule = c;
+    switch (to->kind) {
+    case BUNDLE_DEVICE_DISK:
+        to->disk.store = own.disk.store;
         virtio_adopt(&to->common, &c->space, &to->disk.disk.queue);
-    } else {
+        return;
+    case BUNDLE_DEVICE_HOST_DISK:
+        to->host.user = own.host.user;
+        to->host.part = 0;
+        virtio_adopt(&to->common, &c->space, &to->host.disk.queue);
+        virtio_call(&to->common, 0);
+        capsule_work(c, slot);
+        return;
+    default:
         virtio_adopt(&to->common, &c->space, &to->rng.queue);
     }
 }
@@ -159,7 +220,7 @@ bool equip_clone_step(struct capsule_state *clone, struct capsule_state *origina
         return *status == STATUS_OK;
     }
     if (device_at(&clone->capsule, f->slot))
-        device_copy(device_at(&clone->capsule, f->slot), device_at(&original->capsule, f->slot), &clone->capsule);
+        device_copy(device_at(&clone->capsule, f->slot), device_at(&original->capsule, f->slot), f->slot);
     f->block = 0;
     f->slot++;
     return true;

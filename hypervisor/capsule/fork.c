@@ -53,7 +53,7 @@ static void devices_clone(struct capsule *to, struct capsule *from)
     memcpy(to->plic, from->plic, vplic_size(from->vcore_count));
     to->uart = from->uart;
     lock_release(&from->devices);
-    atomic_store(&to->work, atomic_load(&from->work)); // requests that have begun
+    atomic_fetch_or(&to->work, atomic_load(&from->work)); // requests that have begun
     lock_acquire(&to->devices);
     to->uart.owner = &to->stream;
     to->uart.asked = 0; // to shut down: not the clone was

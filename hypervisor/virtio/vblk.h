@@ -2,6 +2,7 @@
 // vblk_class`: an image in memory (vblk_memory.c), or a disk of the machine (vblk_host.c).
 #pragma once
 
+#include "block.h"
 #include "store.h"
 #include "virtio.h"
 
@@ -48,3 +49,13 @@ struct vblk_memory {
 };
 // The store is there.
 void vblk_memory_init(struct vblk_memory *m, struct space *space);
+
+// --- vblk_host.c -------------------------------------------------------------------------------------------
+
+struct vblk_host {
+    struct vblk disk;
+    struct block_user *user; // open
+    uint32_t part;           // bytes that were asked of the disk; 0: nothing was
+};
+// The user is there; whoever calls it (user->done) has the device called (virtio_call) and run.
+void vblk_host_init(struct vblk_host *h, struct space *space);

@@ -88,7 +88,11 @@ static void device_add(void *fdt, size_t number, const struct manifest_device *d
     char name[16];
     snprintf(name, sizeof name, "device-%zu", number);
     check(fdt_begin_node(fdt, name));
-    check(fdt_property_string(fdt, "type", disk ? "disk" : "rng"));
+    check(fdt_property_string(fdt, "type", disk ? "disk" : device->host_disk.value ? "host-disk" : "rng"));
+    if (device->host_disk.value)
+        check(fdt_property_string(fdt, "name", device->host_disk.value));
+    if (device->readonly.value)
+        check(fdt_property(fdt, "read-only", "", 0));
     if (disk)
         check(fdt_property_string(fdt, "image", disk->name));
     if (device->overlay.value)

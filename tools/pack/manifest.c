@@ -10,7 +10,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 #define OVERLAY_UNIT 4096u
-#define SERIAL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+#define LABEL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 #define length_of(array) (sizeof(array) / sizeof((array)[0]))
 
 // RV32 reaches 4 GiB without translation, and RAM starts at 2 GiB.
@@ -188,14 +188,23 @@ static void cap_read(struct reader *reader, const yaml_node_t *node, void *value
     range_read(reader, node, value, "cap", 0, MANIFEST_CAP_MAX);
 }
 
-static void exclusive_read(struct reader *reader, const yaml_node_t *node, void *value)
+static void flag_read(struct reader *reader, const yaml_node_t *node, struct number *flag, const char *key)
 {
     struct text word = {0};
-    struct number *exclusive = value;
-    word_read(reader, node, &word, "exclusive", "true, false");
-    exclusive->place = word.place;
-    exclusive->value = word.value && strcmp(word.value, "true") == 0;
+    word_read(reader, node, &word, key, "true, false");
+    flag->place = word.place;
+    flag->value = word.value && strcmp(word.value, "true") == 0;
     free(word.value);
+}
+
+static void exclusive_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "exclusive");
+}
+
+static void readonly_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "readonly");
 }
 
 // The nodes of a list; none, and an error, if it is no list.
@@ -340,16 +349,26 @@ static void overlay_read(struct reader *reader, const yaml_node_t *node, void *v
         overlay->value = bytes / OVERLAY_UNIT * OVERLAY_UNIT;
 }
 
+// A word of such characters as disks and partitions have in their names.
+static void label_read(struct reader *reader, const yaml_node_t *node, struct text *label, const char *key, int most)
+{
+    text_read(reader, node, label);
+    if (!label->value)
+        return;
+    int length = (int)strlen(label->value);
+    if (length < 1 || length > most || (int)strspn(label->value, LABEL_CHARACTERS) != length)
+        report_error(label->place, "%s '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and .", key,
+                     label->value, most);
+}
+
 static void serial_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    struct text *serial = value;
-    text_read(reader, node, value);
-    if (!serial->value)
-        return;
-    size_t length = strlen(serial->value);
-    if (length < 1 || length > MANIFEST_SERIAL_MAX || strspn(serial->value, SERIAL_CHARACTERS) != length)
-        report_error(serial->place, "serial '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and .",
-                     serial->value, MANIFEST_SERIAL_MAX);
+    label_read(reader, node, value, "serial", MANIFEST_SERIAL_MAX);
+}
+
+static void host_disk_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    label_read(reader, node, value, "host-disk", MANIFEST_DISK_NAME_MAX);
 }
 
 static void rng_read(struct reader *reader, const yaml_node_t *node, void *value)
@@ -364,6 +383,8 @@ static void rng_read(struct reader *reader, const yaml_node_t *node, void *value
 static const struct key device_keys[] = {
     {"rng", offsetof(struct manifest_device, rng), rng_read, false},
     {"disk", offsetof(struct manifest_device, disk), path_read, false},
+    {"host-disk", offsetof(struct manifest_device, host_disk), host_disk_read, false},
+    {"readonly", offsetof(struct manifest_device, readonly), readonly_read, false},
     {"overlay", offsetof(struct manifest_device, overlay), overlay_read, false},
     {"serial", offsetof(struct manifest_device, serial), serial_read, false},
     {0},
@@ -371,19 +392,23 @@ static const struct key device_keys[] = {
 
 static void device_check(const struct manifest_device *device)
 {
-    int kinds = (device->rng.place.line != 0) + (device->disk.place.line != 0);
-    if (kinds != 1)
-        report_error(device->place, "a device is one of `rng` and `disk: ...`");
-    else if (!device->disk.place.line && device->overlay.place.line)
-        report_error(device->overlay.place, "overlay: only a disk has one");
-    else if (!device->disk.place.line && device->serial.place.line)
-        report_error(device->serial.place, "serial: only a disk has one");
+    size_t disk = device->disk.place.line, host_disk = device->host_disk.place.line;
+    if ((device->rng.place.line != 0) + (disk != 0) + (host_disk != 0) != 1)
+        report_error(device->place, "a device is one of `rng`, `disk: PATH` and `host-disk: NAME`");
+    else if (!disk && device->overlay.place.line)
+        report_error(device->overlay.place, "overlay: only a `disk` has one");
+    else if (!disk && device->serial.place.line)
+        report_error(device->serial.place, "serial: only a `disk` can be given one");
+    else if (!host_disk && device->readonly.place.line)
+        report_error(device->readonly.place, "readonly: only for a `host-disk`; a `disk` is, without `overlay`");
 }
 
 // What needs no more than its name may be written as a word.
 static void device_read(struct reader *reader, const yaml_node_t *node, struct manifest_device *device)
 {
-    static const struct keys keys = {device_keys, "device", "a device has rng, or disk, overlay and serial"};
+    static const struct keys keys = {device_keys, "device",
+                                     "a device has rng, or disk, overlay and serial, or "
+                                     "host-disk and readonly"};
     size_t errors = report_count();
     device->place = place_of(reader, node);
     if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "rng") == 0)
@@ -391,7 +416,7 @@ static void device_read(struct reader *reader, const yaml_node_t *node, struct m
     else if (node->type == YAML_MAPPING_NODE)
         mapping_read(reader, node, &keys, device);
     else
-        report_error(device->place, "devices: each is `rng` or `disk: PATH`");
+        report_error(device->place, "devices: each is `rng`, `disk: PATH` or `host-disk: NAME`");
     if (report_count() == errors)
         device_check(device);
 }

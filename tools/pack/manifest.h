@@ -17,6 +17,7 @@
 #define MANIFEST_HARTS_MAX 64
 #define MANIFEST_DEVICES_MAX 8
 #define MANIFEST_SERIAL_MAX 20
+#define MANIFEST_DISK_NAME_MAX 36
 
 // A capsule's rights, as bits.
 #define MANIFEST_RIGHT_MANAGE (1u << 0)
@@ -53,7 +54,9 @@ struct quota {
 struct manifest_device {
     struct place place;
     struct number rng;
-    struct text disk; // path
+    struct text disk;      // path
+    struct text host_disk; // name
+    struct number readonly;
     struct number overlay;
     struct text serial;
 };
