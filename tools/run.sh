@@ -67,10 +67,26 @@ machine_start() {
         -bios none -kernel "$root/build/$option_arch/diosix.elf" -initrd "$1"
         -append "isolation=$option_isolation log=$option_log${first:+ console=attach:$first}"
     )
+    disks_give
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")
     [[ -z $extra ]] || while IFS= read -r word; do machine+=("$word"); done <<<"$extra"
     child_run "${machine[@]}"
+}
+
+# Each of them by the name that manifests have for it, its serial number. Virtio as it is since version 1.0.
+disks_give() {
+    local disk file format number=0
+    machine+=(-global virtio-mmio.force-legacy=false)
+    for disk in ${disks[@]+"${disks[@]}"}; do
+        file=${disk#*=} format=raw
+        [[ $file != *.qcow2 ]] || format=qcow2
+        machine+=(
+            -drive "if=none,id=disk$number,format=$format,file=${file//,/,,}"
+            -device "virtio-blk-device,drive=disk$number,serial=${disk%%=*}"
+        )
+        number=$((number + 1))
+    done
 }
 
 # Beside the shell, not in its place: the machine ends when the shell is told to, and the terminal is

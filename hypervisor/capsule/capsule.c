@@ -171,7 +171,7 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *plan, boo
     share_init(&s->capsule.share);
     entity_init(&s->capsule.worker, ENTITY_WORKER, this_hart());
     s->capsule.worker.share = &s->capsule.share;
-    if (capsule_make_parts(&s->capsule) && equip_make(s) && (!own_bootargs || bootargs_copy(s))) {
+    if (capsule_make_parts(&s->capsule) && (!own_bootargs || bootargs_copy(s))) {
         capsule_devices_reset(&s->capsule); // keys may come before the guest is loaded
         return s;
     }
@@ -195,6 +195,10 @@ enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *
     struct capsule_state *s = capsule_make(plan, own_bootargs);
     if (!s)
         return DIOSIX_LACK_CAPSULES;
+    if (!equip_make(s)) {
+        capsule_unmake(s);
+        return DIOSIX_LACK_DEVICES;
+    }
     s->node.rights = plan->rights & parent->rights;
     if (!tree_add(&s->node, parent, &need, &limit)) {
         capsule_unmake(s);
@@ -315,6 +319,7 @@ static void launch_checked(const struct bundle_capsule *from)
     static const char *const lacks[] = {
         [DIOSIX_LACK_MEMORY] = "the hypervisor's own memory is exhausted",
         [DIOSIX_LACK_CAPSULES] = "the hypervisor's own memory is exhausted",
+        [DIOSIX_LACK_DEVICES] = "it can't have its devices",
         [DIOSIX_LACK_QUOTA] = "its quota is more than there can be",
     };
     struct image_error why = {0};

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "block.h"
 #include "capsule.h"
 #include "console.h"
 #include "devices.h"
@@ -612,6 +613,13 @@ unsigned long space_visitors(struct space *s)
 {
     (void)s;
     return 0;
+}
+
+unsigned block_count;
+bool block_interrupt(uint32_t irq)
+{
+    (void)irq;
+    return false;
 }
 
 void capsule_work_step(struct capsule *c)
