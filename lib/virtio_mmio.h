@@ -32,6 +32,7 @@ enum virtio_register {
 };
 
 #define VIRTIO_MAGIC 0x74726976u // "virt"
+#define VIRTIO_ID_NET 1u
 #define VIRTIO_ID_BLOCK 2u
 #define VIRTIO_ID_RNG 4u
 
@@ -86,3 +87,20 @@ enum virtio_blk_type {
 enum virtio_blk_result { VIRTIO_BLK_OK = 0, VIRTIO_BLK_IOERR = 1, VIRTIO_BLK_UNSUPPORTED = 2 };
 #define VIRTIO_BLK_SECTOR 512u
 #define VIRTIO_BLK_ID_SIZE 20u // not terminated if it is that long
+
+// The network device (section 5.1): features, configuration, and what comes before each frame.
+#define VIRTIO_NET_F_MAC (1u << 5)
+#define VIRTIO_NET_F_STATUS (1u << 16)
+#define VIRTIO_NET_RECEIVE 0u // queues
+#define VIRTIO_NET_TRANSMIT 1u
+#define VIRTIO_NET_LINK_UP 1u
+
+struct virtio_net_config {
+    uint8_t mac[6];
+    uint16_t status;
+};
+struct virtio_net_header {
+    uint8_t flags, gso_type;
+    uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
+};
+_Static_assert(sizeof(struct virtio_net_header) == 12, "as the specification has it");

@@ -100,3 +100,36 @@ void capsule_work_step(struct capsule *c)
     if (progress == VIRTIO_NO_MEMORY)
         capsule_end(c, ENDING_MEMORY);
 }
+
+// --- devices of other capsules -----------------------------------------------------------------------------
+
+static struct capsule *capsule_of(const struct virtio_device *d)
+{
+    return container_of(d->space, struct capsule, space);
+}
+
+// The other's life sees either that we are there, or to it that we see that it does not run: it stops the worker, and
+// then looks for visitors. Our own step sees to our own capsule.
+bool virtio_visit(struct virtio_device *other, const struct space *own)
+{
+    struct capsule *c = capsule_of(other);
+
+    if (other->space == own)
+        return true;
+    space_visit(other->space, this_hart());
+    if (atomic_load(&c->worker_is_on) && !atomic_load(&c->halt))
+        return true;
+    space_visit_end(other->space, this_hart());
+    return false;
+}
+
+void virtio_visit_end(struct virtio_device *other, const struct space *own, bool exhausted)
+{
+    struct capsule *c = capsule_of(other);
+
+    line_update(c, other->slot);
+    if (exhausted)
+        capsule_end(c, ENDING_MEMORY); // while its life waits for us
+    if (other->space != own)
+        space_visit_end(other->space, this_hart());
+}

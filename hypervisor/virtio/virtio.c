@@ -274,29 +274,39 @@ static bool is_live(struct virtio_device *d, const struct virtio_queue *q)
     return (status_of(d) & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK && q->ring.ready;
 }
 
-// With the queue's lock held.
-static enum virtio_progress queue_step(struct virtio_device *d, unsigned queue, uint32_t *budget)
+enum virtio_progress virtio_begin(struct virtio_device *d, unsigned queue)
 {
     struct virtio_queue *q = &d->queues[queue];
 
-    if (!is_live(d, q))
+    if (!lock_try(&q->lock))
+        return VIRTIO_MORE;
+    if (is_live(d, q))
         return VIRTIO_IDLE;
-    enum virtio_progress progress = d->class->run(d, queue, budget);
+    lock_release(&q->lock);
+    return VIRTIO_BROKEN;
+}
+
+void virtio_end(struct virtio_device *d, unsigned queue, enum virtio_progress progress)
+{
+    struct virtio_queue *q = &d->queues[queue];
+
     if (progress == VIRTIO_BROKEN)
         broken(d);
     else if (virtqueue_wants_interrupt(&q->ring, d->space))
         atomic_fetch_or(&d->interrupts, INTERRUPT_USED);
-    return progress;
+    lock_release(&q->lock);
 }
 
 static enum virtio_progress queue_run(struct virtio_device *d, unsigned queue, uint32_t *budget)
 {
-    if (!lock_try(&d->queues[queue].lock)) {
-        virtio_call(d, queue);
-        return VIRTIO_MORE;
+    enum virtio_progress progress = virtio_begin(d, queue);
+
+    if (progress == VIRTIO_BROKEN)
+        return VIRTIO_IDLE;
+    if (progress == VIRTIO_IDLE) {
+        progress = d->class->run(d, queue, budget);
+        virtio_end(d, queue, progress);
     }
-    enum virtio_progress progress = queue_step(d, queue, budget);
-    lock_release(&d->queues[queue].lock);
     if (progress == VIRTIO_MORE)
         virtio_call(d, queue);
     return progress;

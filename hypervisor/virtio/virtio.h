@@ -60,6 +60,7 @@ struct virtio_class {
 
 struct virtio_device {
     const struct virtio_class *class;
+    uint8_t slot; // of its capsule; virtio_init() leaves it 0
     struct space *space;
     struct virtio_queue *queues; // class->queue_count
     uint64_t offered;
@@ -95,6 +96,12 @@ static inline void virtio_call(struct virtio_device *d, unsigned queue)
     atomic_fetch_or(&d->called, 1u << queue);
 }
 
+// For who has something for a queue that did not come from its driver: VIRTIO_IDLE: it is the caller's until
+// virtio_end(), which takes how it went; VIRTIO_MORE: somebody is at work there; VIRTIO_BROKEN: its driver does not use
+// it. Waits for nobody.
+must_check enum virtio_progress virtio_begin(struct virtio_device *d, unsigned queue);
+void virtio_end(struct virtio_device *d, unsigned queue, enum virtio_progress progress);
+
 // The level of its interrupt line.
 static inline bool virtio_irq(struct virtio_device *d)
 {
@@ -108,5 +115,10 @@ static inline bool virtio_has(const struct virtio_device *d, uint64_t feature)
     return d->accepted & feature;
 }
 
-// Given by the layer that knows vcores (guest/fence.c): what to do, again and again, while another hart has the lock.
+// Given by the layer that knows vcores. What to do, again and again, while another hart has the lock (guest/fence.c):
 void virtio_wait(void);
+// For a step's time, of a device whose capsule's memory is `own`: the other device's capsule stays, with its memory
+// (guest/slots.c). False: it does not run. Waits for nobody. At the end its interrupt line is brought up to date, and
+// it is made to end if its memory was `exhausted`.
+must_check bool virtio_visit(struct virtio_device *other, const struct space *own);
+void virtio_visit_end(struct virtio_device *other, const struct space *own, bool exhausted);
