@@ -271,17 +271,36 @@ static bool host_disk_read(const struct reader *r, int node, struct bundle_devic
            capsule_fail(r->capsule, "name", "must be a text of at most 36 characters");
 }
 
+// Its switch is one that the bundle describes: a slip in its name would part what is to be together.
+static bool net_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    int length, switches = fdt_path_offset(r->fdt, "/switches");
+    const uint8_t *address = fdt_getprop(r->fdt, node, "mac-address", &length);
+
+    device->name = string_or(r->fdt, node, "switch", NULL);
+    if (!device->name || switches < 0 || fdt_subnode_offset(r->fdt, switches, device->name) < 0)
+        return capsule_fail(r->capsule, "switch", "must be the name of one in the bundle");
+    if (!address || length != sizeof(device->address) || address[0] & 1)
+        return capsule_fail(r->capsule, "mac-address", "must be six bytes, and no group's");
+    memcpy(device->address, address, sizeof(device->address));
+    device->is_isolated = fdt_getprop(r->fdt, node, "isolated", NULL);
+    device->is_open = fdt_getprop(r->fdt, node, "any-address", NULL);
+    return true;
+}
+
 static bool device_read(const struct reader *r, int node, struct bundle_device *device)
 {
     const char *type = string_or(r->fdt, node, "type", NULL);
-    int word = type ? word_find("rng\0disk\0host-disk\0", type, strlen(type)) : -1;
+    int word = type ? word_find("rng\0disk\0host-disk\0net\0", type, strlen(type)) : -1;
 
     if (word < 0)
-        return capsule_fail(r->capsule, "device", "its type must be rng, disk or host-disk");
+        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk or net");
     device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
     device->serial = "";
     if (device->kind == BUNDLE_DEVICE_DISK)
         return disk_read(r, node, device);
+    if (device->kind == BUNDLE_DEVICE_NET)
+        return net_read(r, node, device);
     return device->kind != BUNDLE_DEVICE_HOST_DISK || host_disk_read(r, node, device);
 }
 

@@ -12,6 +12,7 @@
 #define BUNDLE_DEVICES_MAX 8u
 #define BUNDLE_SERIAL_MAX 20u // characters
 #define BUNDLE_DISK_NAME_MAX 36u
+#define BUNDLE_SWITCHES_MAX 16u
 #define BUNDLE_WEIGHT_DEFAULT 100
 #define BUNDLE_WEIGHT_MAX 1000
 #define BUNDLE_CAP_MAX 6400
@@ -40,7 +41,13 @@ struct bundle_image {
     const uint8_t *sha256; // null if the bundle gives none
 };
 
-enum bundle_device_kind { BUNDLE_DEVICE_NONE, BUNDLE_DEVICE_RNG, BUNDLE_DEVICE_DISK, BUNDLE_DEVICE_HOST_DISK };
+enum bundle_device_kind {
+    BUNDLE_DEVICE_NONE,
+    BUNDLE_DEVICE_RNG,
+    BUNDLE_DEVICE_DISK,
+    BUNDLE_DEVICE_HOST_DISK,
+    BUNDLE_DEVICE_NET
+};
 
 // What is in one of a capsule's slots.
 struct bundle_device {
@@ -48,8 +55,10 @@ struct bundle_device {
     struct bundle_image image; // of a DISK
     uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
     const char *serial;        // of a DISK: what the guest knows it by; never null
-    const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name
+    const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name; of a NET: its switch
     bool is_readonly;          // of a HOST_DISK
+    bool is_open, is_isolated; // of a NET: see vswitch.h
+    uint8_t address[6];        // of a NET
 };
 
 struct bundle_capsule {

@@ -5,6 +5,7 @@
 #include "block.h"
 #include "log.h"
 #include "slab.h"
+#include "switches.h"
 #include "vblk.h"
 #include "vrng.h"
 
@@ -16,17 +17,20 @@ struct device {
         struct vrng rng;
         struct vblk_memory disk;
         struct vblk_host host;
+        struct vnet net;
     };
     struct capsule *capsule;
 };
 _Static_assert(offsetof(struct vrng, device) == 0 && offsetof(struct vblk, device) == 0 &&
-                   offsetof(struct vblk_memory, disk) == 0 && offsetof(struct vblk_host, disk) == 0,
+                   offsetof(struct vblk_memory, disk) == 0 && offsetof(struct vblk_host, disk) == 0 &&
+                   offsetof(struct vnet, device) == 0,
                "all begin with what they have in common");
 
 static struct slab device_slab;
 
 void equip_init(void)
 {
+    switches_init();
     slab_init(&device_slab, "devices", sizeof(struct device), 16, (size_t)CAPSULES_MAX * VIRTIO_SLOTS);
 }
 
@@ -51,7 +55,7 @@ uint64_t equip_cost(const struct bundle_capsule *plan)
     uint64_t bytes = 0;
 
     for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS && is_there(d); d++)
-        bytes += sizeof(struct device) + store_cost(d->image.size, d->overlay);
+        bytes += sizeof(struct device) + store_cost(d->image.size, d->overlay) + switches_cost(d);
     return bytes;
 }
 
@@ -115,6 +119,8 @@ static bool kind_make(struct device *d, struct capsule *c, const struct bundle_d
         return true;
     case BUNDLE_DEVICE_DISK:
         return disk_make(&d->disk, c, plan);
+    case BUNDLE_DEVICE_NET:
+        return switches_plug(&d->net, &c->space, plan) == STATUS_OK;
     default:
         return host_disk_make(d, c, plan);
     }
@@ -132,6 +138,7 @@ static bool device_make(struct capsule *c, unsigned slot, const struct bundle_de
         slab_free(&device_slab, d);
         return false;
     }
+    d->common.slot = (uint8_t)slot;
     c->virtio[slot] = &d->common;
     return true;
 }
@@ -155,6 +162,8 @@ void equip_unmake(struct capsule_state *s)
             store_unmake(store_at(c, i));
         else if (device_at(c, i) && device_at(c, i)->kind == BUNDLE_DEVICE_HOST_DISK)
             block_close(device_at(c, i)->host.user);
+        else if (device_at(c, i) && device_at(c, i)->kind == BUNDLE_DEVICE_NET)
+            vswitch_detach(&device_at(c, i)->net.port);
         slab_free(&device_slab, device_at(c, i));
         c->virtio[i] = NULL;
     }
@@ -180,12 +189,23 @@ bool equip_release_step(struct capsule_state *s)
 
 // --- cloning ------------------------------------------------------------------------------------------------
 
+void equip_plan_clone(struct bundle_capsule *plan)
+{
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        switches_address_draw(&plan->devices[i]);
+}
+
 // Registers, queues and the requests that have begun. What was asked of a disk of the machine is asked again.
 static void device_copy(struct device *to, const struct device *from, unsigned slot)
 {
     struct device own = *to;
     struct capsule *c = own.capsule;
 
+    if (to->kind == BUNDLE_DEVICE_NET) {
+        vnet_adopt(&to->net, &from->net, &c->space);
+        capsule_work(c, slot); // whose link has changed
+        return;
+    }
     *to = *from;
     to->capsule = c;
     switch (to->kind) {

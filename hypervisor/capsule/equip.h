@@ -10,7 +10,9 @@ uint64_t equip_cost(const struct bundle_capsule *plan);
 // RAM that they may take in time: what may be changed of its disks.
 uint64_t equip_memory(const struct bundle_capsule *plan);
 
-// Makes all of them; false if there is no memory, and nothing is kept.
+// Makes what of the plan can't be the original's the clone's own, before that is made.
+void equip_plan_clone(struct bundle_capsule *plan);
+// With tree_lock held. Makes all of them; false if there is no memory, and nothing is kept.
 must_check bool equip_make(struct capsule_state *s);
 // Nothing was written to the disks, or it was released.
 void equip_unmake(struct capsule_state *s);

@@ -83,12 +83,29 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
         check(fdt_property_u32(fdt, "quota-capsules", (uint32_t)manifest->quota.capsules.value));
 }
 
+static const char *type_of(const struct manifest_device *device)
+{
+    return device->disk.value ? "disk" : device->host_disk.value ? "host-disk" : device->net.value ? "net" : "rng";
+}
+
+static void net_add(void *fdt, const struct manifest_device *device)
+{
+    check(fdt_property_string(fdt, "switch", device->net.value));
+    check(fdt_property(fdt, "mac-address", device->address, sizeof device->address));
+    if (device->isolated.value)
+        check(fdt_property(fdt, "isolated", "", 0));
+    if (device->any_address.value)
+        check(fdt_property(fdt, "any-address", "", 0));
+}
+
 static void device_add(void *fdt, size_t number, const struct manifest_device *device, const struct image *disk)
 {
     char name[16];
     snprintf(name, sizeof name, "device-%zu", number);
     check(fdt_begin_node(fdt, name));
-    check(fdt_property_string(fdt, "type", disk ? "disk" : device->host_disk.value ? "host-disk" : "rng"));
+    check(fdt_property_string(fdt, "type", type_of(device)));
+    if (device->net.value)
+        net_add(fdt, device);
     if (device->host_disk.value)
         check(fdt_property_string(fdt, "name", device->host_disk.value));
     if (device->readonly.value)
@@ -121,6 +138,18 @@ static void capsule_add(void *fdt, const struct fit_capsule *capsule)
     check(fdt_end_node(fdt));
 }
 
+static void switches_add(void *fdt, const struct switches *switches)
+{
+    if (!switches->count)
+        return;
+    check(fdt_begin_node(fdt, "switches"));
+    for (size_t i = 0; i < switches->count; i++) {
+        check(fdt_begin_node(fdt, switches->items[i].name.value));
+        check(fdt_end_node(fdt));
+    }
+    check(fdt_end_node(fdt));
+}
+
 // What the tree can't exceed. Its lengths are signed 32-bit numbers.
 static size_t size_bound(const struct fit *fit)
 {
@@ -148,6 +177,7 @@ void *fit_build(const struct fit *fit, size_t *size)
     for (size_t i = 0; i < fit->images->count; i++)
         image_add(fdt, &fit->images->images[i]);
     check(fdt_end_node(fdt));
+    switches_add(fdt, fit->switches);
     check(fdt_begin_node(fdt, "configurations"));
     check(fdt_property_string(fdt, "default", fit->capsules[0].manifest->name.value));
     for (size_t i = 0; i < fit->count; i++)

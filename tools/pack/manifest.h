@@ -18,6 +18,7 @@
 #define MANIFEST_DEVICES_MAX 8
 #define MANIFEST_SERIAL_MAX 20
 #define MANIFEST_DISK_NAME_MAX 36
+#define MANIFEST_SWITCHES_MAX 16
 
 // A capsule's rights, as bits.
 #define MANIFEST_RIGHT_MANAGE (1u << 0)
@@ -59,6 +60,21 @@ struct manifest_device {
     struct number readonly;
     struct number overlay;
     struct text serial;
+    struct text net; // a switch's name
+    struct text mac;
+    uint8_t address[6]; // what it says, or what follows from the names
+    struct number isolated;
+    struct number any_address;
+};
+
+struct manifest_switch {
+    struct text name;
+};
+
+struct switches {
+    struct place place;
+    struct manifest_switch items[MANIFEST_SWITCHES_MAX];
+    size_t count;
 };
 
 struct devices {
@@ -86,8 +102,10 @@ struct manifest_capsule {
 };
 
 struct manifest {
+    struct place place; // of its list of capsules
     struct manifest_capsule capsules[MANIFEST_CAPSULES_MAX];
     size_t count;
+    struct switches switches;
 };
 
 // Reads and checks; errors are reported, and what could be read is there.
