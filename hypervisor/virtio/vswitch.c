@@ -40,11 +40,16 @@ static struct vswitch_address *place(struct vswitch *s, const uint8_t *address, 
     return &s->addresses[((hash >> 16) + way) % VSWITCH_ADDRESSES];
 }
 
+static bool is_old(const struct vswitch *s, const struct vswitch_address *a)
+{
+    return !a->is_own && now(s) - a->seen > VSWITCH_AGE;
+}
+
 static struct vswitch_address *find(struct vswitch *s, const uint8_t *address)
 {
     for (unsigned i = 0; i < WAYS; i++) {
         struct vswitch_address *a = place(s, address, i);
-        if (a->port && is_same(a->address, address))
+        if (a->port && is_same(a->address, address) && !is_old(s, a))
             return a;
     }
     return NULL;
@@ -55,11 +60,6 @@ static void forget(struct vswitch *s, struct vswitch_address *a)
     if (a->port && !a->is_own)
         s->ports[a->port - 1]->learned--;
     a->port = 0;
-}
-
-static bool is_old(const struct vswitch *s, const struct vswitch_address *a)
-{
-    return !a->is_own && now(s) - a->seen > VSWITCH_AGE;
 }
 
 // Nobody is driven out by another port, but by one's own address.
