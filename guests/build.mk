@@ -14,10 +14,10 @@ $(BUILD)/guests/$(1)/linux: $(CACHE)/guests/$(1)/linux FORCE
 	@mkdir -p $$(@D)
 	$$(Q)ln -sfn $$$$(realpath $$<) $$@
 
-$(BUILD)/guests/$(1)/initrd.cpio: guests/initrd $(CACHE)/guests/$(1)/busybox $(GUEST_ROOT_FILES)
+$(BUILD)/guests/$(1)/initrd.cpio: guests/initrd $(CACHE)/guests/$(1)/busybox $(GUEST_ROOT_FILES) $(wildcard $(CACHE)/guests/$(1)/modules)
 	@mkdir -p $$(@D)
 	$$(call say,INITRD,$$@)
-	$$(Q)guests/initrd $(CACHE)/guests/$(1)/busybox $$@
+	$$(Q)guests/initrd $(CACHE)/guests/$(1)/busybox $$@ $(wildcard $(CACHE)/guests/$(1)/modules)
 endef
 
 $(eval $(call guest_rules,rv64))

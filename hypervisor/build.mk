@@ -27,7 +27,8 @@ HV_FAST := -O2
 HV_FAST_FILES := $(addprefix hypervisor/, guest/devices.c isolation/pmp/walk.c capsule/run.c console/stream.c) \
     $(addprefix hypervisor/riscv/, hart.c builtins.c copy.c) lib/heap.c lib/insn.c
 HV_TIGHT := -Os --param=max-inline-insns-size=12
-HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c) \
+HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c slots.c) \
+    $(addprefix hypervisor/, virtio/virtio.c virtio/virtqueue.c isolation/transfer.c) \
     $(addprefix hypervisor/, guest/sbi_legacy.c guest/vplic.c guest/vuart.c isolation/access.c isolation/world.c) \
     $(addprefix hypervisor/sched/, sched.c queue.c wake.c)
 HV_LINK_SMALL := -Os -mtune=size -msave-restore -flto -flto-partition=one
@@ -42,15 +43,16 @@ HV_SEES_memory := hypervisor/memory $(HV_SEES_riscv)
 HV_SEES_isolation := hypervisor/isolation hypervisor/isolation/gstage hypervisor/isolation/pmp $(HV_SEES_memory)
 HV_SEES_sched := hypervisor/sched $(HV_SEES_isolation)
 HV_SEES_drivers := hypervisor/drivers $(HV_SEES_memory)
+HV_SEES_virtio := hypervisor/virtio hypervisor/drivers $(HV_SEES_isolation)
 HV_SEES_console := hypervisor/console $(HV_SEES_drivers)
-HV_SEES_guest := hypervisor/guest hypervisor/console hypervisor/drivers $(HV_SEES_sched)
+HV_SEES_guest := hypervisor/guest hypervisor/virtio hypervisor/console hypervisor/drivers $(HV_SEES_sched)
 HV_SEES_capsule := hypervisor/capsule $(HV_SEES_guest)
 HV_SEES_manage := hypervisor/manage $(HV_SEES_capsule)
 # The prompt will be a program of its own one day: of capsules it sees only the management calls.
 HV_SEES_prompt := hypervisor/prompt hypervisor/manage hypervisor/console hypervisor/sched $(HV_SEES_riscv)
 HV_SEES_boot := hypervisor/boot hypervisor/prompt $(HV_SEES_manage)
 
-HV_LAYERS := lib riscv memory isolation sched drivers console guest capsule manage prompt boot
+HV_LAYERS := lib riscv memory isolation sched drivers virtio console guest capsule manage prompt boot
 HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
 
 hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))

@@ -101,6 +101,7 @@ enum diosix_lack {
     DIOSIX_LACK_MEMORY,   // the machine's free memory, or none in one piece where pmp needs it
     DIOSIX_LACK_CAPSULES, // the hypervisor manages no more
     DIOSIX_LACK_HARTS,    // no hart would be left for the others
+    DIOSIX_LACK_DEVICES,  // one of those it is to have is not there, or in use
 };
 
 enum diosix_state {

@@ -19,10 +19,10 @@ guests_set_up_all() {
 
 guests_set_up_rv64() {
     local dir=$cache/guests/rv64
-    [[ -e $dir/linux && -e $dir/busybox ]] || (
+    [[ -e $dir/linux && -e $dir/modules && -e $dir/busybox ]] || (
         lock_take
         mkdir -p "$dir"
-        guest_get "$(guest_kernel_package)" "the guests' kernel" './boot/vmlinu*' "$dir/linux"
+        [[ -e $dir/linux && -e $dir/modules ]] || guest_kernel_get "$dir"
         guest_get busybox-static "the guests' shell and tools" './*bin/busybox' "$dir/busybox"
     )
     build guests-rv64
@@ -38,19 +38,79 @@ package_dependency() {
     apt-cache -c "$cache/apt/guest/apt.conf" depends "$1" | sed -n "s/^ *Depends: \($2-[0-9].*\)$/\1/p" | head -n 1
 }
 
+# Drivers that Debian's kernel has as modules, each before those that need it, and their needs.
+guest_modules='virtio_mmio virtio_blk virtio-rng failover net_failover:failover virtio_net:net_failover
+    virtio_balloon vsock vmw_vsock_virtio_transport_common:vsock
+    vmw_vsock_virtio_transport:vmw_vsock_virtio_transport_common crc16 crc32c_generic mbcache jbd2:crc32c_generic
+    ext4:crc16,mbcache,jbd2'
+
+# The kernel, and as modules/ what the guests' file system holds of its modules, for busybox's modprobe.
+guest_kernel_get() {
+    local dir=$1 work name file to
+    work=$(work_directory)
+    guest_unpack "$(guest_kernel_package)" "the guests' kernel" "$work" './boot/vmlinu*' '*/kernel/*.ko.xz'
+    to=$(echo "$work"/usr/lib/modules/*)
+    to=$work/made/lib/modules/${to##*/}
+    mkdir -p "$to"
+    for name in $guest_modules; do
+        file=$(find "$work/usr" -name "${name%%:*}.ko.xz")
+        [[ $file ]] || fail "the kernel's package holds no module ${name%%:*}"
+        mv "$file" "$to"
+    done
+    guest_modules_tell >"$to/modules.dep"
+    printf 'alias %s\n' 'fs-ext4 ext4' 'virtio:d00000001v* virtio_net' 'virtio:d00000002v* virtio_blk' \
+        'virtio:d00000004v* virtio-rng' 'virtio:d00000005v* virtio_balloon' \
+        'virtio:d00000013v* vmw_vsock_virtio_transport' >"$to/modules.alias"
+    mv "$work/package.version" "$dir/linux.version"
+    mv "$work"/boot/vmlinu* "$dir/linux"
+    rm -rf "$dir/modules"
+    mv "$work/made" "$dir/modules"
+    rm -rf "$work"
+}
+
+# Each line of modules.dep names all that a module needs, what is to be loaded first last.
+guest_modules_tell() {
+    local name needs all
+    for name in $guest_modules; do
+        needs='' all=${name#*:},
+        [[ $name == *:* ]] || all=''
+        while [[ $all ]]; do
+            needs+=" ${all%%,*}.ko.xz"
+            all=${all#*,}$(guest_module_needs "${all%%,*}")
+        done
+        echo "${name%%:*}.ko.xz:$needs"
+    done
+}
+
+guest_module_needs() {
+    local name
+    for name in $guest_modules; do
+        [[ $name != "$1":* ]] || echo "${name#*:},"
+    done
+}
+
+# guest_unpack PACKAGE WHY FOLDER PATTERN...: files out of a package for riscv64; its name goes to package.version.
+guest_unpack() {
+    local package=$1 why=$2 work=$3
+    shift 3
+    apt_guest_set_up
+    say "getting $package ($(guest_size "$package")): $why"
+    (cd "$work" && apt-get -c "$cache/apt/guest/apt.conf" download -q "$package" </dev/null >&2) ||
+        fail "$package could not be had"
+    say "unpacking it"
+    dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards "$@"
+    (cd "$work" && ls ./*.deb) | sed 's|^./||' >"$work/package.version"
+    rm "$work"/*.deb
+}
+
 # guest_get PACKAGE WHY PATTERN FILE: one file out of a package for riscv64.
 guest_get() {
     local package=$1 why=$2 pattern=$3 file=$4 work
     [[ ! -e $file ]] || return 0
-    apt_guest_set_up
-    say "getting $package ($(guest_size "$package")): $why"
     work=$(work_directory)
-    (cd "$work" && apt-get -c "$cache/apt/guest/apt.conf" download -q "$package" </dev/null >&2) ||
-        fail "$package could not be had"
-    say "unpacking it"
-    dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards "$pattern"
-    (cd "$work" && ls ./*.deb) | sed 's|^./||' >"$file.version"
-    find "$work" -type f ! -name '*.deb' -exec mv {} "$file" \;
+    guest_unpack "$package" "$why" "$work" "$pattern"
+    mv "$work/package.version" "$file.version"
+    find "$work" -type f -exec mv {} "$file" \;
     rm -rf "$work"
     [[ -e $file ]] || fail "$package holds no $pattern"
 }

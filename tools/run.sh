@@ -83,6 +83,7 @@ machine_make() {
         "qemu-system-riscv${option_arch#rv}" -machine "$option_machine" -smp "${option_harts:-$1}" -m "${option_memory:-$2}"
         -display none -monitor none -chardev stdio,id=console,signal=off,mux=off -serial chardev:console
     )
+    disks_give
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")
 }
@@ -127,6 +128,21 @@ bare_start() {
     [[ -z $initrd ]] || machine+=(-initrd "$initrd")
     [[ -z $cmdline ]] || machine+=(-append "$cmdline")
     machine_run
+}
+
+# Each of them by the name that manifests have for it, its serial number. Virtio as it is since version 1.0.
+disks_give() {
+    local disk file format number=0
+    machine+=(-global virtio-mmio.force-legacy=false)
+    for disk in ${disks[@]+"${disks[@]}"}; do
+        file=${disk#*=} format=raw
+        [[ $file != *.qcow2 ]] || format=qcow2
+        machine+=(
+            -drive "if=none,id=disk$number,format=$format,file=${file//,/,,}"
+            -device "virtio-blk-device,drive=disk$number,serial=${disk%%=*}"
+        )
+        number=$((number + 1))
+    done
 }
 
 # Beside the shell, not in its place: the machine ends when the shell is told to, and the terminal is

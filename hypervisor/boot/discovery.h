@@ -6,6 +6,7 @@
 
 #define DISCOVERY_DEVICES_MAX 16
 #define DISCOVERY_UARTS_MAX 8
+#define DISCOVERY_VIRTIO_MAX 32
 
 // Interrupt numbers at a hart's own controller.
 enum { IRQ_M_SOFT = 3, IRQ_M_TIMER = 7, IRQ_M_EXTERNAL = 11 };
@@ -25,6 +26,11 @@ struct uart_node {
     int offset;      // of the node
     uint32_t parent; // phandle of its interrupt controller
     struct uart_config config;
+};
+
+struct virtio_node {
+    uint32_t parent; // phandle of its interrupt controller
+    struct virtio_slot slot;
 };
 
 // A syscon-poweroff or syscon-reboot.
@@ -52,9 +58,10 @@ struct discovery {
 
     const char *stdout_path; // null if there is none
     struct action_node poweroff, reboot;
-    size_t device_count, uart_count;
+    size_t device_count, uart_count, virtio_count;
     struct device_node devices[DISCOVERY_DEVICES_MAX];
     struct uart_node uarts[DISCOVERY_UARTS_MAX];
+    struct virtio_node virtio[DISCOVERY_VIRTIO_MAX];
 };
 
 // About the node the walk is at.

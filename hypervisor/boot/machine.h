@@ -9,11 +9,13 @@
 #include "status.h"
 #include "types.h"
 #include "uart.h"
+#include "virtio_disk.h"
 
 #define MACHINE_HARTS_MAX 64
 #define MACHINE_RAM_MAX 16
 #define MACHINE_RESERVED_MAX 32
 #define MACHINE_NOTES_MAX 8
+#define MACHINE_VIRTIO_MAX 8
 #define MACHINE_NODE_SIZE 48
 #define MACHINE_NO_CONTEXT UINT32_MAX
 
@@ -48,7 +50,8 @@ struct machine {
     struct plic_config plic; // base 0 if there is none: the UART is polled
     struct power_config power;
 
-    size_t ram_count, reserved_count, hart_count, note_count;
+    size_t ram_count, reserved_count, hart_count, note_count, virtio_count;
+    struct virtio_slot virtio[MACHINE_VIRTIO_MAX]; // those connected to the PLIC, whether there is something or not
 
     // Memory, sorted, apart from each other, as the tree says: the hypervisor's image, the bundle
     // and the tree lie in it.

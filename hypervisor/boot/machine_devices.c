@@ -16,6 +16,7 @@ enum device_kind {
     KIND_POWEROFF = 1 << 7,
     KIND_REBOOT = 1 << 8,
     KIND_SYSCON = 1 << 9,
+    KIND_VIRTIO = 1 << 10,
 };
 
 struct kind_name {
@@ -29,6 +30,7 @@ static const struct kind_name kind_names[] = {
     {KIND_UART_16550, "ns16550a"},      {KIND_UART_16550, "ns16550"},     {KIND_UART_16550, "snps,dw-apb-uart"},
     {KIND_UART_SIFIVE, "sifive,uart0"}, {KIND_FINISHER, "sifive,test1"},  {KIND_FINISHER, "sifive,test0"},
     {KIND_POWEROFF, "syscon-poweroff"}, {KIND_REBOOT, "syscon-reboot"},   {KIND_SYSCON, "syscon"},
+    {KIND_VIRTIO, "virtio,mmio"},
 };
 
 enum { FINISHER_POWEROFF = 0x5555, FINISHER_REBOOT = 0x7777 };
@@ -196,15 +198,15 @@ static uint32_t baud_parse(const char *text)
 }
 
 // `interrupts` at the inherited parent, or `interrupts-extended`: both for controllers with one cell.
-static void uart_interrupt_read(const struct host_tree *tree, struct uart_node *uart)
+static void interrupt_read(const struct host_tree *tree, uint32_t *parent, uint32_t *irq)
 {
     struct host_tree_value extended = tree->values[HOST_TREE_INTERRUPTS_EXTENDED];
     if (extended.length >= 8) {
-        uart->parent = fdt32_ld((const fdt32_t *)(const void *)extended.data);
-        uart->config.irq = fdt32_ld((const fdt32_t *)(const void *)(extended.data + 4));
+        *parent = fdt32_ld((const fdt32_t *)(const void *)extended.data);
+        *irq = fdt32_ld((const fdt32_t *)(const void *)(extended.data + 4));
     } else {
-        uart->parent = host_tree_level(tree)->interrupt_parent;
-        uart->config.irq = host_tree_cell(tree, HOST_TREE_INTERRUPTS, 0);
+        *parent = host_tree_level(tree)->interrupt_parent;
+        *irq = host_tree_cell(tree, HOST_TREE_INTERRUPTS, 0);
     }
 }
 
@@ -224,7 +226,7 @@ static void uart_visit(struct discovery *d, unsigned kinds)
         .clock_hz = host_tree_cell(&d->tree, HOST_TREE_CLOCK, 0),
         .baud = host_tree_cell(&d->tree, HOST_TREE_SPEED, 0),
     };
-    uart_interrupt_read(&d->tree, uart);
+    interrupt_read(&d->tree, &uart->parent, &uart->config.irq);
 }
 
 // The one that stdout-path names, otherwise the first; null if there is none. Libfdt resolves aliases.
@@ -258,6 +260,26 @@ static uint32_t uart_finish(struct discovery *d)
     return uart->parent;
 }
 
+// ---- Virtio ----
+
+static void virtio_visit(struct discovery *d)
+{
+    struct range registers;
+    if (d->virtio_count == DISCOVERY_VIRTIO_MAX || !registers_read_or_note(d, &registers))
+        return;
+    struct virtio_node *node = &d->virtio[d->virtio_count++];
+    node->slot.base = (uintptr_t)registers.start;
+    interrupt_read(&d->tree, &node->parent, &node->slot.irq);
+}
+
+static void virtio_finish(struct discovery *d, uint32_t plic)
+{
+    struct machine *m = d->machine;
+    for (size_t i = 0; i < d->virtio_count && m->virtio_count < MACHINE_VIRTIO_MAX; i++)
+        if (plic && d->virtio[i].parent == plic)
+            m->virtio[m->virtio_count++] = d->virtio[i].slot;
+}
+
 // ---- Interrupt controller ----
 
 // The one the UART is connected to, if there are several.
@@ -280,6 +302,7 @@ static void plic_finish(struct discovery *d, uint32_t uart_parent)
         discovery_note(d, "/", "no PLIC: the console is polled");
         return;
     }
+    virtio_finish(d, plic->phandle);
     m->plic = (struct plic_config){(uintptr_t)plic->registers[0].start, plic->registers[0].size, plic->ndev};
     struct target target;
     for (uint32_t context = 0; target_read(m, plic, context, &target); context++)
@@ -342,6 +365,8 @@ void devices_visit(struct discovery *d)
     unsigned kinds = node_kinds(&d->tree);
     if (kinds & (KIND_UART_16550 | KIND_UART_SIFIVE))
         uart_visit(d, kinds);
+    else if (kinds & KIND_VIRTIO)
+        virtio_visit(d);
     else if (kinds & KIND_POWEROFF)
         action_visit(d, &d->poweroff);
     else if (kinds & KIND_REBOOT)

@@ -259,6 +259,7 @@ static void capsules_launch(void)
             log_debug("%s: images not verified", c->name);
         capsule_launch(c);
     }
+    block_seal();
     attached_check();
     console_attach();
     capsules_launched();
@@ -278,11 +279,34 @@ static void memory_needs(struct memory_needs *needs)
             continue;
         needs->vcores += c->vcores;
         needs->capsules++;
-        needs->hypervisor += capsule_cost(c->vcores);
+        needs->hypervisor += capsule_cost(c);
+        if (c->wants_host_disk)
+            needs->hypervisor += BUNDLE_DEVICES_MAX * BLOCK_BUFFER_SIZE;
         if (isolation_of(c->isolation) == ISOLATION_GSTAGE)
             needs->tables += isolation_table_bytes(c->memory);
         else
             needs->runs[needs->run_count++] = c->memory;
+    }
+}
+
+// Only if a capsule wants one: then what is in the slots is to be found before capsules are made.
+static void disks_start(const struct hart *h)
+{
+    bool wanted = false;
+    const char *problem;
+
+    for (size_t i = 0; i < bundle.count; i++)
+        wanted = wanted || bundle.capsules[i].wants_host_disk;
+    for (size_t i = 0; wanted && i < machine.virtio_count; i++) {
+        virtio_disk_probe(&machine.virtio[i], &problem);
+        if (problem)
+            log_error("virtio disk at 0x%llx is not used: %s", (unsigned long long)machine.virtio[i].base, problem);
+    }
+    for (unsigned i = 0; i < block_count; i++) {
+        const struct block_disk *d = block_disks[i];
+        bool routed = h->plic_context != MACHINE_NO_CONTEXT && plic_enable(d->irq, h->plic_context, 1);
+        log_info("disk '%s': %u MiB%s%s", d->serial, (unsigned)(d->sectors >> 11), d->is_readonly ? ", read-only" : "",
+                 routed ? "" : ", which can't interrupt: it won't be of use");
     }
 }
 
@@ -346,6 +370,7 @@ void boot_main(unsigned long hart_id, const void *tree)
         boot_stop();
     prompt_init(this_hart());
     interrupts_start(this_hart());
+    disks_start(this_hart());
     harts_release();
     capsules_launch();
     hart_run();

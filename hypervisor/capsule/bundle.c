@@ -242,6 +242,87 @@ static bool limits_read(const struct reader *r)
     return true;
 }
 
+// ---- Devices ----
+
+#define DISK_UNIT 512u
+
+static bool disk_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    struct reader at = {.fdt = r->fdt, .images = r->images, .node = node, .capsule = r->capsule};
+    const char *serial = string_or(r->fdt, node, "serial", "");
+
+    if (!image_find(&at, "image", NULL, &device->image))
+        return false;
+    if (device->image.size % DISK_UNIT)
+        return capsule_fail(r->capsule, "image", "a disk is a multiple of 512 bytes long");
+    if (!serial || strlen(serial) > BUNDLE_SERIAL_MAX)
+        return capsule_fail(r->capsule, "serial", "must be a text of at most 20 characters");
+    device->serial = serial;
+    return number_or(&at, "overlay", sizeof(uint64_t), &device->overlay) ||
+           capsule_fail(r->capsule, "overlay", "must be a 64-bit number");
+}
+
+static bool host_disk_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    device->name = string_or(r->fdt, node, "name", NULL);
+    device->is_readonly = fdt_getprop(r->fdt, node, "read-only", NULL);
+    r->capsule->wants_host_disk = true;
+    return (device->name && *device->name && strlen(device->name) <= BUNDLE_DISK_NAME_MAX) ||
+           capsule_fail(r->capsule, "name", "must be a text of at most 36 characters");
+}
+
+// Its switch is one that the bundle describes: a slip in its name would part what is to be together.
+static bool net_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    int length, switches = fdt_path_offset(r->fdt, "/switches");
+    const uint8_t *address = fdt_getprop(r->fdt, node, "mac-address", &length);
+
+    device->name = string_or(r->fdt, node, "switch", NULL);
+    if (!device->name || switches < 0 || fdt_subnode_offset(r->fdt, switches, device->name) < 0)
+        return capsule_fail(r->capsule, "switch", "must be the name of one in the bundle");
+    if (!address || length != sizeof(device->address) || address[0] & 1)
+        return capsule_fail(r->capsule, "mac-address", "must be six bytes, and no group's");
+    memcpy(device->address, address, sizeof(device->address));
+    device->is_isolated = fdt_getprop(r->fdt, node, "isolated", NULL);
+    device->is_open = fdt_getprop(r->fdt, node, "any-address", NULL);
+    return true;
+}
+
+static bool device_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    const char *type = string_or(r->fdt, node, "type", NULL);
+    int word = type ? word_find("rng\0disk\0host-disk\0net\0", type, strlen(type)) : -1;
+
+    if (word < 0)
+        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk or net");
+    device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
+    device->serial = "";
+    if (device->kind == BUNDLE_DEVICE_DISK)
+        return disk_read(r, node, device);
+    if (device->kind == BUNDLE_DEVICE_NET)
+        return net_read(r, node, device);
+    return device->kind != BUNDLE_DEVICE_HOST_DISK || host_disk_read(r, node, device);
+}
+
+// Nodes below the capsule's, each "device-N", in the order of its slots.
+static bool devices_read(const struct reader *r)
+{
+    unsigned count = 0;
+    int node;
+
+    fdt_for_each_subnode(node, r->fdt, r->node)
+    {
+        const char *name = fdt_get_name(r->fdt, node, NULL);
+        if (!name || strncmp(name, "device", 6)) // others' tools put signatures there
+            continue;
+        if (count == BUNDLE_DEVICES_MAX)
+            return capsule_fail(r->capsule, "device", "there are more than 8");
+        if (!device_read(r, node, &r->capsule->devices[count++]))
+            return false;
+    }
+    return true;
+}
+
 // Takes over the name, or as much of it as can be shown.
 static bool name_read(const struct reader *r)
 {
@@ -270,7 +351,7 @@ static void capsule_read(const struct reader *r, const struct bundle *bundle)
     c->bootargs = "";
     (void)(name_read(r) && name_is_new(r, bundle) && image_find(r, "kernel", NULL, &c->kernel) &&
            image_find(r, "ramdisk", "", &c->ramdisk) && bootargs_read(r) && sizes_read(r) && policies_read(r) &&
-           limits_read(r));
+           limits_read(r) && devices_read(r));
 }
 
 static enum status capsules_read(struct reader *r, int configurations, struct bundle *bundle, struct bundle_error *why)
@@ -324,7 +405,10 @@ static bool image_known_good(const struct bundle *bundle, const struct bundle_im
 {
     for (size_t i = 0; i < bundle->count; i++) {
         const struct bundle_capsule *c = &bundle->capsules[i];
-        if (c->verified && (c->kernel.data == image->data || c->ramdisk.data == image->data))
+        bool is_its = c->kernel.data == image->data || c->ramdisk.data == image->data;
+        for (unsigned n = 0; n < BUNDLE_DEVICES_MAX; n++)
+            is_its = is_its || c->devices[n].image.data == image->data;
+        if (c->verified && is_its)
             return true;
     }
     return false;
@@ -352,5 +436,7 @@ enum status bundle_verify(struct bundle *bundle, struct bundle_capsule *capsule)
         return capsule->status;
     capsule->verified = image_verify(bundle, capsule, "kernel", &capsule->kernel) &&
                         image_verify(bundle, capsule, "ramdisk", &capsule->ramdisk);
+    for (unsigned i = 0; i < BUNDLE_DEVICES_MAX && capsule->verified; i++)
+        capsule->verified = image_verify(bundle, capsule, "image", &capsule->devices[i].image);
     return capsule->status;
 }

@@ -9,6 +9,10 @@
 #define BUNDLE_CAPSULES_MAX 64
 #define BUNDLE_VCORES_MAX 64
 #define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
+#define BUNDLE_DEVICES_MAX 8u
+#define BUNDLE_SERIAL_MAX 20u // characters
+#define BUNDLE_DISK_NAME_MAX 36u
+#define BUNDLE_SWITCHES_MAX 16u
 #define BUNDLE_WEIGHT_DEFAULT 100
 #define BUNDLE_WEIGHT_MAX 1000
 #define BUNDLE_CAP_MAX 6400
@@ -37,6 +41,26 @@ struct bundle_image {
     const uint8_t *sha256; // null if the bundle gives none
 };
 
+enum bundle_device_kind {
+    BUNDLE_DEVICE_NONE,
+    BUNDLE_DEVICE_RNG,
+    BUNDLE_DEVICE_DISK,
+    BUNDLE_DEVICE_HOST_DISK,
+    BUNDLE_DEVICE_NET
+};
+
+// What is in one of a capsule's slots.
+struct bundle_device {
+    enum bundle_device_kind kind;
+    struct bundle_image image; // of a DISK
+    uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
+    const char *serial;        // of a DISK: what the guest knows it by; never null
+    const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name; of a NET: its switch
+    bool is_readonly;          // of a HOST_DISK
+    bool is_open, is_isolated; // of a NET: see vswitch.h
+    uint8_t address[6];        // of a NET
+};
+
 struct bundle_capsule {
     enum status status; // STATUS_OK, or what `error` is about: this capsule can't be started
     struct bundle_error error;
@@ -57,6 +81,8 @@ struct bundle_capsule {
         uint64_t memory; // bytes
         uint32_t vcores, capsules;
     } quota;
+    struct bundle_device devices[BUNDLE_DEVICES_MAX]; // those it has come first
+    bool wants_host_disk;
     bool verified; // its images' hashes were found right
 };
 

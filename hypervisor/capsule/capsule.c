@@ -7,6 +7,7 @@
 #include "capsule_state.h"
 #include "console.h"
 #include "devices.h"
+#include "equip.h"
 #include "frames.h"
 #include "guest_tree.h"
 #include "log.h"
@@ -31,14 +32,15 @@ void capsules_init(void)
     slab_init(&vcore_slab, "vcores", sizeof(struct vcore), 64, VCORES_MAX);
     slab_init(&plic_slab, "plics", vplic_size(BUNDLE_VCORES_MAX), 16, CAPSULES_MAX);
     slab_init(&bootargs_slab, "bootargs", BUNDLE_BOOTARGS_MAX, 1, CAPSULES_MAX);
+    equip_init();
     if (vector_state_size())
         slab_init(&vector_slab, "vectors", vector_state_size(), 16, VCORES_MAX);
 }
 
-uint64_t capsule_cost(unsigned vcores)
+uint64_t capsule_cost(const struct bundle_capsule *plan)
 {
     return sizeof(struct capsule_state) + ((uint64_t)FRAME_SIZE << RING_ORDER) + vplic_size(BUNDLE_VCORES_MAX) +
-           vcores * (align_up(sizeof(struct vcore), 64) + vector_state_size());
+           equip_cost(plan) + plan->vcores * (align_up(sizeof(struct vcore), 64) + vector_state_size());
 }
 
 // --- the console's view of the UART ----------------------------------------------------------------
@@ -71,6 +73,7 @@ void capsule_devices_reset(struct capsule *c)
     for (unsigned i = 0; i < c->vcore_count; i++)
         atomic_store(&c->vcores[i]->external, false);
     lock_release(&c->devices);
+    equip_reset(c);
 }
 
 // --- making and unmaking -----------------------------------------------------------------------------
@@ -122,6 +125,7 @@ static void capsule_unmake(struct capsule_state *s)
             slab_free(&vcore_slab, c->vcores[i]);
         }
     trace_stop(c);
+    equip_unmake(s);
     slab_free(&plic_slab, c->plic);
     slab_free(&bootargs_slab, s->own_bootargs);
     if (c->stream.ring)
@@ -165,6 +169,8 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *plan, boo
     strcpy(s->capsule.name, plan->name);
     entity_init(&s->capsule.life, ENTITY_LIFE, this_hart());
     share_init(&s->capsule.share);
+    entity_init(&s->capsule.worker, ENTITY_WORKER, this_hart());
+    s->capsule.worker.share = &s->capsule.share;
     if (capsule_make_parts(&s->capsule) && (!own_bootargs || bootargs_copy(s))) {
         capsule_devices_reset(&s->capsule); // keys may come before the guest is loaded
         return s;
@@ -175,7 +181,7 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *plan, boo
 
 struct diosix_quota capsule_need(const struct bundle_capsule *plan)
 {
-    return (struct diosix_quota){.memory = plan->memory, .vcores = plan->vcores, .capsules = 1};
+    return (struct diosix_quota){.memory = plan->memory + equip_memory(plan), .vcores = plan->vcores, .capsules = 1};
 }
 
 enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *parent, bool own_bootargs,
@@ -184,11 +190,15 @@ enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *
     struct diosix_quota need = capsule_need(plan),
                         limit = {plan->quota.memory, plan->quota.vcores, plan->quota.capsules};
 
-    if (isolation_reserve(capsule_cost(plan->vcores)) != STATUS_OK)
+    if (isolation_reserve(capsule_cost(plan)) != STATUS_OK)
         return DIOSIX_LACK_MEMORY;
     struct capsule_state *s = capsule_make(plan, own_bootargs);
     if (!s)
         return DIOSIX_LACK_CAPSULES;
+    if (!equip_make(s)) {
+        capsule_unmake(s);
+        return DIOSIX_LACK_DEVICES;
+    }
     s->node.rights = plan->rights & parent->rights;
     if (!tree_add(&s->node, parent, &need, &limit)) {
         capsule_unmake(s);
@@ -309,6 +319,7 @@ static void launch_checked(const struct bundle_capsule *from)
     static const char *const lacks[] = {
         [DIOSIX_LACK_MEMORY] = "the hypervisor's own memory is exhausted",
         [DIOSIX_LACK_CAPSULES] = "the hypervisor's own memory is exhausted",
+        [DIOSIX_LACK_DEVICES] = "it can't have its devices",
         [DIOSIX_LACK_QUOTA] = "its quota is more than there can be",
     };
     struct image_error why = {0};

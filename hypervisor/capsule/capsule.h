@@ -7,8 +7,8 @@
 
 // Once, after frames and isolation are ready.
 void capsules_init(void);
-// Bytes of hypervisor memory that a capsule of this many vcores takes, its second-stage table apart.
-uint64_t capsule_cost(unsigned vcores);
+// Bytes of hypervisor memory that a capsule takes, its second-stage table apart.
+uint64_t capsule_cost(const struct bundle_capsule *plan);
 
 // Makes a capsule of the description and lets it load and start on whatever hart is free. On failure a
 // line says why, nothing is kept, and the machine's end will count as failure.
@@ -33,3 +33,5 @@ struct life_step capsule_life_step(struct capsule *c);
 void capsule_life_gone(struct capsule *c);
 // A vcore of a capsule will not run again unless started, or let go.
 void capsule_vcore_parked(struct capsule *c);
+// Its devices' worker likewise.
+void capsule_worker_parked(struct capsule *c);

@@ -35,6 +35,8 @@ struct fork {
     struct capsule_state *original; // NULL: not, or no longer, in the making
     struct vcore *caller;           // of the original, if it forks itself; else NULL
     uint64_t progress;
+    unsigned slot;  // of its devices, that is copied
+    uint32_t block; // of that one's disk
     bool begun;
 };
 

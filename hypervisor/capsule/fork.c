@@ -5,6 +5,7 @@
 #include "capsule_state.h"
 #include "console.h"
 #include "devices.h"
+#include "equip.h"
 #include "log.h"
 #include "sbi.h"
 
@@ -52,6 +53,7 @@ static void devices_clone(struct capsule *to, struct capsule *from)
     memcpy(to->plic, from->plic, vplic_size(from->vcore_count));
     to->uart = from->uart;
     lock_release(&from->devices);
+    atomic_fetch_or(&to->work, atomic_load(&from->work)); // requests that have begun
     lock_acquire(&to->devices);
     to->uart.owner = &to->stream;
     to->uart.asked = 0; // to shut down: not the clone was
@@ -134,8 +136,14 @@ void fork_step(struct capsule_state *original)
         return;
     }
     clone->fork.begun = true;
-    if (space_fork_step(to, from, &clone->fork.progress) != STATUS_OK)
+    enum status status = STATUS_OK;
+    bool more = true;
+    if (clone->fork.progress < from->size)
+        status = space_fork_step(to, from, &clone->fork.progress);
+    else
+        more = equip_clone_step(clone, original, &status);
+    if (status != STATUS_OK)
         fork_fail(original, DIOSIX_LACK_MEMORY);
-    else if (clone->fork.progress == from->size)
+    else if (!more)
         fork_finish(original);
 }

@@ -41,8 +41,11 @@
 #define GENERATION "T"
 #define GENERATION_SIZE "U"
 #define GENERATION_IRQ "V"
-#define TERMINAL_IRQ "W" // 0 if it may not have the terminal
-enum { VALUE_COUNT = 23 };
+#define VIRTIO "W"
+#define VIRTIO_SIZE "X"
+#define VIRTIO_IRQ "Y"
+#define TERMINAL_IRQ "Z" // 0 if it may not have the terminal
+enum { VALUE_COUNT = 26 };
 #define VALUE_OF(b, letter) ((b)->values[*(letter) - 'A'])
 
 // And its strings.
@@ -108,8 +111,12 @@ static const char text_soc[] =
         FLAG("interrupt-controller") CELL("#address-cells", "\0\0\0\0") CELL("#interrupt-cells", "\0\0\0\1")
         VALUE("riscv,ndev", PLIC_SOURCES) CELL("phandle", PHANDLE_PLIC) FI;
 // Here goes whom the PLIC interrupts.
+static const char text_plic_end[] = IF(PLIC) END FI;
+// Here go the virtio slots, each:
+static const char text_virtio[] =
+    NODE_AT("virtio_mmio", VIRTIO) REG(VIRTIO, VIRTIO_SIZE) TEXT("compatible", "virtio,mmio")
+        VALUE("interrupts", VIRTIO_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) END;
 static const char text_tail[] =
-    IF(PLIC) END FI
     END
     IF(TERMINAL_IRQ) NODE("terminal") TEXT("compatible", "diosix,terminal")
         VALUE("interrupts", TERMINAL_IRQ) CELL("interrupt-parent", PHANDLE_PLIC) END FI
@@ -319,6 +326,17 @@ static void plic_targets_put(struct builder *b)
     }
 }
 
+static void slots_put(struct builder *b)
+{
+    uint32_t left = b->tree->plic.value ? b->tree->virtio_slots : 0;
+    for (; left; left &= left - 1) {
+        unsigned slot = (unsigned)__builtin_ctz(left);
+        VALUE_OF(b, VIRTIO) = b->tree->virtio.value + slot * GUEST_TREE_VIRTIO_SIZE;
+        VALUE_OF(b, VIRTIO_IRQ) = GUEST_TREE_VIRTIO_IRQ + slot;
+        told_put(b, text_virtio);
+    }
+}
+
 static void root_put(struct builder *b)
 {
     told_put(b, text_head);
@@ -337,6 +355,8 @@ static void root_put(struct builder *b)
     }
     told_put(b, text_soc);
     plic_targets_put(b);
+    told_put(b, text_plic_end);
+    slots_put(b);
     told_put(b, text_tail);
 }
 
@@ -363,6 +383,7 @@ static void values_set(struct builder *b)
     VALUE_OF(b, GENERATION_SIZE) = GUEST_TREE_GENERATION_SIZE;
     VALUE_OF(b, GENERATION_IRQ) = GUEST_TREE_GENERATION_IRQ;
     VALUE_OF(b, TERMINAL_IRQ) = t->plic.value && t->terminal ? GUEST_TREE_TERMINAL_IRQ : 0;
+    VALUE_OF(b, VIRTIO_SIZE) = GUEST_TREE_VIRTIO_SIZE;
     VALUE_OF(b, INITRD_START) = t->initrd_start.value;
     VALUE_OF(b, INITRD_END) = t->initrd_end.value > t->initrd_start.value ? t->initrd_end.value : 0;
     VALUE_OF(b, TIMEBASE) = t->timebase_hz;

@@ -23,6 +23,10 @@
 #define GUEST_TREE_GENERATION_IRQ 11u
 #define GUEST_TREE_TERMINAL_IRQ 12u
 
+#define GUEST_TREE_VIRTIO 0x10001000u // one slot after the other
+#define GUEST_TREE_VIRTIO_SIZE 0x1000u
+#define GUEST_TREE_VIRTIO_IRQ 1u // of the first
+
 // Registers of a PLIC with two contexts (M, S) for each vcore.
 #define GUEST_TREE_PLIC_SIZE(vcores) ((uint64_t)0x200000 + 2 * 0x1000 * (uint64_t)(vcores))
 
@@ -41,6 +45,8 @@ struct guest_tree {
     struct gpa uart, plic, finisher, generation; // value 0: the guest has none
     uint32_t plic_sources;                       // riscv,ndev
     bool terminal;                               // it may keep the machine's terminal
+    struct gpa virtio;
+    uint32_t virtio_slots; // bit n: slot n holds a device; not without a PLIC
 };
 
 // Writes the tree. `used` is its size. STATUS_NO_MEMORY: the buffer is too small (it must be 8-byte

@@ -6,6 +6,7 @@
 #include "capsule_state.h"
 #include "console.h"
 #include "endings.h"
+#include "equip.h"
 #include "log.h"
 #include "power.h"
 
@@ -76,6 +77,7 @@ static void guest_start(struct capsule_state *s)
     s->stage = LIFE_RUNNING;
     atomic_store(&s->capsule.active, 1);
     sched_start(&s->capsule.vcores[0]->entity);
+    capsule_worker_start(&s->capsule);
 }
 
 // --- ending -----------------------------------------------------------------------------------------
@@ -214,18 +216,28 @@ static struct life_step until_killed(struct capsule_state *s)
     return parked;
 }
 
+// All has been told to stop, and the vcores have. Nobody begins to use its memory any more; who has begun is about to
+// end.
+static bool is_at_work(struct capsule *c)
+{
+    return atomic_load(&c->worker_is_on) || space_visitors(&c->space);
+}
+
 static struct life_step step_running(struct capsule_state *s)
 {
     struct capsule *c = &s->capsule;
 
     if (atomic_load(&c->active))
         return until_killed(s);
+    if (!atomic_load(&c->halt))
+        capsule_end(c, ENDING_STOPPED);
+    if (is_at_work(c))
+        return atomic_load(&c->worker_is_on) ? parked : ready;
     // Whoever held it may have let go meanwhile; its vcores have parked for that all the same.
     if (atomic_load(&c->ending) == ENDING_NONE && atomic_load(&c->halt) & HALT_HELD) {
         s->stage = LIFE_PAUSED;
         return ready;
     }
-    capsule_end(c, ENDING_STOPPED); // unless it is ending for another reason
     guest_end(s);
     return ready;
 }
@@ -270,6 +282,8 @@ static struct life_step step_scrubbing(struct capsule_state *s)
 {
     lock_release(&tree_lock);
     bool more = s->keeps_memory ? clear_step(s) : space_release_step(&s->capsule.space);
+    if (!more && !s->again)
+        more = equip_release_step(s);
     lock_acquire(&tree_lock);
     if (more)
         return ready;
@@ -330,6 +344,15 @@ void capsule_vcore_parked(struct capsule *c)
     lock_acquire(&tree_lock);
     if (atomic_fetch_sub(&c->active, 1) == 1)
         capsule_notify(c);
+    lock_release(&tree_lock);
+}
+
+// Likewise.
+void capsule_worker_parked(struct capsule *c)
+{
+    lock_acquire(&tree_lock);
+    atomic_store(&c->worker_is_on, false);
+    capsule_notify(c);
     lock_release(&tree_lock);
 }
 

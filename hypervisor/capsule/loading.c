@@ -77,6 +77,15 @@ bool clear_step(struct capsule_state *s)
     return true;
 }
 
+static unsigned slots_used(const struct capsule *c)
+{
+    unsigned used = 0;
+
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        used |= c->virtio[i] ? 1u << i : 0;
+    return used;
+}
+
 void tree_write(struct capsule_state *s)
 {
     struct capsule *c = &s->capsule;
@@ -103,6 +112,8 @@ void tree_write(struct capsule_state *s)
         .generation = gpa(GENERATION_BASE),
         .terminal = (s->node.rights & RIGHTS_SERVICE) == RIGHTS_SERVICE,
         .plic_sources = VPLIC_SOURCES,
+        .virtio = gpa(VIRTIO_BASE),
+        .virtio_slots = slots_used(c),
     };
 
     entropy_draw(seed, sizeof(seed));

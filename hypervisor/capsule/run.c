@@ -135,6 +135,18 @@ static void life_run(struct hart *h, struct capsule *c)
         capsule_life_gone(c);
 }
 
+static void worker_run(struct hart *h, struct capsule *c)
+{
+    hart_arm(h); // as above
+    if (atomic_load(&c->halt)) {
+        sched_put(h, &c->worker, PUT_PARKED, TIME_NEVER, NULL);
+        capsule_worker_parked(c);
+        return;
+    }
+    capsule_work_step(c);
+    sched_put(h, &c->worker, PUT_WAITING, TIME_NEVER, worker_is_called);
+}
+
 static void prompt_run(struct hart *h, struct entity *e)
 {
     uint64_t deadline;
@@ -163,6 +175,8 @@ static struct context *run_next(struct hart *h)
             idle(h);
         else if (e->kind == ENTITY_LIFE)
             life_run(h, container_of(e, struct capsule, life));
+        else if (e->kind == ENTITY_WORKER)
+            worker_run(h, container_of(e, struct capsule, worker));
         else if (unlikely(e->kind == ENTITY_PROMPT))
             prompt_run(h, e);
         else if (vcore_enter(h, container_of(e, struct vcore, entity)))

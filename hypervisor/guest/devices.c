@@ -4,8 +4,6 @@
 #include "insn.h"
 #include "vfinisher.h"
 
-enum outcome { OUTCOME_DONE, OUTCOME_NOTHING, OUTCOME_ENDING };
-
 static inline enum outcome uart_access(struct capsule *c, uint32_t offset, const struct insn_access *a, uint64_t *value)
 {
     lock_acquire(&c->devices);
@@ -85,6 +83,8 @@ static inline enum outcome device_access(struct vcore *v, uint64_t address, cons
         return a->bytes == 1 ? uart_access(v->capsule, (uint32_t)(address - UART_BASE), a, value) : OUTCOME_NOTHING;
     if (address - PLIC_BASE < vplic_window(v->capsule->vcore_count))
         return plic_access(v, (uint32_t)(address - PLIC_BASE), a, value);
+    if (address - VIRTIO_BASE < VIRTIO_SLOTS * VIRTIO_WINDOW)
+        return slots_access(v, (uint32_t)(address - VIRTIO_BASE), a, value);
     if (address - FINISHER_BASE < VFINISHER_WINDOW)
         return finisher_access(v, (uint32_t)(address - FINISHER_BASE), a, value);
     if (address - GENERATION_BASE < VGENERATION_SIZE)

@@ -10,13 +10,18 @@
 #define GENERATION_BASE 0x00101000u // where virt has its clock, which no capsule has
 #define GENERATION_IRQ 11u
 #define TERMINAL_IRQ 12u        // rings for a console service
-#define VIRTIO_BASE 0x10001000u // slots, 0x1000 apart; none is populated yet
-#define VIRTIO_SLOTS 8u
+#define VIRTIO_BASE 0x10001000u // VIRTIO_SLOTS slots, VIRTIO_WINDOW apart
+#define VIRTIO_IRQ 1u           // of the first
 
 // Which of the guest's registers are in its context: after the first half of the trap entry, all that C
 // may clobber (and x0), and after the second, all.
 #define SAVED_FAST 0xf003fcf7u
 #define SAVED_ALL 0xffffffffu
+
+struct insn_access;
+enum outcome { OUTCOME_DONE, OUTCOME_NOTHING, OUTCOME_ENDING };
+// An access at an offset into the slots.
+enum outcome slots_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value);
 
 // Handles a load, store or fetch fault of the vcore. On a device, does the access and moves the pc on;
 // else the guest gets the fault. Answers how the exit ends: EXIT_SLOW, with nothing done, if the access

@@ -1,4 +1,5 @@
 // Exits: what brought a hart from its guest to us, and what to do about it.
+#include "block.h"
 #include "console.h"
 #include "devices.h"
 #include "emulate.h"
@@ -99,7 +100,8 @@ static enum exit external_interrupt(struct hart *h)
     uint32_t irq = plic_claim(h->plic_context);
 
     if (irq) {
-        console_interrupt(); // the one source we enable
+        if (likely(!block_count) || !block_interrupt(irq))
+            console_interrupt(); // else it is the one source we enable
         plic_complete(h->plic_context, irq);
         console_events_pass_on();
         hart_arm(h);

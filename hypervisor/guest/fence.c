@@ -33,6 +33,15 @@ static void ask(struct hart *h, struct hart *other)
         hart_request(other, 0);
 }
 
+// Answers are given between the steps of what a hart does, so these are over then.
+static void visitors_ask(struct hart *h, struct space *s)
+{
+    unsigned long mask = space_visitors(s) & ~(1UL << h->index);
+
+    for (; mask; mask &= mask - 1)
+        ask(h, harts[__builtin_ctzl(mask)]);
+}
+
 static void fence_others(struct hart *h, struct capsule *c, uint64_t mask, const struct fence_request *request)
 {
     unsigned kind = RECEIVED_FENCE_I + request->translation + request->by_asid;
@@ -47,6 +56,8 @@ static void fence_others(struct hart *h, struct capsule *c, uint64_t mask, const
         if (other && other != h)
             ask(h, other);
     }
+    if (request->second_stage)
+        visitors_ask(h, &c->space);
     while (atomic_load(&h->fence_acks))
         hart_fences_serve(h);
 }
@@ -58,6 +69,11 @@ void capsule_fence(struct vcore *from, uint64_t mask, const struct fence_request
     mask &= ~(1ULL << from->index);
     if (mask)
         fence_others(this_hart(), from->capsule, mask, request);
+}
+
+void virtio_wait(void)
+{
+    hart_fences_serve(this_hart());
 }
 
 // A hart on which no vcore of the space runs now may hold something of it all the same; it will forget that

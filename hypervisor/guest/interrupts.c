@@ -135,6 +135,8 @@ void capsule_vcores_look(struct capsule *c)
         if (h)
             hart_request(h, REQUEST_RESCHEDULE);
     }
+    if (atomic_load(&c->worker_is_on))
+        sched_wake(&c->worker); // or it looks after its step
 }
 
 // Each vcore looks at `halt` soon: it was set before.
@@ -192,4 +194,5 @@ void capsule_let_go(struct capsule *c)
     atomic_fetch_and(&c->halt, ~HALT_HELD);
     for (; mask; mask &= mask - 1)
         sched_start(&c->vcores[__builtin_ctzll(mask)]->entity);
+    capsule_worker_start(c);
 }

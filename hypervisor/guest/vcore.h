@@ -9,6 +9,7 @@
 #include "stream.h"
 #include "types.h"
 #include "vgeneration.h"
+#include "virtio.h"
 #include "vplic.h"
 #include "vuart.h"
 
@@ -136,6 +137,8 @@ struct vcore {
     uint32_t fwft_locked;    // bit n: SBI FWFT's feature n
 };
 
+#define VIRTIO_SLOTS 8u // of each capsule, for devices
+
 struct capsule {
     char name[CAPSULE_NAME_SIZE];
     uint16_t id; // owner of its frames, from 1
@@ -156,6 +159,15 @@ struct capsule {
     struct trace_slot *_Atomic trace; // the last exits (guest/trace.h); NULL: nobody asks for them
     _Atomic uint32_t trace_end;       // records written since that began, modulo 2^32
     _Atomic uint32_t trace_users;     // harts that are at work in `trace`
+
+    // Its virtio devices, slot by slot; the pointers stay as they are while it exists. What they have to do is done in
+    // the exit that asked for it, or, where it takes longer or nobody asked, in steps by the worker: an entity like a
+    // vcore, with the capsule's share, that parks when the capsule ends or is held.
+    struct virtio_device *virtio[VIRTIO_SLOTS]; // NULL: nothing there
+    struct entity worker;
+    _Atomic uint32_t work;     // bit n: slot n
+    unsigned work_last;        // the worker's: the slot that it served last
+    _Atomic bool worker_is_on; // it is not PARKED
 
     struct lock devices; // guards uart, plic and generation
     struct vuart uart;
@@ -230,6 +242,17 @@ void capsule_hold(struct capsule *c);
 void capsule_let_go(struct capsule *c);
 // The capsule's life looks at its state soon. The caller sees to it that the capsule stays.
 void capsule_notify(struct capsule *c);
+
+// --- slots.c -----------------------------------------------------------------------------------
+
+// Slot n has something to do, which its device knows (virtio_call). Any hart; the caller sees to it that the capsule
+// stays.
+void capsule_work(struct capsule *c, unsigned slot);
+// One bounded step of the worker; the caller runs no vcore, and the capsule was not halted.
+void capsule_work_step(struct capsule *c);
+// Once nothing of it runs: the worker may begin.
+void capsule_worker_start(struct capsule *c);
+bool worker_is_called(struct entity *e);
 
 // --- exit.c ------------------------------------------------------------------------------------
 

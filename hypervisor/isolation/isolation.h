@@ -55,6 +55,7 @@ struct space {
     struct pmp_plan own_plan; // pmp
     // 1 + the vcore whose translations that hart last cached; 0: whatever it has is to be forgotten.
     _Atomic uint8_t resident[HARTS_MAX];
+    _Atomic unsigned long visitors; // bit n: hart n uses its memory, and runs none of its vcores
 
     // gstage: since it was forked, or is a fork, its table alone says where its RAM lies; extents say its
     // place and size in the guest.
@@ -174,6 +175,32 @@ static inline bool space_contains(const struct space *s, struct gpa a, uint64_t 
     uint64_t offset = a.value - space_base(s).value;
     return offset <= s->size && size <= s->size - offset;
 }
+
+// --- guest memory, by guest-physical address (transfer.c) ------------------------------------
+//
+// For devices that read and write it on the guest's behalf: what is read is a copy, to be checked then. On the hart
+// of one of the capsule's vcores, in its exit, or of a visitor (see below). The writing ones may wait for other
+// harts, so their caller holds no lock. STATUS_NOT_FOUND: not all of it is the space's RAM, and nothing was done;
+// STATUS_NO_MEMORY: there is none for a page that was shared.
+
+must_check enum status space_read(const struct space *s, struct gpa a, void *to, size_t size);
+must_check enum status space_write(struct space *s, struct gpa a, const void *from, size_t size);
+// One load (acquire) or store (release) of an aligned half-word.
+must_check enum status space_load16(const struct space *s, struct gpa a, uint16_t *value);
+must_check enum status space_store16(struct space *s, struct gpa a, uint16_t value);
+
+// Who uses a space's memory on a hart that runs none of its vcores (a device's worker, another capsule's) says so
+// around each bounded step. Whoever takes a page away waits for the step's end, as for a vcore's exit; and the
+// capsule's life waits until nobody is there.
+static inline void space_visit(struct space *s, const struct hart *h)
+{
+    atomic_fetch_or(&s->visitors, 1UL << h->index);
+}
+static inline void space_visit_end(struct space *s, const struct hart *h)
+{
+    atomic_fetch_and(&s->visitors, ~(1UL << h->index));
+}
+unsigned long space_visitors(struct space *s); // bit n: hart n
 
 // --- copy on write (gstage only) ------------------------------------------------------------
 //

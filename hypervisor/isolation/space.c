@@ -163,6 +163,11 @@ uint64_t space_private_bytes(const struct space *s)
     return s->own_bytes + s->tables.bytes;
 }
 
+unsigned long space_visitors(struct space *s)
+{
+    return atomic_load(&s->visitors);
+}
+
 void space_forget(struct space *s)
 {
     for (unsigned i = 0; i < HARTS_MAX; i++)

@@ -2,6 +2,7 @@
 
 #include "bits.h"
 #include "console.h"
+#include "equip.h"
 #include "log.h"
 #include "manage_calls.h"
 #include "power.h"
@@ -174,6 +175,7 @@ static long call_fork(struct request *r)
     plan.exclusive = false;
     plan.rights = original->node.rights;        // not those it was made with and has lost
     memset(&plan.quota, 0, sizeof(plan.quota)); // its own descendants are not cloned
+    equip_plan_clone(&plan);
     enum diosix_lack what = capsule_create(&plan, (struct node *)r->caller, original->own_bootargs, &clone);
     if (what != DIOSIX_LACK_NONE)
         return lack(r, what);

@@ -74,9 +74,9 @@ static const uint8_t exit_kinds[EXIT_KINDS] = {
     [KIND_OTHER] = DIOSIX_EXIT_OTHER,
 };
 
-static void vcores_tell(const struct capsule *c, struct diosix_status *out)
+static void vcores_tell(struct capsule *c, struct diosix_status *out)
 {
-    uint64_t ticks = 0;
+    uint64_t ticks = entity_consumed(&c->worker);
 
     for (unsigned i = 0; i < c->vcore_count; i++) {
         struct vcore *v = c->vcores[i];

@@ -152,7 +152,8 @@ enum next fail_call(struct run *r, long error)
     static const char lacks[] = "its quota, or its parent's, is used up: see set NAME quota-...\0"
                                 "not enough free memory (machine tells): stop or destroy others, or take less\0"
                                 "there can be no more capsules: destroy one\0"
-                                "no hart would be left for the others: name fewer\0";
+                                "no hart would be left for the others: name fewer\0"
+                                "one of its devices is not there, or in use\0";
     const char *about = r->name[0] ? r->name : "this machine";
 
     switch (error) {

@@ -58,3 +58,12 @@ def test_attacks_at_once(machine, backend):
     m.expect_all([r"\[victim\] RESULT [^\n]*\n"] + [rf"\[m{n}\] RESULT hostile" for n in range(len(names))], timeout=400)
     victim_check(m)
     assert m.end() == 0
+
+
+@pytest.mark.both_widths
+def test_attack_on_devices(machine, backend, tmp_path):
+    """Rings and registers at random, from all harts; the last device serves whoever keeps to the rules."""
+    image = tmp_path / "disk.img"
+    image.write_bytes(b"x" * 30000)
+    devices = f"[{{disk: {image}, overlay: 1M}}, {{disk: {image}}}, rng]"
+    attack_check(machine([attack("virtio", seconds=3, devices=devices), victim()], backend, harts=2), "virtio")

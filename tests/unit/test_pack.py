@@ -98,6 +98,56 @@ def test_without_limits_and_rights(place):
     assert get(place, "u", "/configurations/one", "weight") == "100"
 
 
+DEVICES = """    devices:
+      - rng
+      - disk: disk.img
+        overlay: 1M
+        serial: data-1
+      - {disk: sub/same.img}
+      - {host-disk: data, readonly: true}
+"""
+
+
+def test_devices(place):
+    (place / "disk.img").write_bytes(b"x" * 1000)
+    (place / "sub/same.img").write_bytes(b"x" * 1000)
+    pack(place, GOOD + DEVICES)
+    one = "/configurations/one/device-"
+    assert get(place, "s", one + "0", "type") == "rng"
+    assert get(place, "s", one + "1", "type") == "disk"
+    assert get(place, "s", one + "1", "image") == "disk-1"
+    assert get(place, "x", one + "1", "overlay") == "0 100000"
+    assert get(place, "s", one + "1", "serial") == "data-1"
+    assert get(place, "s", one + "2", "image") == "disk-1"
+    assert get(place, "s", one + "3", "type") == "host-disk"
+    assert get(place, "s", one + "3", "name") == "data"
+    assert get(place, "s", one + "3", "read-only") == ""
+    blob = (place / "out.itb").read_bytes()
+    assert blob.count(b"x" * 1000 + bytes(24)) == 1
+    assert get(place, "s", "/images/disk-1", "type") == "filesystem"
+
+
+@pytest.mark.parametrize("devices,message", [
+    ("rng", "m.yaml:7: devices: must be a list in brackets"),
+    ("[sound]", "m.yaml:7: devices: each is `rng`, `disk: PATH` or `host-disk: NAME`"),
+    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or disk, overlay and serial"),
+    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `disk: PATH` and `host-disk: NAME`"),
+    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `disk: PATH` and `host-disk: NAME`"),
+    ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
+    ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
+    ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),
+    ("[{disk: linux, serial: 'a b'}]", "m.yaml:7: serial 'a b': must be 1 to 20 of the characters"),
+    ("[{host-disk: 'a b'}]", "m.yaml:7: host-disk 'a b': must be 1 to 36 of the characters"),
+    ("[{host-disk: a, serial: b}]", "m.yaml:7: serial: only a `disk` can be given one"),
+    ("[{disk: linux, readonly: true}]", "m.yaml:7: readonly: only for a `host-disk`"),
+    ("[{disk: nowhere}]", "m.yaml:7: disk ./nowhere: can't be read: No such file or directory"),
+    ("[{disk: sub}]", "m.yaml:7: disk ./sub: is no file"),
+    ("[rng, rng, rng, rng, rng, rng, rng, rng, rng]", "m.yaml:7: devices: more than 8: leave some out"),
+])
+def test_bad_devices(place, devices, message):
+    assert message in pack(place, GOOD + f"    devices: {devices}\n", status=1)
+
+
 def test_dumpimage_lists_it(place):
     pack(place, GOOD)
     out = subprocess.run(["dumpimage", "-l", "out.itb"], cwd=place, capture_output=True, text=True, check=True).stdout

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "block.h"
 #include "capsule.h"
 #include "console.h"
 #include "devices.h"
@@ -615,6 +616,40 @@ static void machine_create(unsigned count, bool sstc)
     sched_init(64);
     now = ORIGIN;
     done = false;
+}
+
+unsigned long space_visitors(struct space *s)
+{
+    (void)s;
+    return 0;
+}
+
+unsigned block_count;
+bool block_interrupt(uint32_t irq)
+{
+    (void)irq;
+    return false;
+}
+
+void capsule_work_step(struct capsule *c)
+{
+    (void)c;
+}
+
+bool worker_is_called(struct entity *e)
+{
+    (void)e;
+    return false;
+}
+
+void capsule_worker_parked(struct capsule *c)
+{
+    (void)c;
+}
+
+void capsule_worker_start(struct capsule *c)
+{
+    (void)c;
 }
 
 static void capsules_create(void)

@@ -1,6 +1,7 @@
 #include "fit.h"
 
 #include <libfdt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct kind_words {
 static const struct kind_words words[] = {
     [IMAGE_KERNEL] = {"kernel", "linux"},
     [IMAGE_RAMDISK] = {"ramdisk", "linux"},
+    [IMAGE_DISK] = {"filesystem", "linux"},
 };
 
 // Room was made for all; anything but success is a mistake of ours.
@@ -81,6 +83,42 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
         check(fdt_property_u32(fdt, "quota-capsules", (uint32_t)manifest->quota.capsules.value));
 }
 
+static const char *type_of(const struct manifest_device *device)
+{
+    return device->disk.value ? "disk" : device->host_disk.value ? "host-disk" : device->net.value ? "net" : "rng";
+}
+
+static void net_add(void *fdt, const struct manifest_device *device)
+{
+    check(fdt_property_string(fdt, "switch", device->net.value));
+    check(fdt_property(fdt, "mac-address", device->address, sizeof device->address));
+    if (device->isolated.value)
+        check(fdt_property(fdt, "isolated", "", 0));
+    if (device->any_address.value)
+        check(fdt_property(fdt, "any-address", "", 0));
+}
+
+static void device_add(void *fdt, size_t number, const struct manifest_device *device, const struct image *disk)
+{
+    char name[16];
+    snprintf(name, sizeof name, "device-%zu", number);
+    check(fdt_begin_node(fdt, name));
+    check(fdt_property_string(fdt, "type", type_of(device)));
+    if (device->net.value)
+        net_add(fdt, device);
+    if (device->host_disk.value)
+        check(fdt_property_string(fdt, "name", device->host_disk.value));
+    if (device->readonly.value)
+        check(fdt_property(fdt, "read-only", "", 0));
+    if (disk)
+        check(fdt_property_string(fdt, "image", disk->name));
+    if (device->overlay.value)
+        check(fdt_property_u64(fdt, "overlay", device->overlay.value));
+    if (device->serial.value)
+        check(fdt_property_string(fdt, "serial", device->serial.value));
+    check(fdt_end_node(fdt));
+}
+
 static void capsule_add(void *fdt, const struct fit_capsule *capsule)
 {
     const struct manifest_capsule *manifest = capsule->manifest;
@@ -95,13 +133,27 @@ static void capsule_add(void *fdt, const struct fit_capsule *capsule)
     check(fdt_property_string(fdt, "isolation", or_default(&manifest->isolation, "auto")));
     check(fdt_property_string(fdt, "restart", or_default(&manifest->restart, "never")));
     limits_add(fdt, manifest);
+    for (size_t i = 0; i < manifest->devices.count; i++)
+        device_add(fdt, i, &manifest->devices.items[i], capsule->disks[i]);
+    check(fdt_end_node(fdt));
+}
+
+static void switches_add(void *fdt, const struct switches *switches)
+{
+    if (!switches->count)
+        return;
+    check(fdt_begin_node(fdt, "switches"));
+    for (size_t i = 0; i < switches->count; i++) {
+        check(fdt_begin_node(fdt, switches->items[i].name.value));
+        check(fdt_end_node(fdt));
+    }
     check(fdt_end_node(fdt));
 }
 
 // What the tree can't exceed. Its lengths are signed 32-bit numbers.
 static size_t size_bound(const struct fit *fit)
 {
-    size_t size = 65536 + fit->count * (4096 + MANIFEST_CMDLINE_MAX);
+    size_t size = 65536 + fit->count * (8192 + MANIFEST_CMDLINE_MAX);
     for (size_t i = 0; i < fit->images->count; i++) {
         size += fit->images->images[i].size + 2 * FIT_ALIGN;
         if (size > INT32_MAX)
@@ -125,6 +177,7 @@ void *fit_build(const struct fit *fit, size_t *size)
     for (size_t i = 0; i < fit->images->count; i++)
         image_add(fdt, &fit->images->images[i]);
     check(fdt_end_node(fdt));
+    switches_add(fdt, fit->switches);
     check(fdt_begin_node(fdt, "configurations"));
     check(fdt_property_string(fdt, "default", fit->capsules[0].manifest->name.value));
     for (size_t i = 0; i < fit->count; i++)

@@ -8,10 +8,12 @@ struct fit_capsule {
     const struct manifest_capsule *manifest;
     const struct image *kernel;
     const struct image *initrd;
+    const struct image *disks[MANIFEST_DEVICES_MAX]; // null where the device is none
 };
 
 struct fit {
     const struct image_set *images;
+    const struct switches *switches;
     const struct fit_capsule *capsules;
     size_t count;
 };

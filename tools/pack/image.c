@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const kind_names[] = {[IMAGE_KERNEL] = "kernel", [IMAGE_RAMDISK] = "initrd"};
-static const char *const image_names[] = {[IMAGE_KERNEL] = "kernel", [IMAGE_RAMDISK] = "ramdisk"};
+static const char *const kind_names[] = {[IMAGE_KERNEL] = "kernel", [IMAGE_RAMDISK] = "initrd", [IMAGE_DISK] = "disk"};
+static const char *const image_names[] = {
+    [IMAGE_KERNEL] = "kernel", [IMAGE_RAMDISK] = "ramdisk", [IMAGE_DISK] = "disk"};
 
 // False, and an error, unless it is a readable file with something in it.
 static bool file_read(const struct text *path, const char *what, struct image *image)
@@ -35,6 +36,18 @@ static bool file_read(const struct text *path, const char *what, struct image *i
     if (file)
         fclose(file);
     return image->data;
+}
+
+// The last sector is filled up with zeros.
+static void disk_prepare(struct image *image)
+{
+    size_t whole = (image->size + IMAGE_SECTOR - 1) / IMAGE_SECTOR * IMAGE_SECTOR;
+    uint8_t *data = report_allocate(whole);
+    memcpy(data, image->data, image->size);
+    memset(data + image->size, 0, whole - image->size);
+    free(image->data);
+    image->data = data;
+    image->size = whole;
 }
 
 static void image_hash(struct image *image)
@@ -75,6 +88,8 @@ const struct image *image_get(struct image_set *set, enum image_kind kind, const
         free(image.data);
         return NULL;
     }
+    if (kind == IMAGE_DISK)
+        disk_prepare(&image);
     image_hash(&image);
     return image_add(set, &image);
 }

@@ -1,11 +1,14 @@
-// Kernels and initial ramdisks: reads the files, unpacks what is packed and refuses what can't boot.
+// Kernels, initial ramdisks and disks: reads the files, unpacks what is packed and refuses what can't boot.
 #pragma once
 
 #include "manifest.h"
 
 #define IMAGE_HASH_SIZE 32
 
-enum image_kind { IMAGE_KERNEL, IMAGE_RAMDISK };
+enum image_kind { IMAGE_KERNEL, IMAGE_RAMDISK, IMAGE_DISK };
+
+// A disk is so many bytes, or a multiple.
+#define IMAGE_SECTOR 512u
 
 // One image of the bundle. Capsules whose images have the same bytes share one.
 struct image {
@@ -19,7 +22,7 @@ struct image {
 };
 
 struct image_set {
-    struct image images[2 * MANIFEST_CAPSULES_MAX];
+    struct image images[(2 + MANIFEST_DEVICES_MAX) * MANIFEST_CAPSULES_MAX];
     size_t count;
 };
 

@@ -76,6 +76,9 @@ static void capsule_load(const struct manifest_capsule *manifest, const struct w
         capsule->kernel = image_get(set, IMAGE_KERNEL, &manifest->kernel, width);
     if (manifest->initrd.value)
         capsule->initrd = image_get(set, IMAGE_RAMDISK, &manifest->initrd, width);
+    for (size_t i = 0; i < manifest->devices.count; i++)
+        if (manifest->devices.items[i].disk.value)
+            capsule->disks[i] = image_get(set, IMAGE_DISK, &manifest->devices.items[i].disk, width);
     if (capsule->kernel)
         memory_check(capsule);
 }
@@ -85,6 +88,14 @@ static bool same_file(const char *one, const struct stat *other)
 {
     struct stat status;
     return one && !stat(one, &status) && status.st_dev == other->st_dev && status.st_ino == other->st_ino;
+}
+
+static bool has_disk(const struct devices *devices, const struct stat *other)
+{
+    bool found = false;
+    for (size_t i = 0; i < devices->count; i++)
+        found = found || same_file(devices->items[i].disk.value, other);
+    return found;
 }
 
 // A slip of the hand must not cost anybody their manifest or kernel, nor a device such as /dev/null.
@@ -99,7 +110,8 @@ static void output_check(const struct arguments *arguments, const struct manifes
     bool is_input = same_file(arguments->manifest, &status);
     for (size_t i = 0; i < manifest->count; i++)
         is_input = is_input || same_file(manifest->capsules[i].kernel.value, &status) ||
-                   same_file(manifest->capsules[i].initrd.value, &status);
+                   same_file(manifest->capsules[i].initrd.value, &status) ||
+                   has_disk(&manifest->capsules[i].devices, &status);
     if (is_input)
         report_fatal(place, "can't be written: the bundle is made from it");
 }
@@ -153,7 +165,7 @@ int main(int argc, char **argv)
     output_check(&arguments, &manifest);
 
     size_t size;
-    struct fit fit = {&images, capsules, manifest.count};
+    struct fit fit = {&images, &manifest.switches, capsules, manifest.count};
     void *bundle = fit_build(&fit, &size);
     bundle_write(arguments.output, bundle, size);
     free(bundle);

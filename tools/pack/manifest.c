@@ -1,5 +1,7 @@
 #include "manifest.h"
 
+#include "networks.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -9,6 +11,8 @@
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
+#define OVERLAY_UNIT 4096u
+#define LABEL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 #define length_of(array) (sizeof(array) / sizeof((array)[0]))
 
 // RV32 reaches 4 GiB without translation, and RAM starts at 2 GiB.
@@ -186,14 +190,23 @@ static void cap_read(struct reader *reader, const yaml_node_t *node, void *value
     range_read(reader, node, value, "cap", 0, MANIFEST_CAP_MAX);
 }
 
-static void exclusive_read(struct reader *reader, const yaml_node_t *node, void *value)
+static void flag_read(struct reader *reader, const yaml_node_t *node, struct number *flag, const char *key)
 {
     struct text word = {0};
-    struct number *exclusive = value;
-    word_read(reader, node, &word, "exclusive", "true, false");
-    exclusive->place = word.place;
-    exclusive->value = word.value && strcmp(word.value, "true") == 0;
+    word_read(reader, node, &word, key, "true, false");
+    flag->place = word.place;
+    flag->value = word.value && strcmp(word.value, "true") == 0;
     free(word.value);
+}
+
+static void exclusive_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "exclusive");
+}
+
+static void readonly_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "readonly");
 }
 
 // The nodes of a list; none, and an error, if it is no list.
@@ -323,6 +336,151 @@ static void quota_read(struct reader *reader, const yaml_node_t *node, void *val
         report_error(place_of(reader, node), "quota: must be `memory: ...`, `vcores: ...`, `capsules: ...`");
 }
 
+// How much of a disk may be changed.
+static void overlay_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *overlay = value;
+    const char *text = text_at(reader, node);
+    uint64_t bytes = 0;
+    overlay->place = place_of(reader, node);
+    if (!text)
+        return;
+    if (!size_parse(text, &bytes) || bytes > reader->width->memory_max || bytes < OVERLAY_UNIT)
+        report_error(overlay->place, "overlay '%s': must be a size like 64M: what of the disk may be changed", text);
+    else
+        overlay->value = bytes / OVERLAY_UNIT * OVERLAY_UNIT;
+}
+
+// A word of such characters as disks and partitions have in their names.
+static void label_read(struct reader *reader, const yaml_node_t *node, struct text *label, const char *key, int most)
+{
+    text_read(reader, node, label);
+    if (!label->value)
+        return;
+    int length = (int)strlen(label->value);
+    if (length < 1 || length > most || (int)strspn(label->value, LABEL_CHARACTERS) != length)
+        report_error(label->place, "%s '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and .", key,
+                     label->value, most);
+}
+
+static void serial_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    label_read(reader, node, value, "serial", MANIFEST_SERIAL_MAX);
+}
+
+static void host_disk_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    label_read(reader, node, value, "host-disk", MANIFEST_DISK_NAME_MAX);
+}
+
+static void rng_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *rng = value;
+    rng->place = place_of(reader, node);
+    rng->value = 1;
+    if (node->type != YAML_SCALAR_NODE || strcmp(scalar(node), "") != 0)
+        report_error(rng->place, "rng: has nothing to be set: write `- rng`");
+}
+
+static void mac_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct text *mac = value;
+    unsigned byte[6];
+    int end = 0;
+    text_read(reader, node, value);
+    if (!mac->value)
+        return;
+    if (sscanf(mac->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4], &byte[5],
+               &end) != 6 ||
+        mac->value[end] || strlen(mac->value) != 17 || byte[0] & 1)
+        report_error(mac->place, "mac '%s': must be six bytes like 52:54:00:12:34:56, the first of them even",
+                     mac->value);
+    struct manifest_device *device = (struct manifest_device *)((char *)value - offsetof(struct manifest_device, mac));
+    for (size_t i = 0; i < 6; i++)
+        device->address[i] = (uint8_t)byte[i];
+}
+
+static void isolated_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "isolated");
+}
+
+static void any_address_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "any-address");
+}
+
+static const struct key device_keys[] = {
+    {"rng", offsetof(struct manifest_device, rng), rng_read, false},
+    {"disk", offsetof(struct manifest_device, disk), path_read, false},
+    {"host-disk", offsetof(struct manifest_device, host_disk), host_disk_read, false},
+    {"readonly", offsetof(struct manifest_device, readonly), readonly_read, false},
+    {"overlay", offsetof(struct manifest_device, overlay), overlay_read, false},
+    {"serial", offsetof(struct manifest_device, serial), serial_read, false},
+    {"net", offsetof(struct manifest_device, net), name_read, false},
+    {"mac", offsetof(struct manifest_device, mac), mac_read, false},
+    {"isolated", offsetof(struct manifest_device, isolated), isolated_read, false},
+    {"any-address", offsetof(struct manifest_device, any_address), any_address_read, false},
+    {0},
+};
+
+static void only_net_check(const struct manifest_device *device)
+{
+    if (device->mac.place.line)
+        report_error(device->mac.place, "mac: only a `net` has one");
+    else if (device->isolated.place.line)
+        report_error(device->isolated.place, "isolated: only a `net` is");
+    else if (device->any_address.place.line)
+        report_error(device->any_address.place, "any-address: only for a `net`");
+}
+
+static void device_check(const struct manifest_device *device)
+{
+    size_t disk = device->disk.place.line, host_disk = device->host_disk.place.line, net = device->net.place.line;
+    if ((device->rng.place.line != 0) + (disk != 0) + (host_disk != 0) + (net != 0) != 1)
+        report_error(device->place, "a device is one of `rng`, `disk: PATH`, `host-disk: NAME` and `net: SWITCH`");
+    else if (!disk && device->overlay.place.line)
+        report_error(device->overlay.place, "overlay: only a `disk` has one");
+    else if (!disk && device->serial.place.line)
+        report_error(device->serial.place, "serial: only a `disk` can be given one");
+    else if (!host_disk && device->readonly.place.line)
+        report_error(device->readonly.place, "readonly: only for a `host-disk`; a `disk` is, without `overlay`");
+    else if (!net)
+        only_net_check(device);
+}
+
+// What needs no more than its name may be written as a word.
+static void device_read(struct reader *reader, const yaml_node_t *node, struct manifest_device *device)
+{
+    static const struct keys keys = {device_keys, "device",
+                                     "a device has rng, or disk, overlay and serial, or "
+                                     "host-disk and readonly, or net, mac, isolated and any-address"};
+    size_t errors = report_count();
+    device->place = place_of(reader, node);
+    if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "rng") == 0)
+        device->rng = (struct number){1, device->place};
+    else if (node->type == YAML_MAPPING_NODE)
+        mapping_read(reader, node, &keys, device);
+    else
+        report_error(device->place, "devices: each is `rng`, `disk: PATH`, `host-disk: NAME` or `net: SWITCH`");
+    if (report_count() == errors)
+        device_check(device);
+}
+
+static void devices_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct devices *devices = value;
+    const yaml_node_item_t *end, *item = list_of(reader, node, "devices", &end);
+    for (; item < end; item++) {
+        const yaml_node_t *at = node_at(reader, *item);
+        if (devices->count == MANIFEST_DEVICES_MAX) {
+            report_error(place_of(reader, at), "devices: more than %d: leave some out", MANIFEST_DEVICES_MAX);
+            break;
+        }
+        device_read(reader, at, &devices->items[devices->count++]);
+    }
+}
+
 static const struct key capsule_keys[] = {
     {"name", offsetof(struct manifest_capsule, name), name_read, true},
     {"kernel", offsetof(struct manifest_capsule, kernel), path_read, true},
@@ -338,6 +496,7 @@ static const struct key capsule_keys[] = {
     {"exclusive", offsetof(struct manifest_capsule, exclusive), exclusive_read, false},
     {"rights", offsetof(struct manifest_capsule, rights), rights_read, false},
     {"quota", offsetof(struct manifest_capsule, quota), quota_read, false},
+    {"devices", offsetof(struct manifest_capsule, devices), devices_read, false},
     {0},
 };
 
@@ -376,7 +535,7 @@ static void capsule_read(struct reader *reader, const yaml_node_t *node, struct 
 {
     static const struct keys keys = {capsule_keys, "capsule",
                                      "a capsule has name, kernel, initrd, cmdline, memory, vcores, isolation, "
-                                     "restart, weight, cap, affinity, exclusive, rights and quota"};
+                                     "restart, weight, cap, affinity, exclusive, rights, quota and devices"};
     capsule->place = place_of(reader, node);
     capsule->vcores.value = 1;
     capsule->weight.value = MANIFEST_WEIGHT_DEFAULT;
@@ -419,27 +578,71 @@ static void capsules_read(struct reader *reader, const yaml_node_t *list, struct
     names_check(manifest);
 }
 
+static const struct key switch_keys[] = {
+    {"name", offsetof(struct manifest_switch, name), name_read, true},
+    {0},
+};
+
+// One that has nothing but its name may be written as a word.
+static void switch_read(struct reader *reader, const yaml_node_t *node, struct switches *switches)
+{
+    static const struct keys keys = {switch_keys, "switch", "a switch has name"};
+    struct manifest_switch *new = &switches->items[switches->count];
+    if (node->type == YAML_MAPPING_NODE)
+        mapping_read(reader, node, &keys, new);
+    else
+        name_read(reader, node, &new->name);
+    for (size_t i = 0; i < switches->count; i++)
+        if (new->name.value && switches->items[i].name.value &&
+            strcmp(new->name.value, switches->items[i].name.value) == 0)
+            report_error(new->name.place, "switch '%s' is there already: keep one", new->name.value);
+    switches->count++;
+}
+
+static void switches_read(struct reader *reader, const yaml_node_t *node, struct switches *switches)
+{
+    const yaml_node_item_t *end, *item = list_of(reader, node, "switches", &end);
+    for (; item < end; item++) {
+        const yaml_node_t *at = node_at(reader, *item);
+        if (switches->count == MANIFEST_SWITCHES_MAX) {
+            report_error(place_of(reader, at), "switches: more than %d: leave some out", MANIFEST_SWITCHES_MAX);
+            break;
+        }
+        switch_read(reader, at, switches);
+    }
+}
+
+static void top_pair_read(struct reader *reader, const yaml_node_pair_t *pair, struct manifest *manifest)
+{
+    const yaml_node_t *key = node_at(reader, pair->key), *value = node_at(reader, pair->value);
+    const char *name = text_at(reader, key);
+    if (!name)
+        return;
+    bool is_capsules = strcmp(name, "capsules") == 0;
+    struct place *place = is_capsules ? &manifest->place : &manifest->switches.place;
+    if (!is_capsules && strcmp(name, "switches") != 0) {
+        report_error(place_of(reader, key), "unknown key '%s': there are only 'capsules' and 'switches' here", name);
+        return;
+    }
+    if (place->line)
+        report_error(place_of(reader, key), "'%s' is given twice: make it one list", name);
+    else if (is_capsules)
+        capsules_read(reader, value, manifest);
+    else
+        switches_read(reader, value, &manifest->switches);
+    *place = place_of(reader, key);
+}
+
 static void top_read(struct reader *reader, struct manifest *manifest)
 {
     const yaml_node_t *top = yaml_document_get_root_node(&reader->document);
-    bool found = false;
     if (!top || top->type != YAML_MAPPING_NODE)
         report_fatal((struct place){reader->path, 1}, "a manifest starts with `capsules:` and lists them below");
-    for (const yaml_node_pair_t *pair = top->data.mapping.pairs.start; pair < top->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = node_at(reader, pair->key);
-        const char *name = text_at(reader, key);
-        if (!name)
-            continue;
-        if (strcmp(name, "capsules") != 0)
-            report_error(place_of(reader, key), "unknown key '%s': there is only 'capsules' here", name);
-        else if (found)
-            report_error(place_of(reader, key), "'capsules' is given twice: make it one list");
-        else
-            capsules_read(reader, node_at(reader, pair->value), manifest);
-        found |= strcmp(name, "capsules") == 0;
-    }
-    if (!found)
+    for (const yaml_node_pair_t *pair = top->data.mapping.pairs.start; pair < top->data.mapping.pairs.top; pair++)
+        top_pair_read(reader, pair, manifest);
+    if (!manifest->place.line)
         report_error(place_of(reader, top), "there is no 'capsules' here: a manifest lists them below that key");
+    networks_complete(manifest);
 }
 
 void manifest_read(const char *path, const struct width *width, struct manifest *manifest)

@@ -15,6 +15,10 @@
 #define MANIFEST_WEIGHT_MAX 1000
 #define MANIFEST_CAP_MAX 6400
 #define MANIFEST_HARTS_MAX 64
+#define MANIFEST_DEVICES_MAX 8
+#define MANIFEST_SERIAL_MAX 20
+#define MANIFEST_DISK_NAME_MAX 36
+#define MANIFEST_SWITCHES_MAX 16
 
 // A capsule's rights, as bits.
 #define MANIFEST_RIGHT_MANAGE (1u << 0)
@@ -47,6 +51,37 @@ struct quota {
     struct number memory, vcores, capsules;
 };
 
+// One of a capsule's devices; its kind is the key that is given.
+struct manifest_device {
+    struct place place;
+    struct number rng;
+    struct text disk;      // path
+    struct text host_disk; // name
+    struct number readonly;
+    struct number overlay;
+    struct text serial;
+    struct text net; // a switch's name
+    struct text mac;
+    uint8_t address[6]; // what it says, or what follows from the names
+    struct number isolated;
+    struct number any_address;
+};
+
+struct manifest_switch {
+    struct text name;
+};
+
+struct switches {
+    struct place place;
+    struct manifest_switch items[MANIFEST_SWITCHES_MAX];
+    size_t count;
+};
+
+struct devices {
+    struct manifest_device items[MANIFEST_DEVICES_MAX];
+    size_t count;
+};
+
 struct manifest_capsule {
     struct place place;
     struct text name;
@@ -63,11 +98,14 @@ struct manifest_capsule {
     struct number exclusive;
     struct number rights;
     struct quota quota;
+    struct devices devices;
 };
 
 struct manifest {
+    struct place place; // of its list of capsules
     struct manifest_capsule capsules[MANIFEST_CAPSULES_MAX];
     size_t count;
+    struct switches switches;
 };
 
 // Reads and checks; errors are reported, and what could be read is there.

@@ -25,6 +25,7 @@ static const struct attack attacks[] = {
     {"memory-probe", memory_probe, NULL},
     {"reboot-loop", reboot_now, NULL},
     {"sleep", NULL, sleep_forever},
+    {"virtio", virtio_wild, virtio_storm},
 };
 
 uint64_t attack_random(void)

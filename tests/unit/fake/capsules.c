@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block.h"
 #include "console.h"
 #include "devices.h"
 #include "emulate.h"
+#include "equip.h"
 #include "explore.h"
 #include "fences.h"
 #include "frames.h"
@@ -219,6 +221,12 @@ bool space_translate(const struct space *s, struct gpa a, uint64_t size, struct 
     return true;
 }
 
+unsigned long space_visitors(struct space *s)
+{
+    explore_point();
+    return atomic_load(&s->visitors);
+}
+
 uint64_t space_private_bytes(const struct space *s)
 {
     return s->own_bytes;
@@ -304,6 +312,104 @@ void tree_write(struct capsule_state *s)
 void entropy_draw(uint8_t *out, size_t size)
 {
     memset(out, 7, size);
+}
+
+// --- devices: one in every capsule, that has as much to do as it is given -----------------------------------
+
+static struct virtio_device *device_new(struct capsule *c)
+{
+    struct virtio_device *d = calloc(1, sizeof(*d));
+    d->space = &c->space;
+    return d;
+}
+
+void equip_init(void) {}
+
+uint64_t equip_cost(const struct bundle_capsule *plan)
+{
+    (void)plan;
+    return 0;
+}
+
+uint64_t equip_memory(const struct bundle_capsule *plan)
+{
+    (void)plan;
+    return 0;
+}
+
+void equip_plan_clone(struct bundle_capsule *plan)
+{
+    (void)plan;
+}
+
+bool equip_make(struct capsule_state *s)
+{
+    if (is_lacking())
+        return false;
+    fake_objects++;
+    s->capsule.virtio[3] = device_new(&s->capsule);
+    return true;
+}
+
+void equip_unmake(struct capsule_state *s)
+{
+    if (!s->capsule.virtio[3])
+        return;
+    fake_objects--;
+    free(s->capsule.virtio[3]);
+}
+
+static void device_idle_check(struct capsule *c, const char *what)
+{
+    explore_point();
+    if (atomic_load(&c->worker_is_on) || c->worker.state != ENTITY_PARKED)
+        explore_fail("%s: its device is %s while it works", c->name, what);
+}
+
+void equip_reset(struct capsule *c)
+{
+    device_idle_check(c, "reset");
+    atomic_store(&c->work, 0);
+}
+
+bool equip_release_step(struct capsule_state *s)
+{
+    device_idle_check(&s->capsule, "cleared");
+    return s->progress.piece++ < 3;
+}
+
+bool equip_clone_step(struct capsule_state *clone, struct capsule_state *original, enum status *status)
+{
+    device_idle_check(&original->capsule, "copied");
+    device_idle_check(&clone->capsule, "written");
+    *status = is_lacking() ? STATUS_NO_MEMORY : STATUS_OK;
+    return clone->fork.slot++ < 2;
+}
+
+enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
+{
+    struct capsule *c = container_of(d->space, struct capsule, space);
+
+    (void)budget;
+    if (state_of(c)->stage != LIFE_RUNNING)
+        explore_fail("%s: its device works in stage %u", c->name, state_of(c)->stage);
+    explore_point();
+    if (state_of(c)->stage != LIFE_RUNNING)
+        explore_fail("%s: its device works on into stage %u", c->name, state_of(c)->stage);
+    if (is_lacking())
+        return VIRTIO_NO_MEMORY;
+    return explore_random(3) ? VIRTIO_IDLE : VIRTIO_MORE;
+}
+
+uint64_t virtio_read(struct virtio_device *d, uint32_t offset, unsigned bytes)
+{
+    (void)d, (void)offset, (void)bytes;
+    return 0;
+}
+
+void virtio_write(struct virtio_device *d, uint32_t offset, unsigned bytes, uint64_t value)
+{
+    (void)d, (void)offset, (void)bytes, (void)value;
 }
 
 // --- the bundle -------------------------------------------------------------------------------------------
@@ -471,6 +577,13 @@ void console_news_begin(void) {}
 void console_poll(uint64_t at)
 {
     (void)at;
+}
+
+unsigned block_count;
+bool block_interrupt(uint32_t irq)
+{
+    (void)irq;
+    return false;
 }
 
 void console_interrupt(void) {}

@@ -1,0 +1,26 @@
+// A capsule's devices in its virtio slots, as its plan says. What they keep over a restart is what a machine's would:
+// the disks' contents.
+#pragma once
+
+#include "capsule_state.h"
+
+void equip_init(void);
+// Hypervisor memory that the plan's devices take.
+uint64_t equip_cost(const struct bundle_capsule *plan);
+// RAM that they may take in time: what may be changed of its disks.
+uint64_t equip_memory(const struct bundle_capsule *plan);
+
+// Makes what of the plan can't be the original's the clone's own, before that is made.
+void equip_plan_clone(struct bundle_capsule *plan);
+// With tree_lock held. Makes all of them; false if there is no memory, and nothing is kept.
+must_check bool equip_make(struct capsule_state *s);
+// Nothing was written to the disks, or it was released.
+void equip_unmake(struct capsule_state *s);
+// Power-on state, but for what the disks hold. Nothing of the capsule runs.
+void equip_reset(struct capsule *c);
+// Gives up what was written to the disks, in bounded steps: true while there is more.
+bool equip_release_step(struct capsule_state *s);
+
+// The clone's devices become as the original's are, in bounded steps, while nothing of either runs: true while there
+// is more. *status: STATUS_NO_MEMORY.
+bool equip_clone_step(struct capsule_state *clone, struct capsule_state *original, enum status *status);

@@ -1,0 +1,147 @@
+#include "block.h"
+
+#include <string.h>
+
+#include "frames.h"
+#include "hart.h"
+#include "partition.h"
+
+struct block_disk *block_disks[BLOCK_DISKS_MAX];
+unsigned block_count;
+static bool is_sealed;
+
+void block_seal(void)
+{
+    is_sealed = true;
+}
+
+void block_add(struct block_disk *d)
+{
+    block_disks[block_count++] = d;
+}
+
+// --- users -------------------------------------------------------------------------------------------------
+
+// The place is free again when nobody has it and nothing is under way.
+static struct block_user *place_find(struct block_disk *d)
+{
+    for (unsigned i = 0; i < BLOCK_USERS_MAX; i++)
+        if (!d->users[i].is_open && !block_is_busy(&d->users[i])) {
+            d->users[i].index = i;
+            d->users[i].disk = d;
+            return &d->users[i];
+        }
+    return NULL;
+}
+
+static bool buffer_get(struct block_user *u)
+{
+    struct hpa buffer;
+
+    if (u->buffer)
+        return true; // of who had the place before
+    if (frames_allocate(BLOCK_BUFFER_ORDER, FRAMES_OWNER_HYPERVISOR, &buffer) != STATUS_OK)
+        return false;
+    u->buffer = hpa_pointer(buffer);
+    return true;
+}
+
+// Does anybody write to this part, or read what is to be written?
+static bool is_contested(const struct block_disk *d, const struct block_user *wanted)
+{
+    for (unsigned i = 0; i < BLOCK_USERS_MAX; i++) {
+        const struct block_user *u = &d->users[i];
+        bool apart = u->start + u->sectors <= wanted->start || wanted->start + wanted->sectors <= u->start;
+        if (u != wanted && u->is_open && !apart && !(u->is_readonly && wanted->is_readonly))
+            return true;
+    }
+    return false;
+}
+
+static enum status user_open(struct block_disk *d, const char *name, bool is_readonly, struct block_user **out)
+{
+    struct block_user *u = place_find(d);
+
+    if (!u)
+        return STATUS_BUSY;
+    if (!buffer_get(u))
+        return STATUS_NO_MEMORY;
+    u->start = 0;
+    u->sectors = d->sectors;
+    u->is_readonly = is_readonly;
+    u->done = NULL;
+    if (strcmp(name, d->serial) != 0 && (is_sealed || !partition_find(u, name)))
+        return STATUS_NOT_FOUND;
+    if (!is_readonly && d->is_readonly)
+        return STATUS_DENIED;
+    if (is_contested(d, u))
+        return STATUS_BUSY;
+    u->is_open = true;
+    *out = u;
+    return STATUS_OK;
+}
+
+enum status block_open(const char *name, bool is_readonly, struct block_user **out)
+{
+    enum status status = STATUS_NOT_FOUND;
+
+    for (unsigned i = 0; i < block_count && status == STATUS_NOT_FOUND; i++)
+        status = user_open(block_disks[i], name, is_readonly, out);
+    return status;
+}
+
+void block_close(struct block_user *u)
+{
+    lock_acquire(&u->disk->lock);
+    u->done = NULL;
+    u->is_open = false;
+    lock_release(&u->disk->lock);
+}
+
+// --- requests ----------------------------------------------------------------------------------------------
+
+void block_submit(struct block_user *u, enum block_operation what, uint64_t sector, uint32_t bytes)
+{
+    struct block_disk *d = u->disk;
+
+    lock_acquire(&d->lock);
+    atomic_store_explicit(&u->is_busy, true, memory_order_relaxed);
+    d->driver->submit(d, u, what, u->start + sector, bytes);
+    lock_release(&d->lock);
+}
+
+void block_over(struct block_user *u, bool failed)
+{
+    u->failed = failed;
+    atomic_store_explicit(&u->is_busy, false, memory_order_release);
+    if (u->done)
+        u->done(u->owner);
+}
+
+static void poll(struct block_disk *d)
+{
+    lock_acquire(&d->lock);
+    d->driver->poll(d);
+    lock_release(&d->lock);
+}
+
+bool block_interrupt(uint32_t irq)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < block_count; i++)
+        if (block_disks[i]->irq == irq) {
+            poll(block_disks[i]);
+            any = true;
+        }
+    return any;
+}
+
+bool block_wait(struct block_user *u, uint64_t ticks)
+{
+    uint64_t until = hart_time() + ticks;
+
+    while (block_is_busy(u) && hart_time() < until)
+        poll(u->disk);
+    return !block_is_busy(u) && !u->failed;
+}

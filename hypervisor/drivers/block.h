@@ -1,0 +1,86 @@
+// The machine's disks, whatever drives them (virtio_disk.c so far).
+//
+// Who uses one, or a partition, opens it and has a place for one request at a time, with a buffer of its own. So
+// there is always room for what is asked, and a device never touches memory that is not the hypervisor's. What was
+// asked when its user went away is finished, and forgotten.
+//
+// A disk's lock guards its users and its driver's state. Under it: queue locks (the users' calls).
+#pragma once
+
+#include <stdatomic.h>
+
+#include "lock.h"
+#include "status.h"
+#include "types.h"
+
+#define BLOCK_SECTOR 512u
+#define BLOCK_BUFFER_ORDER 3u // of frames
+#define BLOCK_BUFFER_SIZE ((uint32_t)FRAME_SIZE << BLOCK_BUFFER_ORDER)
+#define BLOCK_USERS_MAX 16u // of one disk
+#define BLOCK_DISKS_MAX 8u
+#define BLOCK_NAME_SIZE 37u // of a partition (36 characters), or a serial number
+
+enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_IDENTIFY };
+
+struct block_disk;
+
+// A user of a disk: its part of it, and its request.
+struct block_user {
+    struct block_disk *disk;
+    unsigned index; // among the disk's
+    bool is_open;
+    bool is_readonly;
+    uint64_t start, sectors; // its part
+    uint8_t *buffer;         // BLOCK_BUFFER_SIZE bytes; the user's while no request is under way
+
+    _Atomic bool is_busy; // a request is under way
+    bool failed;          // the last one, valid when it is not busy
+    // Called on any hart when a request is over, with the disk's lock held. NULL: nobody waits.
+    void (*done)(void *owner);
+    void *owner;
+};
+
+struct block_driver {
+    // Begins a request, with the disk's lock held: sectors of the disk, `bytes` in the user's buffer.
+    void (*submit)(struct block_disk *d, struct block_user *u, enum block_operation what, uint64_t sector,
+                   uint32_t bytes);
+    // Looks for requests that are over, and tells block_over() of each; with the lock held.
+    void (*poll)(struct block_disk *d);
+};
+
+struct block_disk {
+    const struct block_driver *driver;
+    struct lock lock;
+    uint32_t irq;
+    uint64_t sectors;
+    bool is_readonly, has_flush;
+    char serial[BLOCK_NAME_SIZE];
+    struct block_user users[BLOCK_USERS_MAX];
+};
+
+extern struct block_disk *block_disks[BLOCK_DISKS_MAX];
+extern unsigned block_count;
+
+// A driver's disk, ready to serve, before guests run.
+void block_add(struct block_disk *d);
+// A request is over. By the driver.
+void block_over(struct block_user *u, bool failed);
+// The interrupt of some device: true if it was a disk's.
+bool block_interrupt(uint32_t irq);
+
+// Opens the disk with that serial number, or the partition with that name in a GPT (UEFI specification, section 5.3);
+// for the latter the disk is read and waited for, which is done only until block_seal(). STATUS_NOT_FOUND: there is
+// none; STATUS_BUSY: others use it, or this would write to what others use, or too many do; STATUS_DENIED: it can't be
+// written; STATUS_NO_MEMORY: for the buffer.
+must_check enum status block_open(const char *name, bool is_readonly, struct block_user **out);
+void block_seal(void);
+// May be called while a request is under way.
+void block_close(struct block_user *u);
+
+// Begins a request; the user is not busy. `sector` counts from the start of its part, in which all of it lies;
+// `bytes` is a multiple of BLOCK_SECTOR, at most BLOCK_BUFFER_SIZE. Any hart.
+void block_submit(struct block_user *u, enum block_operation what, uint64_t sector, uint32_t bytes);
+static inline bool block_is_busy(struct block_user *u)
+{
+    return atomic_load_explicit(&u->is_busy, memory_order_acquire);
+}

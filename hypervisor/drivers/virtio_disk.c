@@ -1,0 +1,197 @@
+#include "virtio_disk.h"
+
+#include <string.h>
+
+#include "frames.h"
+#include "io.h"
+#include "partition.h"
+#include "virtio_mmio.h"
+
+// Each user's request has three descriptors of its own: header, data and the answer. So none is ever looked for.
+#define DESCRIPTORS_EACH 3u
+#define QUEUE_SIZE 64u
+_Static_assert(DESCRIPTORS_EACH *BLOCK_USERS_MAX <= QUEUE_SIZE, "all have some");
+
+// What the device reads and writes, in two frames.
+struct shared {
+    struct virtio_descriptor descriptors[QUEUE_SIZE];
+    uint16_t available_flags;
+    _Atomic uint16_t available_index;
+    uint16_t available[QUEUE_SIZE], used_event;
+    uint16_t used_flags __attribute__((aligned(4)));
+    _Atomic uint16_t used_index;
+    struct virtio_used used[QUEUE_SIZE];
+    uint16_t available_event;
+    struct virtio_blk_header headers[BLOCK_USERS_MAX] __attribute__((aligned(16)));
+    uint8_t answers[BLOCK_USERS_MAX];
+};
+#define SHARED_ORDER 0
+_Static_assert(sizeof(struct shared) <= FRAME_SIZE << SHARED_ORDER, "it must fit");
+
+struct virtio_disk {
+    struct block_disk disk;
+    uintptr_t base;
+    struct shared *shared;
+    uint16_t seen; // entries of `used`
+};
+
+static struct virtio_disk disks[BLOCK_DISKS_MAX];
+
+static uint32_t get(const struct virtio_disk *v, uint32_t offset)
+{
+    return mmio_read32(v->base + offset);
+}
+
+static void set(const struct virtio_disk *v, uint32_t offset, uint32_t value)
+{
+    mmio_write32(v->base + offset, value);
+}
+
+// --- requests ------------------------------------------------------------------------------------------------
+
+static void descriptor_set(struct virtio_disk *v, unsigned n, const void *at, uint32_t bytes, unsigned flags)
+{
+    v->shared->descriptors[n] = (struct virtio_descriptor){hpa_of(at).value, bytes, (uint16_t)flags,
+                                                           (uint16_t)(flags & VIRTIO_DESCRIPTOR_NEXT ? n + 1 : 0)};
+}
+
+static void submit(struct block_disk *d, struct block_user *u, enum block_operation what, uint64_t sector,
+                   uint32_t bytes)
+{
+    static const uint8_t types[] = {[BLOCK_READ] = VIRTIO_BLK_IN,
+                                    [BLOCK_WRITE] = VIRTIO_BLK_OUT,
+                                    [BLOCK_FLUSH] = VIRTIO_BLK_FLUSH,
+                                    [BLOCK_IDENTIFY] = VIRTIO_BLK_GET_ID};
+    struct virtio_disk *v = container_of(d, struct virtio_disk, disk);
+    struct shared *s = v->shared;
+    unsigned n = DESCRIPTORS_EACH * u->index, to_us = what == BLOCK_WRITE ? 0 : VIRTIO_DESCRIPTOR_WRITE;
+    uint16_t index = atomic_load_explicit(&s->available_index, memory_order_relaxed);
+
+    s->headers[u->index] = (struct virtio_blk_header){.type = types[what], .sector = what < BLOCK_FLUSH ? sector : 0};
+    s->answers[u->index] = VIRTIO_BLK_IOERR;
+    descriptor_set(v, n, &s->headers[u->index], sizeof(s->headers[0]), VIRTIO_DESCRIPTOR_NEXT);
+    if (bytes)
+        descriptor_set(v, n + 1, u->buffer, bytes, VIRTIO_DESCRIPTOR_NEXT | to_us);
+    else
+        s->descriptors[n].next = (uint16_t)(n + 2);
+    descriptor_set(v, n + 2, &s->answers[u->index], 1, VIRTIO_DESCRIPTOR_WRITE);
+    s->available[index % QUEUE_SIZE] = (uint16_t)n;
+    atomic_store_explicit(&s->available_index, (uint16_t)(index + 1), memory_order_release);
+    set(v, VIRTIO_QUEUE_NOTIFY, 0); // no earlier than what was written before (io.h)
+}
+
+// The device is believed no more than it must be: an answer to nobody is passed over.
+static void poll(struct block_disk *d)
+{
+    struct virtio_disk *v = container_of(d, struct virtio_disk, disk);
+    struct shared *s = v->shared;
+
+    set(v, VIRTIO_INTERRUPT_ACK, get(v, VIRTIO_INTERRUPT_STATUS));
+    mmio_settle();
+    while (atomic_load_explicit(&s->used_index, memory_order_acquire) != v->seen) {
+        unsigned user = s->used[v->seen++ % QUEUE_SIZE].head / DESCRIPTORS_EACH;
+        if (user < BLOCK_USERS_MAX && block_is_busy(&d->users[user]))
+            block_over(&d->users[user], s->answers[user] != VIRTIO_BLK_OK);
+    }
+}
+
+static const struct block_driver driver = {.submit = submit, .poll = poll};
+
+// --- starting --------------------------------------------------------------------------------------------------
+
+static void address_set(const struct virtio_disk *v, uint32_t offset, const void *at)
+{
+    uint64_t address = hpa_of(at).value;
+    set(v, offset, (uint32_t)address);
+    set(v, offset + 4, (uint32_t)(address >> 32));
+}
+
+static uint64_t features_offered(const struct virtio_disk *v)
+{
+    set(v, VIRTIO_DEVICE_FEATURES_SELECT, 1);
+    uint64_t features = (uint64_t)get(v, VIRTIO_DEVICE_FEATURES) << 32;
+    set(v, VIRTIO_DEVICE_FEATURES_SELECT, 0);
+    return features | get(v, VIRTIO_DEVICE_FEATURES);
+}
+
+// Section 3.1.1. NULL, or what went wrong.
+static const char *negotiate(struct virtio_disk *v)
+{
+    uint64_t features = features_offered(v) & (VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_RO | VIRTIO_BLK_F_FLUSH);
+
+    v->disk.is_readonly = features & VIRTIO_BLK_F_RO;
+    v->disk.has_flush = features & VIRTIO_BLK_F_FLUSH;
+    for (unsigned half = 0; half < 2; half++) {
+        set(v, VIRTIO_DRIVER_FEATURES_SELECT, half);
+        set(v, VIRTIO_DRIVER_FEATURES, (uint32_t)(features >> 32 * half));
+    }
+    set(v, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
+    return get(v, VIRTIO_STATUS) & VIRTIO_FEATURES_OK ? NULL : "it refuses what it offers";
+}
+
+static const char *queue_start(struct virtio_disk *v)
+{
+    struct hpa shared;
+
+    set(v, VIRTIO_QUEUE_SELECT, 0);
+    if (get(v, VIRTIO_QUEUE_SIZE_MAX) < QUEUE_SIZE)
+        return "its queue is too short";
+    if (frames_allocate(SHARED_ORDER, FRAMES_OWNER_HYPERVISOR, &shared) != STATUS_OK)
+        return "the hypervisor's own memory is exhausted";
+    v->shared = memset(hpa_pointer(shared), 0, FRAME_SIZE << SHARED_ORDER);
+    set(v, VIRTIO_QUEUE_SIZE, QUEUE_SIZE);
+    address_set(v, VIRTIO_QUEUE_DESCRIPTORS, v->shared->descriptors);
+    address_set(v, VIRTIO_QUEUE_AVAILABLE, &v->shared->available_flags);
+    address_set(v, VIRTIO_QUEUE_USED, &v->shared->used_flags);
+    set(v, VIRTIO_QUEUE_READY, 1);
+    set(v, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
+    return NULL;
+}
+
+// Into the first place, whose buffer is there for who opens the disk.
+static void serial_read(struct virtio_disk *v)
+{
+    struct block_user *u = &v->disk.users[0];
+    struct hpa buffer;
+
+    if (frames_allocate(BLOCK_BUFFER_ORDER, FRAMES_OWNER_HYPERVISOR, &buffer) != STATUS_OK)
+        return;
+    u->buffer = hpa_pointer(buffer);
+    u->disk = &v->disk;
+    block_submit(u, BLOCK_IDENTIFY, 0, VIRTIO_BLK_ID_SIZE);
+    if (block_wait(u, BLOCK_PATIENCE))
+        memcpy(v->disk.serial, u->buffer, VIRTIO_BLK_ID_SIZE);
+}
+
+static const char *start(struct virtio_disk *v)
+{
+    set(v, VIRTIO_STATUS, 0);
+    set(v, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
+    const char *problem = negotiate(v);
+    if (!problem)
+        problem = queue_start(v);
+    if (problem) {
+        set(v, VIRTIO_STATUS, VIRTIO_FAILED);
+        return problem;
+    }
+    v->disk.sectors = (uint64_t)get(v, VIRTIO_CONFIG + 4) << 32 | get(v, VIRTIO_CONFIG);
+    v->disk.driver = &driver;
+    serial_read(v);
+    block_add(&v->disk);
+    return NULL;
+}
+
+void virtio_disk_probe(const struct virtio_slot *slot, const char **problem)
+{
+    struct virtio_disk *v = &disks[block_count];
+
+    *problem = NULL;
+    if (block_count == BLOCK_DISKS_MAX)
+        return;
+    *v = (struct virtio_disk){.base = slot->base, .disk.irq = slot->irq};
+    if (get(v, VIRTIO_MAGIC_VALUE) != VIRTIO_MAGIC || get(v, VIRTIO_DEVICE_ID) != VIRTIO_ID_BLOCK)
+        return;
+    *problem = get(v, VIRTIO_VERSION) == 2
+                   ? start(v)
+                   : "it speaks virtio version 1 (QEMU: add -global virtio-mmio.force-legacy=false)";
+}

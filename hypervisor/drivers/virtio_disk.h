@@ -1,0 +1,14 @@
+// Virtio disks of the machine, over MMIO (VIRTIO 1.3, sections 4.2 and 5.2).
+#pragma once
+
+#include "block.h"
+
+// Where there may be one.
+struct virtio_slot {
+    uintptr_t base;
+    uint32_t irq;
+};
+
+// Looks what is in the slot and makes it one of the block_disks, if it is a disk. Once, before guests run. *problem:
+// NULL, or what keeps a disk from being used. The machine's interrupts are the caller's to enable.
+void virtio_disk_probe(const struct virtio_slot *slot, const char **problem);

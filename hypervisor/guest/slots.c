@@ -1,0 +1,135 @@
+// The slots of a capsule's virtio devices: accesses to their registers, and what their queues ask for.
+//
+// A driver's notification is served in its own exit, one step of it. Longer work, and what comes from elsewhere, is
+// left to the capsule's worker, which is scheduled like one more vcore: it takes the capsule's time, not others', and
+// between its steps its hart takes interrupts.
+#include "devices.h"
+#include "insn.h"
+#include "vcore.h"
+
+// The line of a slot as its device drives it now. Whoever has changed something calls it after, so the last one to
+// come here sees all.
+static void line_update(struct capsule *c, unsigned slot)
+{
+    lock_acquire(&c->devices);
+    vplic_set_level(c->plic, VIRTIO_IRQ + slot, virtio_irq(c->virtio[slot]));
+    if (likely(c->plic->output == c->plic->reported))
+        lock_release(&c->devices);
+    else
+        capsule_lines_update(c);
+}
+
+void capsule_work(struct capsule *c, unsigned slot)
+{
+    uint32_t bit = 1u << slot;
+
+    if (!(atomic_fetch_or(&c->work, bit) & bit))
+        sched_wake(&c->worker);
+}
+
+bool worker_is_called(struct entity *e)
+{
+    const struct capsule *c = container_of(e, struct capsule, worker);
+    return atomic_load(&c->work) || atomic_load(&c->halt);
+}
+
+void capsule_worker_start(struct capsule *c)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        any = any || c->virtio[i];
+    if (!any)
+        return;
+    atomic_store(&c->worker_is_on, true);
+    sched_start(&c->worker);
+}
+
+static enum virtio_progress slot_run(struct capsule *c, unsigned slot)
+{
+    enum virtio_progress progress = virtio_run(c->virtio[slot], VIRTIO_STEP_BYTES);
+
+    if (progress == VIRTIO_MORE)
+        capsule_work(c, slot);
+    line_update(c, slot);
+    return progress;
+}
+
+enum outcome slots_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+{
+    struct capsule *c = v->capsule;
+    unsigned slot = offset / VIRTIO_WINDOW;
+    struct virtio_device *d = c->virtio[slot];
+
+    if (!d)
+        return OUTCOME_NOTHING;
+    offset %= VIRTIO_WINDOW;
+    if (!a->is_store) {
+        *value = virtio_read(d, offset, a->bytes);
+        return OUTCOME_DONE;
+    }
+    virtio_write(d, offset, a->bytes, *value);
+    if (!atomic_load_explicit(&d->called, memory_order_relaxed)) {
+        line_update(c, slot);
+        return OUTCOME_DONE;
+    }
+    if (slot_run(c, slot) != VIRTIO_NO_MEMORY)
+        return OUTCOME_DONE;
+    vcore_end(v, ENDING_MEMORY);
+    return OUTCOME_ENDING;
+}
+
+// In turn, so that none of them takes all.
+static unsigned slot_next(const struct capsule *c, uint32_t work)
+{
+    uint32_t after = work & ~((2u << c->work_last) - 1);
+    return (unsigned)__builtin_ctz(after ? after : work);
+}
+
+void capsule_work_step(struct capsule *c)
+{
+    uint32_t work = atomic_load(&c->work);
+
+    if (!work)
+        return;
+    unsigned slot = c->work_last = slot_next(c, work);
+    atomic_fetch_and(&c->work, ~(1u << slot));
+    space_visit(&c->space, this_hart());
+    enum virtio_progress progress = slot_run(c, slot);
+    space_visit_end(&c->space, this_hart());
+    if (progress == VIRTIO_NO_MEMORY)
+        capsule_end(c, ENDING_MEMORY);
+}
+
+// --- devices of other capsules -----------------------------------------------------------------------------
+
+static struct capsule *capsule_of(const struct virtio_device *d)
+{
+    return container_of(d->space, struct capsule, space);
+}
+
+// The other's life sees either that we are there, or to it that we see that it does not run: it stops the worker, and
+// then looks for visitors. Our own step sees to our own capsule.
+bool virtio_visit(struct virtio_device *other, const struct space *own)
+{
+    struct capsule *c = capsule_of(other);
+
+    if (other->space == own)
+        return true;
+    space_visit(other->space, this_hart());
+    if (atomic_load(&c->worker_is_on) && !atomic_load(&c->halt))
+        return true;
+    space_visit_end(other->space, this_hart());
+    return false;
+}
+
+void virtio_visit_end(struct virtio_device *other, const struct space *own, bool exhausted)
+{
+    struct capsule *c = capsule_of(other);
+
+    line_update(c, other->slot);
+    if (exhausted)
+        capsule_end(c, ENDING_MEMORY); // while its life waits for us
+    if (other->space != own)
+        space_visit_end(other->space, this_hart());
+}

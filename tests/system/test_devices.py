@@ -1,0 +1,204 @@
+"""Virtio devices of capsules, by the drivers of stock kernels."""
+import json
+import re
+import signal
+import struct
+import subprocess
+
+import pytest
+from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux
+
+
+def login(m, name="linux1"):
+    m.expect(PROMPT.format(name), timeout=240)
+
+
+def filesystem(path, size="24M", **files):
+    """An ext4 image with these files."""
+    folder = path.with_suffix(".d")
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_bytes(text)
+    subprocess.run(["truncate", "-s", size, path], check=True)
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-d", folder, path], check=True)
+    return str(path)
+
+
+def disk_linux(tmp_path, **keys):
+    image = filesystem(tmp_path / "root.img", greeting=b"hello-from-the-image\n", noise=bytes(range(256)) * 4000)
+    return linux(devices=f"[rng, {{disk: {image}, overlay: 12M, serial: root-7}}, {{disk: {image}}}]",
+                 **{"cmdline": "console=ttyS0", **keys})
+
+
+@pytest.mark.both_widths
+def test_disk_journey(machine, backend, tmp_path):
+    """Read, write, sync, reboot, read; the image itself can't be written, and what ends begins anew."""
+    m = machine([disk_linux(tmp_path)], backend, options="console=attach:linux1")
+    login(m)
+    assert "root-7" in m.command("cat /sys/block/vda/serial; echo")
+    m.command("mount -t ext4 /dev/vda /mnt")
+    assert "hello-from-the-image" in m.command("cat /mnt/greeting")
+    sums = m.command("md5sum </mnt/noise; head -c 3000000 /dev/urandom >/mnt/new; md5sum </mnt/new")
+    sums = re.findall(r"^[0-9a-f]{32}", sums, re.M)
+    assert len(sums) == 2
+    m.command("umount /mnt; sync")
+    m.line("reboot -f")
+    login(m)
+    m.command("mount -t ext4 /dev/vda /mnt")
+    assert re.findall(r"^[0-9a-f]{32}", m.command("cat /mnt/noise | md5sum; cat /mnt/new | md5sum"), re.M) == sums
+    assert "rror" in m.command("dd if=/dev/zero of=/dev/vdb bs=4096 count=1 conv=fsync")
+    m.command("mkdir /tmp/b; mount -t ext4 -o ro /dev/vdb /tmp/b")
+    assert "new" not in m.command("ls /tmp/b").split()
+    assert re.search(r"^[0-9a-f]{64}$", m.command("head -c 32 /dev/hwrng | od -An -v -tx1 | tr -d ' \\n'; echo"), re.M)
+    assert not re.search(r"I/O error.*vda|EXT4-fs error", m.command("dmesg"))
+    m.line("poweroff -f")
+    assert m.end() == 0
+
+
+def test_overlay_is_bounded(machine, tmp_path):
+    """A full overlay is an I/O error, to that guest alone."""
+    m = machine([disk_linux(tmp_path)], options="console=attach:linux1")
+    login(m)
+    m.command("dd if=/dev/zero of=/dev/vda bs=64k seek=1 count=300 conv=fsync")
+    assert re.search(r"I/O error, dev vda", m.command("dmesg"))
+    m.line("poweroff -f")
+    assert m.end() == 0
+
+
+def test_clone_has_its_own_overlay(machine, tmp_path):
+    m = machine([disk_linux(tmp_path, vcores=1)], GSTAGE, options="console=attach:linux1")
+    login(m)
+    m.command("mount -t ext4 /dev/vda /mnt; echo before >/mnt/when; sync")
+    m.key("d")
+    m.expect("dio> ")
+    m.line("fork linux1 as twin")
+    m.expect(r"ok\s*\ndio> ")
+    for number, word in ("2", "clone"), ("1", "original"):
+        m.key(number)
+        m.line("")
+        login(m)
+        m.command(f"echo {word} >>/mnt/when; sync; echo 3 >/proc/sys/vm/drop_caches")
+    for number, word in ("2", "clone"), ("1", "original"):
+        m.key(number)
+        m.line("")
+        login(m)
+        assert re.findall(r"^(before|clone|original)$", m.command("cat /mnt/when"), re.M) == ["before", word]
+        assert "hello-from-the-image" in m.command("cat /mnt/greeting")
+
+
+def test_no_devices_unless_asked_for(machine):
+    m = machine([linux()], options="console=attach:linux1")
+    login(m)
+    assert "virtio" not in m.command("ls /proc/device-tree/soc")
+    m.line("poweroff -f")
+    assert m.end() == 0
+
+
+# --- disks of the machine ---------------------------------------------------------------------------------
+
+VERSION_2 = ["-global", "virtio-mmio.force-legacy=false"]
+
+
+def qemu_disk(path, serial, *options):
+    return ["-drive", f"if=none,id={serial},format=raw,file={path}" + "".join("," + o for o in options),
+            "-device", f"virtio-blk-device,drive={serial},serial={serial}"]
+
+
+def host_linux(*devices, **keys):
+    return linux(devices=f"[{', '.join(devices)}]", **keys)
+
+
+@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, BACKENDS_RV32[0]], ids=repr)
+def test_host_disk_keeps_what_was_synced(machine, backend, tmp_path):
+    """Written in one machine, whose QEMU is killed after the sync, and read in the next."""
+    path = filesystem(tmp_path / "data.img", greeting=b"hello-from-the-disk\n")
+    arguments = dict(options="console=attach:linux1", extra=VERSION_2 + qemu_disk(path, "data"))
+    m = machine([host_linux("{host-disk: data}")], backend, **arguments)
+    login(m)
+    m.command("mount -t ext4 /dev/vda /mnt")
+    assert "hello-from-the-disk" in m.command("cat /mnt/greeting")
+    sums = re.findall(r"^[0-9a-f]{32}", m.command("head -c 5000000 /dev/urandom >/mnt/new; sync; md5sum </mnt/new"), re.M)
+    m.child.kill(signal.SIGKILL)
+    m.end()
+    m = machine([host_linux("{host-disk: data}", restart="never")], backend, **arguments)
+    login(m)
+    m.command("mount -t ext4 /dev/vda /mnt")
+    assert re.findall(r"^[0-9a-f]{32}", m.command("cat /mnt/new | md5sum"), re.M) == sums
+    m.command("echo at-the-end >/mnt/last; umount /mnt")
+    m.line("poweroff -f")
+    assert m.end() == 0
+    last = subprocess.run(["/sbin/debugfs", "-R", "cat /last", path], capture_output=True, text=True)
+    assert last.stdout == "at-the-end\n"
+
+
+def test_host_disk_errors_are_the_guests(machine, tmp_path):
+    path = tmp_path / "data.img"
+    path.write_bytes(bytes(4 << 20))
+    fault = [{"event": "none", "iotype": kind, "errno": 5, "sector": 4096} for kind in ("read", "write")]
+    disk = [{"driver": "file", "filename": str(path), "node-name": "file"},
+            {"driver": "blkdebug", "node-name": "data", "image": "file", "inject-error": fault}]
+    extra = VERSION_2 + [word for node in disk for word in ("-blockdev", json.dumps(node))]
+    extra += ["-device", "virtio-blk-device,drive=data,serial=data,rerror=report,werror=report"]
+    m = machine([host_linux("{host-disk: data}")], options="console=attach:linux1", extra=extra)
+    login(m)
+    assert "1+0 records out" in m.command("dd if=/dev/vda of=/dev/null bs=4096 count=1 skip=300")
+    assert "rror" in m.command("dd if=/dev/vda of=/dev/null bs=4096 count=1 skip=512")
+    assert "rror" in m.command("dd if=/dev/zero of=/dev/vda bs=4096 count=1 seek=512 conv=fsync")
+    assert "1+0 records out" in m.command("dd if=/dev/zero of=/dev/vda bs=4096 count=1 seek=300 conv=fsync")
+    m.line("poweroff -f")
+    assert m.end() == 0
+
+
+def partitioned(path, **partitions):
+    """A disk with a GPT: names, and numbers of sectors."""
+    entries, at = b"", 2048
+    for name, sectors in partitions.items():
+        entries += struct.pack("<16s16sQQQ72s", b"t" * 16, b"g" * 16, at, at + sectors - 1, 0, name.encode("utf-16le"))
+        at += sectors
+    header = struct.pack("<8s4I4Q16sQ3I", b"EFI PART", 0x10000, 92, 0, 0, 1, at + 33, 34, at, b"d" * 16, 2, 128, 128, 0)
+    path.write_bytes((bytes(512) + header.ljust(512, b"\0") + entries.ljust(128 * 128, b"\0")).ljust((at + 34) * 512, b"\0"))
+    return path
+
+
+def test_partitions_by_name(machine, tmp_path):
+    """Each capsule has its own, none more; who is refused does not keep the others from running."""
+    path = partitioned(tmp_path / "parts.img", one=2048, two=4096)
+    m = machine([host_linux("{host-disk: two}"), host_linux("{host-disk: one, readonly: true}", name="linux2"),
+                 host_linux("{host-disk: parts}", name="whole"), host_linux("{host-disk: three}", name="none")],
+                options="console=attach:linux1", extra=VERSION_2 + qemu_disk(path, "parts"))
+    login(m)
+    m.command("echo second-partition >/dev/vda; sync")
+    assert re.search(r"^4096$", m.command("cat /sys/block/vda/size"), re.M)
+    m.key("2")
+    m.line("")
+    login(m, "linux2")
+    assert re.search(r"^2048$", m.command("cat /sys/block/vda/size", "linux2"), re.M)
+    assert re.search(r"^1$", m.command("cat /sys/block/vda/ro", "linux2"), re.M)
+    assert "[dio] whole: disk 'parts': it is in use" in m.console()
+    assert "[dio] none: disk 'three': the machine has no such disk or partition" in m.console()
+    assert re.search(r"\[dio\] none: not started .* it can't have its devices", m.console())
+    m.stop()
+    data = path.read_bytes()
+    assert data.find(b"second-partition") == (2048 + 2048) * 512
+
+
+def test_legacy_disk_is_named(machine, tmp_path):
+    path = tmp_path / "data.img"
+    path.write_bytes(bytes(1 << 20))
+    m = machine([host_linux("{host-disk: data}")], extra=qemu_disk(path, "data"))
+    m.expect(r"\[dio\] virtio disk at 0x1000\w+ is not used: it speaks virtio version 1")
+    m.expect(r"\[dio\] linux1: disk 'data': the machine has no such disk")
+    assert m.end() == 1
+
+
+def test_read_only_disk(machine, tmp_path):
+    path = tmp_path / "data.img"
+    path.write_bytes(b"fixed".ljust(1 << 20, b"\0"))
+    m = machine([host_linux("{host-disk: data, readonly: true}"), host_linux("{host-disk: data}", name="writer")],
+                options="console=attach:linux1", extra=VERSION_2 + qemu_disk(path, "data", "readonly=on"))
+    login(m)
+    assert "fixed" in m.command("head -c 5 /dev/vda; echo")
+    assert "rror" in m.command("dd if=/dev/zero of=/dev/vda bs=4096 count=1 conv=fsync")
+    assert "[dio] writer: disk 'data': it can only be read" in m.console()
+    m.line("poweroff -f")
+    assert m.end() == 1  # one was not started
