@@ -1,6 +1,7 @@
 # Builds everything that is built from this tree; ./dio calls it, after fetching what it needs.
 #
 #   make            the hypervisor, for both widths
+#   make programs   the supervisor's programs, for both widths
 #   make tools      the host tools (the bundle packer)
 #   make unit       the unit tests, for the host, with sanitizers (UNIT_CC=clang for the other compiler), and for RV32
 #   make fuzz       the fuzz targets (clang)
@@ -40,7 +41,7 @@ FUZZ_CC ?= clang
 all: hypervisor tools
 
 include tools/host.mk
-include $(wildcard hypervisor/build.mk tools/build.mk guests/build.mk tests/unit/build.mk \
+include $(wildcard hypervisor/build.mk supervisor/build.mk programs/build.mk tools/build.mk guests/build.mk tests/unit/build.mk \
     tests/fuzz/build.mk tests/guests/build.mk bench/build.mk)
 
 C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')

@@ -4,7 +4,7 @@
 # Every folder of ours may be included from a test; the hypervisor's own build is what keeps the
 # folders apart. Quoted includes only: a sched.h of ours must not take the place of the system's. What
 # only a RISC-V hart has is faked: those headers come first.
-HOST_INCLUDES := -iquote tests/unit/fake -iquote lib -iquote include $(patsubst %,-iquote %,$(sort $(shell find hypervisor tools -type d))) \
+HOST_INCLUDES := -iquote tests/unit/fake -iquote lib -iquote include -iquote programs/libc $(patsubst %,-iquote %,$(sort $(shell find hypervisor tools -type d))) \
     -isystem $(LIBFDT_DIR) -isystem $(BEARSSL_DIR)/inc
 # The supervisor's kernel and its tests see no hypervisor.
 SV_INCLUDES := -iquote tests/unit/fake/supervisor -iquote supervisor/kernel -iquote supervisor/arch -iquote lib -iquote include \
@@ -38,8 +38,8 @@ $(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c
 endef
 
 # What `supervisor` stands for: its kernel, on an architecture that is faked.
-SV_SOURCES := $(filter-out %/frames.c,$(wildcard supervisor/kernel/*.c)) $(wildcard tests/unit/fake/supervisor/*.c) lib/heap.c lib/buddy.c
+SV_HOST_SOURCES := $(filter-out %/frames.c,$(wildcard supervisor/kernel/*.c)) $(wildcard tests/unit/fake/supervisor/*.c) lib/heap.c lib/buddy.c
 
 # The objects that the words of a `sources:` line stand for: $(call host_objects,directory,words).
 host_objects = $(foreach word,$(2),$(if $(filter libfdt,$(word)),$(LIBFDT_SOURCES:%.c=$(1)/libfdt/%.o),$(if \
-    $(filter bearssl,$(word)),$(BEARSSL_SOURCES:%.c=$(1)/bearssl/%.o),$(if $(filter supervisor,$(word)),$(SV_SOURCES:%.c=$(1)/obj/%.o),$(word:%.c=$(1)/obj/%.o)))))
+    $(filter bearssl,$(word)),$(BEARSSL_SOURCES:%.c=$(1)/bearssl/%.o),$(if $(filter supervisor,$(word)),$(SV_HOST_SOURCES:%.c=$(1)/obj/%.o),$(word:%.c=$(1)/obj/%.o)))))

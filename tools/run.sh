@@ -3,17 +3,38 @@
 command_run() {
     local manifest bundle saved='' status=0
     at_most 1
-    manifest=${arguments[0]-$(manifest_default)}
+    manifest=$(manifest_find "${arguments[0]-$(manifest_default)}")
     manifest_check "$manifest"
-    setup build run
-    guests_set_up "$manifest"
-    build hypervisor tools
+    [[ -z $option_bare ]] || bare_check "$manifest"
+    setup build run ${option_bare:+bare}
+    [[ -n $option_bare ]] || guests_set_up "$manifest"
+    build hypervisor tools $(supervisor_needs "$manifest")
     run_folder_make
-    bundle=$(bundle_of "$manifest") || exit 1
+    [[ -n $option_bare ]] || bundle=$(bundle_of "$manifest") || exit 1
     [[ ! -t 0 ]] || saved=$(stty -g)
-    machine_start "$bundle" || status=$?
+    if [[ -n $option_bare ]]; then
+        bare_start "$manifest" || status=$?
+    else
+        machine_start "$bundle" || status=$?
+    fi
     [[ -z $saved ]] || stty "$saved"
     return $status
+}
+
+# The bundled manifests go by their bare names from anywhere, and the one for the machine's width is taken.
+manifest_find() {
+    local name
+    if [[ ! -e $1 && $1 != */* ]]; then
+        for name in "${1%.yaml}-$option_arch.yaml" "$1"; do
+            [[ ! -e $root/manifests/$name ]] || { printf '%s\n' "$root/manifests/$name"; return; }
+        done
+    fi
+    printf '%s\n' "$1"
+}
+
+# A manifest that names neither the supervisor nor its programs needs none of them.
+supervisor_needs() {
+    ! grep -qE 'build/rv(64|32)/(supervisor|programs)\b' "$1" || printf '%s\n' supervisor programs
 }
 
 # Each run's own, so that several may go on at once; those whose run is gone are in nobody's way.
@@ -56,21 +77,56 @@ bundle_is() {
     [[ $(od -An -tx1 -N4 "$1" | tr -d ' \n') == d00dfeed ]]
 }
 
-# QEMU's own keys and signals stay off, so that all keys, Ctrl-C too, go to the machine.
-machine_start() {
-    local first extra word machine
-    first=$(fdtget "$1" /configurations default 2>/dev/null || true)
-    extra=$(xargs -r printf '%s\n' <<<"$option_qemu_args" 2>/dev/null) || fail "--qemu-args: a quote without its pair"
+# What every machine has. QEMU's own keys and signals stay off, so that all keys, Ctrl-C too, go to the machine.
+machine_make() {
     machine=(
-        "qemu-system-riscv${option_arch#rv}" -machine "$option_machine" -smp "$option_harts" -m "$option_memory"
+        "qemu-system-riscv${option_arch#rv}" -machine "$option_machine" -smp "${option_harts:-$1}" -m "${option_memory:-$2}"
         -display none -monitor none -chardev stdio,id=console,signal=off,mux=off -serial chardev:console
-        -bios none -kernel "$root/build/$option_arch/diosix.elf" -initrd "$1"
-        -append "isolation=$option_isolation log=$option_log${first:+ console=attach:$first}"
     )
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")
+}
+
+machine_start() {
+    local first machine
+    first=$(fdtget "$1" /configurations default 2>/dev/null || true)
+    machine_make 4 1G
+    machine+=(
+        -bios none -kernel "$root/build/$option_arch/diosix.elf" -initrd "$1"
+        -append "isolation=$option_isolation log=$option_log${first:+ console=attach:$first}"
+    )
+    machine_run
+}
+
+# What machine_make and others have put together, and what --qemu-args adds.
+machine_run() {
+    local extra word
+    extra=$(xargs -r printf '%s\n' <<<"$option_qemu_args" 2>/dev/null) || fail "--qemu-args: a quote without its pair"
     [[ -z $extra ]] || while IFS= read -r word; do machine+=("$word"); done <<<"$extra"
     child_run "${machine[@]}"
+}
+
+# What makes no sense without the hypervisor.
+bare_check() {
+    local given
+    ! bundle_is "$1" || fail "--bare: takes a manifest, not a bundle"
+    for given in ${options_given[@]+"${options_given[@]}"}; do
+        [[ $given != --isolation=* && $given != --log=* ]] || fail "${given%%=*}: makes no sense with --bare"
+    done
+}
+
+# The manifest's first capsule as the machine's only system, on QEMU's default firmware.
+bare_start() {
+    local description key value kernel memory vcores initrd='' cmdline='' machine
+    description=$("$root/build/tools/pack" --arch "$option_arch" --first "$1") || exit 1
+    while read -r key value; do
+        printf -v "$key" %s "$value"
+    done <<<"$description"
+    machine_make "$vcores" "$((memory >> 20))M"
+    machine+=(-kernel "$kernel")
+    [[ -z $initrd ]] || machine+=(-initrd "$initrd")
+    [[ -z $cmdline ]] || machine+=(-append "$cmdline")
+    machine_run
 }
 
 # Beside the shell, not in its place: the machine ends when the shell is told to, and the terminal is

@@ -55,7 +55,7 @@ test_needs() {
     local test
     case $1 in
     unit) printf '%s\n' unit fuzz all ;;
-    system) printf '%s\n' all payloads guests ;;
+    system) printf '%s\n' all payloads test-programs guests ;;
     *)
         for test in tests/unit/test_*"$1"*.c; do
             [[ ! -e $test ]] || printf 'build/unit/gcc/%s\n' "$(basename "$test" .c)"
@@ -66,7 +66,7 @@ test_needs() {
         done
         pytest_files "$1" | while read -r test; do
             echo all
-            [[ $test != tests/system/* ]] || echo payloads
+            [[ $test != tests/system/* ]] || printf '%s\n' payloads test-programs
             ! grep -qE '\b(linux|soak_capsules)\(' "$test" || echo guests
         done
         ;;

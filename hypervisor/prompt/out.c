@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 
+#include "edit.h"
 #include "format.h"
 
 static char buffer[OUT_SIZE];
@@ -11,6 +12,13 @@ void out_char(char c)
 {
     if (length < OUT_SIZE)
         buffer[length++] = c;
+}
+
+const char edit_prompt[] = "dio> ";
+
+void edit_put(char c)
+{
+    out_char(c);
 }
 
 void out_repeat(char c, unsigned count)

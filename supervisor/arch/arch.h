@@ -18,6 +18,7 @@
 static inline sv_word frame_call(const struct frame *f);
 static inline sv_word frame_argument(const struct frame *f, unsigned n); // n: 0 to 6
 static inline struct sv_handle frame_handle(const struct frame *f);
+static inline uintptr_t frame_pc(const struct frame *f); // where it is stopped
 
 // Its answer.
 static inline void frame_answer(struct frame *f, enum sv_status status);

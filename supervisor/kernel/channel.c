@@ -76,9 +76,9 @@ void channel_unfire(struct object *o)
     channel_update(channel_of(o));
 }
 
-static void message_remove(struct channel *ch)
+static void message_remove(struct channel *ch, const struct message *first)
 {
-    channel_entries_waiting -= message_at(ch, 0)->count;
+    channel_entries_waiting -= first->count;
     ch->head = ch->head + 1 < ch->depth ? ch->head + 1 : 0;
     ch->waiting--;
 }
@@ -101,7 +101,7 @@ unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESS
                          struct sv_handle handles[SV_MESSAGE_HANDLES])
 {
     struct channel *ch = channel_of(o);
-    struct message *m = message_at(ch, 0);
+    struct message *m = &ch->message[ch->head];
     unsigned count = m->count;
 
     for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
@@ -109,7 +109,7 @@ unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESS
     ch->fired--;
     for (unsigned i = 0; i < count; i++)
         handles[i] = entry_receive(t, &m->entry[i]);
-    message_remove(ch);
+    message_remove(ch, m);
     if (!list_empty(&ch->room) || !ch->senders)
         channel_update(ch);
     return count;
@@ -130,8 +130,9 @@ bool channel_destroy(struct object *o)
 
     if (ch->waiting) {
         for (; ch->waiting && work; work--) {
-            entries_remove(message_at(ch, 0));
-            message_remove(ch);
+            struct message *m = &ch->message[ch->head];
+            entries_remove(m);
+            message_remove(ch, m);
         }
         return false;
     }

@@ -36,9 +36,12 @@ uint64_t ticks_of(uint64_t nanoseconds)
     return ticks ? ticks : 1;
 }
 
+// Who comes first, not who waited longest: harts may be a hypervisor's, and one that is not running now must not be the
+// only one that may go on.
 void kernel_enter(void)
 {
-    lock_acquire(&kernel_lock);
+    while (!lock_try(&kernel_lock)) {
+    }
 }
 
 void kernel_leave(void)
@@ -49,7 +52,9 @@ void kernel_leave(void)
 void kernel_breathe(void)
 {
     lock_release(&kernel_lock);
-    lock_acquire(&kernel_lock);
+    for (volatile unsigned turns = 0; turns < 20; turns++) { // or it is ours again before anybody has seen it
+    }
+    kernel_enter();
 }
 
 void hart_mourn(struct object *o)
@@ -99,6 +104,17 @@ static inline uint64_t run_deadline(const struct hart *h)
     return h->since + h->current->run_limit - h->current->run_ticks;
 }
 
+// There is an alarm for every slice. One that comes much later was held up by what is beneath: somebody else had the
+// hart meanwhile, and the run is not blamed for it.
+static void hart_account(struct hart *h, uint64_t now)
+{
+    uint64_t took = now - h->since;
+
+    h->current->ticks += took;
+    h->current->run_ticks += took < 2 * slice ? took : 2 * slice;
+    h->since = now;
+}
+
 static inline void slice_begin(struct hart *h, uint64_t now)
 {
     uint64_t deadline = run_deadline(h);
@@ -114,18 +130,21 @@ void kernel_alarm(void)
     uint64_t now = arch_time();
 
     h->alarm = UINT64_MAX;
+    h->attention = true;
     clocks_fire(h, now);
     if (!h->current || h->current->is_doomed)
         return;
-    if (now >= run_deadline(h)) {
-        task_fail(h->current, (struct task_end){{SV_END_OVERRUN}});
+    hart_account(h, now);
+    if (h->current->run_ticks >= h->current->run_limit) {
+        uintptr_t pc = frame_pc(&h->current->frame);
+        task_fail(h->current, (struct task_end){{SV_END_OVERRUN, 0, pc}});
         return;
     }
     if (now < h->slice_end) {
         alarm_by(h, h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
         return;
     }
-    h->slice_over = h->attention = true;
+    h->slice_over = true;
 }
 
 // --- which task -------------------------------------------------------------------------------------
@@ -141,15 +160,6 @@ void task_wake(struct task *t)
 void task_unqueue(struct task *t)
 {
     list_remove(&t->ready);
-}
-
-static void hart_account(struct hart *h, uint64_t now)
-{
-    uint64_t took = now - h->since;
-
-    h->current->ticks += took;
-    h->current->run_ticks += took;
-    h->since = now;
 }
 
 void hart_leave_task(void)
@@ -196,22 +206,6 @@ static void hart_take(struct hart *h, struct task *t)
     slice_begin(h, h->since);
 }
 
-static void hart_attend(struct hart *h)
-{
-    h->attention = false;
-    if (h->current && h->current->is_doomed) {
-        h->current->is_doomed = false;
-        task_end(h->current, h->current->end);
-    }
-    objects_reap();
-    if (!h->current || !h->slice_over)
-        return;
-    if (!list_empty(&ready))
-        hart_preempt(h);
-    else
-        slice_begin(h, arch_time());
-}
-
 // One hart that waits gets something to do; its bit goes, so that no second one kicks it for the same.
 static void hart_kick_idle(void)
 {
@@ -221,9 +215,31 @@ static void hart_kick_idle(void)
     arch_kick(hart);
 }
 
+static void hart_attend(struct hart *h)
+{
+    h->attention = false;
+    if (h->current && h->current->is_doomed) {
+        h->current->is_doomed = false;
+        task_end(h->current, h->current->end);
+    }
+    objects_reap();
+    if (!h->current)
+        return;
+    bool is_wanted = !list_empty(&ready), is_kicked = is_wanted && idle;
+    if (is_kicked)
+        hart_kick_idle();
+    if (!h->slice_over)
+        return;
+    if (is_wanted && !is_kicked)
+        hart_preempt(h);
+    else
+        slice_begin(h, arch_time());
+}
+
 struct task *kernel_next(void)
 {
     struct hart *h = this_hart();
+    bool is_new = false;
 
     idle &= ~(1u << (h - harts));
     while (unlikely(h->attention))
@@ -234,10 +250,12 @@ struct task *kernel_next(void)
             return NULL;
         }
         hart_take(h, container_of(ready.next, struct task, ready));
+        is_new = true;
         while (unlikely(h->attention))
             hart_attend(h);
     }
-    if (unlikely(idle) && !list_empty(&ready))
+    // One other may wait for this run to end, which is mostly soon: a message and its answer stay on one hart.
+    if (unlikely(idle) && (is_new ? !list_empty(&ready) : ready.next != ready.prev))
         hart_kick_idle();
     return h->current;
 }

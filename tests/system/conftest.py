@@ -14,6 +14,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PACK = os.path.join(ROOT, "build/tools/pack")
 # Generous: a busy host of two slow cores is no reason to fail.
 TIMEOUT = 120
+# All keys, Ctrl-C too, go to the machine.
+TERMINAL = ["-display", "none", "-monitor", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
 PROMPT = r"root@{}:[^ ]*# "
 
 
@@ -175,7 +177,7 @@ class Machine:
 def machine_command(bundle, backend, harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
     """QEMU's command line."""
     command = [f"qemu-system-riscv{backend.arch[2:]}", "-machine", model, "-cpu", cpu_of(backend, cpu), "-smp", str(harts),
-               "-m", memory, "-nographic", "-monitor", "none", "-bios", "none",
+               "-m", memory, *TERMINAL, "-bios", "none",
                "-kernel", os.path.join(ROOT, "build", backend.arch, "diosix.elf"),
                "-append", f"isolation={backend.isolation} {options}".strip(), *extra]
     return command + (["-initrd", str(bundle)] if bundle else [])
@@ -186,14 +188,19 @@ def machine(request, tmp_path):
     """Starts a machine: machine(capsules or bundle, backend, ...)."""
     request.node.machines = []
 
+    def start_command(command):
+        """Any command line: of a machine without Diosix."""
+        started = Machine(command, tmp_path / f"console{len(request.node.machines)}.log")
+        request.node.machines.append(started)
+        return started
+
     def start(capsules, backend=GSTAGE, **keys):
         number, bundle = len(request.node.machines), capsules
         if isinstance(capsules, list):
             bundle = pack(tmp_path / f"bundle{number}", capsules, backend.arch)
-        started = Machine(machine_command(bundle, backend, **keys), tmp_path / f"console{number}.log")
-        request.node.machines.append(started)
-        return started
+        return start_command(machine_command(bundle, backend, **keys))
 
+    start.command = start_command
     yield start
     for started in request.node.machines:
         started.stop()

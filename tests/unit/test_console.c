@@ -1,4 +1,4 @@
-// sources: hypervisor/console/console.c hypervisor/console/format.c hypervisor/console/keys.c
+// sources: hypervisor/console/console.c lib/format.c hypervisor/console/keys.c
 // sources: hypervisor/console/log.c hypervisor/console/notice.c hypervisor/console/pump.c
 // sources: hypervisor/console/screen.c hypervisor/console/stream.c hypervisor/console/view.c
 // wrap: -pthread

@@ -99,6 +99,43 @@ def test_run_passes_options_on(place):
     assert "<isolation=pmp log=debug console=attach:first>" in out
 
 
+def test_run_bare(place):
+    """Without the hypervisor: what the manifest says of its first capsule becomes the machine."""
+    (place / "initrd").write_bytes(b"070701")
+    (place / "m.yaml").write_text(MANIFEST.replace("64M}", '64M, vcores: 3, initrd: initrd, cmdline: "two words"}', 1))
+    out = dio(place, "run", "--bare", "m.yaml").stdout
+    for words in ("<-smp>\n<3>", "<-m>\n<64M>", "<-kernel>\n<./kernel>", "<-initrd>\n<./initrd>", "<-append>\n<two words>"):
+        assert words in out
+    assert "<-bios>" not in out and "diosix.elf" not in out
+    out = dio(place, "run", "--harts", "1", "--memory=1G", "m.yaml", "--bare", "--qemu-args", "-S").stdout
+    for words in ("<-smp>\n<1>", "<-m>\n<1G>", "<-S>"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["pack", "--bare", "m.yaml", "-o", "x.itb"], "--bare: makes no sense for pack"),
+        (["run", "--bare", "--isolation=pmp", "m.yaml"], "--isolation: makes no sense with --bare"),
+        (["run", "--bare", "--log", "info", "m.yaml"], "--log: makes no sense with --bare"),
+        (["run", "--bare", "x.itb"], "--bare: takes a manifest"),
+    ],
+)
+def test_what_bare_is_not_for(place, arguments, words):
+    (place / "x.itb").write_bytes(b"\xd0\x0d\xfe\xed")
+    assert words in dio(place, *arguments, status=2).stderr
+
+
+def test_bundled_manifests_go_by_their_names(place):
+    """From any folder, unless there is such a file; by the machine's width."""
+    for arch in ("rv64", "rv32"):
+        dio(place, "pack", "--arch", arch, "supervisor.yaml", "-o", f"{arch}.itb")
+        nodes = subprocess.run(["fdtget", "-l", f"{arch}.itb", "/configurations"], cwd=place, capture_output=True, text=True)
+        assert nodes.stdout.split() == ["supervisor", "linux"]
+    (place / "supervisor.yaml").write_text(MANIFEST)
+    assert "attach:first" in dio(place, "run", "supervisor.yaml").stdout
+
+
 def test_run_rv32(place):
     out = dio(place, "run", "--arch", "rv32", "m.yaml").stdout
     assert "/qemu-system-riscv32>" in out and "/build/rv32/diosix.elf>" in out

@@ -1,4 +1,4 @@
-// sources: hypervisor/console/format.c hypervisor/console/log.c
+// sources: lib/format.c hypervisor/console/log.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

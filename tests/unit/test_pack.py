@@ -67,6 +67,16 @@ def test_good_manifest_gives_what_the_design_says(place):
     assert get(place, "s", one, "restart") == "never"
 
 
+def test_first_tells_what_the_first_capsule_is(place):
+    (place / "m.yaml").write_text(GOOD + "  - {name: two, kernel: linux, memory: 128M}\n")
+    told = subprocess.run([PACK, "--first", "m.yaml"], cwd=place, capture_output=True, text=True, check=True).stdout
+    assert told.split("\n") == ["kernel ./linux", f"memory {64 << 20}", "vcores 1", "initrd ./initrd", "cmdline console=ttyS0", ""]
+    assert subprocess.run([PACK, "--first", "m.yaml", "-o", "x"], cwd=place, capture_output=True).returncode == 2
+    (place / "m.yaml").write_text(GOOD.replace("64M", "1"))
+    told = subprocess.run([PACK, "--first", "m.yaml"], cwd=place, capture_output=True, text=True)
+    assert told.returncode == 1 and not told.stdout
+
+
 def test_limits_and_rights(place):
     more = "    weight: 1000\n    cap: 6400\n    affinity: [0, 63, 0]\n    exclusive: true\n    rights: [console, manage]\n"
     pack(place, GOOD + more + "    quota:\n      memory: 8G\n      vcores: 12\n      capsules: 3\n")

@@ -209,6 +209,20 @@ static void test_overrun(void **state)
     assert_int_equal(fake_task()->frame.event, SV_EVENT_ERROR);
     assert_int_equal(fake_task()->frame.words[0], SV_END_OVERRUN);
     assert_in_range(fake_time, 10000000, 10200000);
+    assert_int_equal(fake_task()->frame.words[2], fake_task()->entry);
+}
+
+// Time that the hart was taken away does not count: an alarm that comes late is not the run's fault.
+static void test_overrun_is_of_time_that_was_had(void **state)
+{
+    (void)state;
+    ok(SV_THEN, self, CODE, 1, SV_ON_ERROR);
+    fake_at(fake_time + 20000000); // two seconds
+    assert_int_equal(fake_task()->frame.event, SV_EVENT_START);
+    fake_at(fake_time + 20000000);
+    assert_int_equal(fake_task()->frame.event, SV_EVENT_START);
+    assert_true(fake_task()->ticks >= 40000000);
+    assert_in_range(fake_task()->run_ticks, 1, 200000); // two slices each
 }
 
 static void test_stack_overflow(void **state)
@@ -309,17 +323,38 @@ static void test_kill_on_another_hart(void **state)
     assert_int_equal(fake_task()->frame.words[1], 5);
 }
 
-static void test_idle_hart_is_kicked_once(void **state)
+// One task that is ready waits for the run that woke it; not for longer than a slice, and not a second one.
+static void test_idle_hart_is_kicked(void **state)
 {
     (void)state;
+    struct task *init = fake_task();
+
     fake_hart = 1;
     assert_null(fake_next());
     fake_hart = 0;
     start(64);
+    assert_int_equal(fake_kicks[1], 0);
+    fake_at(fake_time + ticks_of(SLICE_NANOSECONDS));
+    assert_ptr_equal(fake_task(), init); // nobody had to go
     assert_int_equal(fake_kicks[1], 1);
     ok(SV_WHAT, self, 0);
     assert_int_equal(fake_kicks[1], 1);
+    fake_hart = 1;
+    assert_ptr_not_equal(fake_next(), init);
     assert_int_equal(fake_kicks[0], 0);
+}
+
+static void test_two_that_are_ready_want_an_idle_hart(void **state)
+{
+    (void)state;
+
+    fake_hart = 1;
+    assert_null(fake_next());
+    fake_hart = 0;
+    start(64);
+    assert_int_equal(fake_kicks[1], 0);
+    start(64);
+    assert_int_equal(fake_kicks[1], 1);
 }
 
 static void test_slices(void **state)
@@ -389,11 +424,13 @@ int main(void)
         test(test_error_continuation),
         test(test_error_continuation_alone_is_nothing_to_wait_for),
         test(test_overrun),
+        test(test_overrun_is_of_time_that_was_had),
         test(test_stack_overflow),
         test(test_start_and_watch),
         test(test_kill),
         test(test_kill_on_another_hart),
-        test(test_idle_hart_is_kicked_once),
+        test(test_idle_hart_is_kicked),
+        test(test_two_that_are_ready_want_an_idle_hart),
         test(test_slices),
         test(test_out_of_memory),
     };

@@ -1,4 +1,5 @@
 // Makes a bundle from a manifest: pack [--arch rv64|rv32] MANIFEST -o BUNDLE
+// Or tells what its first capsule is, for who boots that without the hypervisor: pack --first MANIFEST
 //
 // Exit status: 0, or 1 if something in the manifest is wrong, or 2 if the command line is. A bundle
 // is written whole or not at all.
@@ -21,18 +22,23 @@ struct arguments {
     const struct width *width;
     const char *manifest;
     const char *output;
+    bool first;
 };
 
 _Noreturn static void usage(void)
 {
-    fputs("usage: pack [--arch rv64|rv32] MANIFEST -o BUNDLE\n", stderr);
+    fputs("usage: pack [--arch rv64|rv32] MANIFEST -o BUNDLE\n"
+          "       pack [--arch rv64|rv32] --first MANIFEST\n",
+          stderr);
     exit(2);
 }
 
 static struct arguments arguments_parse(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"arch", required_argument, NULL, 'a'}, {"output", required_argument, NULL, 'o'}, {0}};
+    static const struct option options[] = {{"arch", required_argument, NULL, 'a'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"first", no_argument, NULL, 'f'},
+                                            {0}};
     struct arguments arguments = {.width = width_find("rv64")};
     int option;
     while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
@@ -40,10 +46,12 @@ static struct arguments arguments_parse(int argc, char **argv)
             arguments.width = width_find(optarg);
         else if (option == 'o')
             arguments.output = optarg;
+        else if (option == 'f')
+            arguments.first = true;
         else
             usage();
     }
-    if (!arguments.width || !arguments.output || optind != argc - 1)
+    if (!arguments.width || arguments.first == !!arguments.output || optind != argc - 1)
         usage();
     arguments.manifest = argv[optind];
     return arguments;
@@ -115,6 +123,17 @@ static void bundle_write(const char *path, const void *data, size_t size)
     free(temporary);
 }
 
+// A line for each, the key in front of the value.
+static void first_print(const struct manifest_capsule *capsule)
+{
+    printf("kernel %s\nmemory %llu\nvcores %llu\n", capsule->kernel.value, (unsigned long long)capsule->memory.value,
+           (unsigned long long)capsule->vcores.value);
+    if (capsule->initrd.value)
+        printf("initrd %s\n", capsule->initrd.value);
+    if (capsule->cmdline.value)
+        printf("cmdline %s\n", capsule->cmdline.value);
+}
+
 int main(int argc, char **argv)
 {
     static struct manifest manifest;
@@ -127,6 +146,10 @@ int main(int argc, char **argv)
         capsule_load(&manifest.capsules[i], arguments.width, &images, &capsules[i]);
     if (report_count())
         return 1;
+    if (arguments.first) {
+        first_print(&manifest.capsules[0]);
+        return 0;
+    }
     output_check(&arguments, &manifest);
 
     size_t size;

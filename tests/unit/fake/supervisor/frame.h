@@ -41,6 +41,10 @@ struct space {
     struct fake_table *tables;
 };
 
+static inline uintptr_t frame_pc(const struct frame *f)
+{
+    return f->entry;
+}
 static inline sv_word frame_call(const struct frame *f)
 {
     return f->call;

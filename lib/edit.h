@@ -6,6 +6,10 @@
 
 #define EDIT_SIZE 256u // of a line with its terminating zero
 
+// Given by who uses the editor: where it draws, and what stands before a line.
+void edit_put(char c);
+extern const char edit_prompt[];
+
 enum edit { EDIT_MORE, EDIT_LINE, EDIT_COMPLETE };
 
 // A key. EDIT_LINE: a line is there; edit_line_take() wants to be called. EDIT_COMPLETE: Tab.

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "out.h"
-
 #define CTRL(letter) ((letter) - '@')
 #define DELETE 0x7f
 #define LINES 9u // of history, and the line that is being typed
@@ -20,16 +18,28 @@ static struct {
     unsigned back;   // how far one has gone back in them
 } e;
 
+static void put_repeat(char c, unsigned count)
+{
+    while (count--)
+        edit_put(c);
+}
+
+static void put_text(const char *text)
+{
+    while (*text)
+        edit_put(*text++);
+}
+
 void edit_bell(void)
 {
-    out_char('\a');
+    edit_put('\a');
 }
 
 void edit_draw(void)
 {
-    out_text("dio> ");
-    out_text(e.line);
-    out_repeat('\b', e.length - e.cursor);
+    put_text(edit_prompt);
+    put_text(e.line);
+    put_repeat('\b', e.length - e.cursor);
 }
 
 // All changes: `removed` bytes at `from`, no further right than the cursor, make way for the text, whose end
@@ -45,12 +55,12 @@ static void replace(unsigned from, unsigned removed, const char *text, unsigned 
     memmove(e.line + from + added, e.line + from + removed, rest + 1);
     memcpy(e.line + from, text, added);
     e.length = from + added + rest;
-    out_repeat('\b', e.cursor - from);
-    out_text(e.line + from);
+    put_repeat('\b', e.cursor - from);
+    put_text(e.line + from);
     unsigned shorter = before > e.length ? before - e.length : 0;
-    out_repeat(' ', shorter);
+    put_repeat(' ', shorter);
     e.cursor = from + added;
-    out_repeat('\b', rest + shorter);
+    put_repeat('\b', rest + shorter);
 }
 
 void edit_insert(const char *text, unsigned length)
@@ -67,11 +77,11 @@ const char *edit_before_cursor(unsigned *length)
 static void move(unsigned to)
 {
     while (e.cursor > to) {
-        out_char('\b');
+        edit_put('\b');
         e.cursor--;
     }
     while (e.cursor < to)
-        out_char(e.line[e.cursor++]);
+        edit_put(e.line[e.cursor++]);
 }
 
 static void erase(unsigned from)
@@ -126,7 +136,7 @@ static void history_keep(void)
 void edit_line_take(char line[EDIT_SIZE])
 {
     move(e.length);
-    out_line_end();
+    put_text("\r\n");
     memcpy(line, e.line, EDIT_SIZE);
     history_keep();
     e.length = e.cursor = 0;

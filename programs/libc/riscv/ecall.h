@@ -1,0 +1,55 @@
+// A system call on RISC-V: supervisor.h says which registers hold what.
+#pragma once
+
+#include "supervisor.h"
+
+#if __riscv_xlen == 64
+#define HANDLE_REGISTERS "+r"(h0), "+r"(h1)
+#define HANDLE_CLOBBERS , "t5", "t6"
+#else
+#define HANDLE_REGISTERS "+r"(h0), "+r"(h1), "+r"(h2), "+r"(h3)
+#define HANDLE_CLOBBERS
+#endif
+
+// An argument, or whatever the register holds.
+#define ECALL_ARGUMENT(n)                                                                                              \
+    register sv_word a##n __asm__("a" #n);                                                                             \
+    if (count > n)                                                                                                     \
+        a##n = a[n];                                                                                                   \
+    else                                                                                                               \
+        __asm__ volatile("" : "=r"(a##n))
+
+// Makes the call that acts by *handle with the first 'count' (a constant) of the arguments in 'a'. Values 1 to 4 are
+// then there, and a new handle in *handle. Inlined, so that neither array has to be in memory.
+static inline __attribute__((always_inline)) enum sv_status sv_ecall(enum sv_call call, struct sv_handle *handle,
+                                                                     sv_word a[7], const unsigned count)
+{
+    ECALL_ARGUMENT(0);
+    ECALL_ARGUMENT(1);
+    ECALL_ARGUMENT(2);
+    ECALL_ARGUMENT(3);
+    ECALL_ARGUMENT(4);
+    ECALL_ARGUMENT(5);
+    ECALL_ARGUMENT(6);
+    register sv_word a7 __asm__("a7") = call;
+#if __riscv_xlen == 64
+    register sv_word h0 __asm__("t3") = handle->word[0] | (sv_word)handle->word[1] << 32;
+    register sv_word h1 __asm__("t4") = handle->word[2] | (sv_word)handle->word[3] << 32;
+#else
+    register sv_word h0 __asm__("t3") = handle->word[0];
+    register sv_word h1 __asm__("t4") = handle->word[1];
+    register sv_word h2 __asm__("t5") = handle->word[2];
+    register sv_word h3 __asm__("t6") = handle->word[3];
+#endif
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7), HANDLE_REGISTERS
+                     :
+                     : "memory", "ra", "t0", "t1", "t2" HANDLE_CLOBBERS);
+    a[1] = a1, a[2] = a2, a[3] = a3, a[4] = a4;
+#if __riscv_xlen == 64
+    *handle = (struct sv_handle){{(uint32_t)h0, (uint32_t)(h0 >> 32), (uint32_t)h1, (uint32_t)(h1 >> 32)}};
+#else
+    *handle = (struct sv_handle){{(uint32_t)h0, (uint32_t)h1, (uint32_t)h2, (uint32_t)h3}};
+#endif
+    return (enum sv_status)a0;
+}

@@ -1,0 +1,56 @@
+// What the architecture keeps of each hart. In the kernel, tp points to the hart's own.
+#pragma once
+
+#include <stddef.h>
+
+#include "arch.h"
+
+struct cpu {
+    uintptr_t stack;     // top of its kernel stack
+    uintptr_t emergency; // and of the one for faults of the kernel itself
+    uintptr_t satp;      // that it starts with
+    uintptr_t fixup;     // where to go on when an instruction that may fault does; 0: it may not
+    uintptr_t saved;     // a register, while a fault of the kernel is dealt with
+    struct space *space; // that is loaded; NULL: the kernel's own
+    uint64_t limbo;      // root tables that are no more, but may be loaded here; each has the address of the next
+    uint32_t era;        // of the address-space identifiers in its translations
+    uint32_t index;
+    uintptr_t id; // as SBI knows it
+    uint64_t alarm, poll;
+};
+
+_Static_assert(offsetof(struct cpu, emergency) == CPU_EMERGENCY && offsetof(struct cpu, satp) == CPU_SATP &&
+                   offsetof(struct cpu, fixup) == CPU_FIXUP && offsetof(struct cpu, saved) == CPU_SAVED,
+               "see xlen.h");
+
+extern struct cpu cpus[HARTS_MAX];
+extern unsigned cpu_count;
+extern uint32_t cpu_all; // a bit for each
+
+static inline struct cpu *this_cpu(void)
+{
+    struct cpu *cpu;
+    __asm__("mv %0, tp" : "=r"(cpu));
+    return cpu;
+}
+
+// Which timer is used: Sstc's or SBI's.
+void cpus_set_timer(bool sstc);
+
+// This hart asks the console for input, each time so many ticks have gone.
+void cpu_poll_console(uint64_t ticks);
+
+// Interrupts of this hart that are pending, as the kernel's (with its lock) are told. 'pending' is of sip.
+void cpu_interrupts(uintptr_t pending);
+
+// Its number and SBI's, before it runs.
+void cpu_prepare(unsigned index, uintptr_t id);
+
+// Starts all harts but this one; those that don't start are said and left out: they come to cpu_run() by themselves.
+void cpus_start(void);
+
+// What every hart does for ever: whatever kernel_next() says. Not with the lock held.
+_Noreturn void cpu_run(void);
+
+// What it runs next, loaded; the lock is released. Waits for something to do.
+struct frame *cpu_next(struct cpu *cpu);

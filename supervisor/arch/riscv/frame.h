@@ -1,0 +1,79 @@
+// RISC-V's part of arch.h: the registers of a run, what a space is, and where programs lie.
+#pragma once
+
+#include <stddef.h>
+
+#include "kernel.h"
+#include "xlen.h"
+
+// In whole pages; nothing is at address 0. On RV64 as much as Sv39 has in its lower half, but for its last gigabyte.
+#define ARCH_USER_START 0x10000
+#if __riscv_xlen == 64
+#define ARCH_USER_END 0x3fc0000000
+#else
+#define ARCH_USER_END 0x80000000
+#endif
+#define ARCH_ELF_MACHINE 243
+
+struct cpu;
+
+struct frame {
+    sv_word x[32]; // x[0] is the pc
+    sv_word kind;  // FRAME_WHOLE, ...
+    struct cpu *cpu;
+};
+_Static_assert(offsetof(struct frame, kind) == FRAME_KIND && offsetof(struct frame, cpu) == FRAME_CPU, "see xlen.h");
+
+// A page table (tables.c).
+struct space {
+    uint64_t root;       // physical
+    struct budget *pays; // for all of its tables
+    uint32_t asid, era;  // worth something in that era only
+    uint32_t stale;      // harts that have to drop translations of it before they run it, a bit each
+    uint32_t code;       // those that have to drop instructions that they fetched
+};
+
+// Where the kernel sees physical address 0 (which need not be in its view).
+extern uintptr_t direct_offset;
+
+static inline void *physical_pointer(uint64_t address)
+{
+    return (void *)((uintptr_t)address + direct_offset);
+}
+static inline uint64_t physical_address(const void *pointer)
+{
+    return (uintptr_t)pointer - direct_offset;
+}
+
+static inline uintptr_t frame_pc(const struct frame *f)
+{
+    return f->x[0];
+}
+static inline sv_word frame_call(const struct frame *f)
+{
+    return f->x[17];
+}
+static inline sv_word frame_argument(const struct frame *f, unsigned n)
+{
+    return f->x[10 + n];
+}
+static inline void frame_answer(struct frame *f, enum sv_status status)
+{
+    f->x[10] = status;
+}
+static inline void frame_value(struct frame *f, unsigned n, sv_word value)
+{
+    f->x[10 + n] = value;
+}
+
+// On RV64 two words of it in each register, the first lower; on RV32 one.
+static inline struct sv_handle frame_handle(const struct frame *f)
+{
+    struct sv_handle handle;
+    __builtin_memcpy(&handle, &f->x[28], sizeof(handle));
+    return handle;
+}
+static inline void frame_give(struct frame *f, struct sv_handle handle)
+{
+    __builtin_memcpy(&f->x[28], &handle, sizeof(handle));
+}

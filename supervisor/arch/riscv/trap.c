@@ -1,0 +1,101 @@
+// What trap.S calls, and what a new run finds in its registers.
+#include <string.h>
+
+#include "cpu.h"
+#include "csr.h"
+#include "print.h"
+#include "sbi.h"
+
+struct frame *trap_call(struct cpu *cpu);
+struct frame *trap_exception(struct cpu *cpu, uintptr_t cause, uintptr_t address);
+_Noreturn void trap_broken(const struct frame *f, uintptr_t cause, uintptr_t address);
+
+extern char image_start[], image_rodata[];
+
+void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
+                 const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles)
+{
+    f->x[0] = entry;
+    f->x[2] = handles;
+    f->x[5] = code;
+    f->x[10] = argument;
+    f->x[11] = event;
+    f->x[12] = words[0];
+    f->x[13] = words[1];
+    f->x[14] = words[2];
+    f->x[15] = words[3];
+    f->x[16] = handle_count;
+    f->x[17] = handles;
+    f->kind = FRAME_FRESH;
+}
+
+struct frame *trap_call(struct cpu *cpu)
+{
+    kernel_enter();
+    kernel_call();
+    return cpu_next(cpu);
+}
+
+static enum sv_fault fault_of(uintptr_t cause)
+{
+    switch (cause) {
+    case CAUSE_FETCH_PAGE:
+    case CAUSE_FETCH_ACCESS:
+        return SV_FAULT_EXECUTE;
+    case CAUSE_LOAD_PAGE:
+    case CAUSE_LOAD_ACCESS:
+        return SV_FAULT_READ;
+    case CAUSE_STORE_PAGE:
+    case CAUSE_STORE_ACCESS:
+        return SV_FAULT_WRITE;
+    case CAUSE_BREAKPOINT:
+        return SV_FAULT_BREAKPOINT;
+    case CAUSE_FETCH_MISALIGNED:
+    case CAUSE_LOAD_MISALIGNED:
+    case CAUSE_STORE_MISALIGNED:
+        return SV_FAULT_MISALIGNED;
+    default:
+        return SV_FAULT_INSTRUCTION;
+    }
+}
+
+struct frame *trap_exception(struct cpu *cpu, uintptr_t cause, uintptr_t address)
+{
+    uintptr_t pc = csr_read(CSR_SEPC);
+
+    kernel_enter();
+    if ((intptr_t)cause < 0)
+        cpu_interrupts(csr_read(CSR_SIP) & csr_read(CSR_SIE));
+    else
+        kernel_fault(fault_of(cause), pc, address);
+    return cpu_next(cpu);
+}
+
+// --- our own ----------------------------------------------------------------------------------------
+
+// Words on the stack that could be return addresses, the innermost first.
+static void backtrace_print(uintptr_t sp)
+{
+    const struct cpu *cpu = this_cpu();
+    unsigned shown = 0;
+
+    if (sp % sizeof(uintptr_t) || sp < cpu->stack - STACK_SIZE || sp >= cpu->stack)
+        return;
+    for (const uintptr_t *word = (const uintptr_t *)sp; word < (const uintptr_t *)cpu->stack && shown < 16; word++)
+        if (*word - (uintptr_t)image_start < (uintptr_t)(image_rodata - image_start)) {
+            print_now("  from 0x%lx", (unsigned long)(*word - (uintptr_t)image_start));
+            shown++;
+        }
+}
+
+_Noreturn void trap_broken(const struct frame *f, uintptr_t cause, uintptr_t address)
+{
+    print_now("supervisor: a fault of the kernel's own on hart %u: cause %lu, address 0x%lx, pc 0x%lx (image + 0x%lx)",
+              (unsigned)this_cpu()->index, (unsigned long)cause, (unsigned long)address, (unsigned long)f->x[0],
+              (unsigned long)(f->x[0] - (uintptr_t)image_start));
+    for (unsigned i = 1; i < 32; i += 4)
+        print_now("  x%-2u 0x%lx 0x%lx 0x%lx 0x%lx", i, (unsigned long)f->x[i], (unsigned long)f->x[i + 1],
+                  (unsigned long)f->x[i + 2], i + 3 < 32 ? (unsigned long)f->x[i + 3] : 0);
+    backtrace_print(f->x[2]);
+    sbi_power(false, true);
+}
