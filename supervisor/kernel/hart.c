@@ -236,6 +236,13 @@ static void hart_attend(struct hart *h)
         slice_begin(h, arch_time());
 }
 
+// Nobody is left who could start anything.
+static _Noreturn void all_over(void)
+{
+    log_info("no program is left: power off");
+    arch_power(false);
+}
+
 struct task *kernel_next(void)
 {
     struct hart *h = this_hart();
@@ -246,6 +253,8 @@ struct task *kernel_next(void)
         hart_attend(h);
     if (!h->current) {
         if (list_empty(&ready)) {
+            if (unlikely(!objects_count[SV_TYPE_TASK]))
+                all_over();
             idle |= 1u << (h - harts);
             return NULL;
         }
