@@ -198,23 +198,21 @@ enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *
     return DIOSIX_LACK_NONE;
 }
 
-// Narrower on RV32, where a mask that names harts beyond the word names none.
-static enum status affinity_set(struct share *share, uint64_t mask)
-{
-    unsigned long harts_mask = mask ? (unsigned long)mask : -1UL;
-    return share->harts == harts_mask ? STATUS_OK : sched_set_affinity(share, harts_mask);
-}
-
 enum status capsule_share_set(struct capsule_state *s)
 {
     struct share *share = &s->capsule.share;
     bool exclusive = s->plan.exclusive && s->stage != LIFE_STOPPED;
+    unsigned long harts_before = share->harts;
+    uint64_t budget_before = share->budget;
     enum status status = sched_set_weight(share, s->plan.weight);
 
     if (status == STATUS_OK)
         status = sched_set_cap(share, s->plan.cap);
-    if (status == STATUS_OK)
-        status = affinity_set(share, s->plan.affinity);
+    if (status == STATUS_OK) // narrower on RV32, where a mask that names harts beyond the word names none
+        status = sched_set_affinity(share, s->plan.affinity ? (unsigned long)s->plan.affinity : -1UL);
+    // Only its own vcores have to look, so that who changes this again and again keeps nobody else from work.
+    if (share->harts != harts_before || share->budget != budget_before)
+        capsule_vcores_look(&s->capsule);
     if (status == STATUS_OK && exclusive != (share->owned != 0))
         status = sched_set_exclusive(share, exclusive);
     return status;

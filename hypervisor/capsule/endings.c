@@ -82,15 +82,16 @@ static void backtrace_take(struct crash *crash, const struct vcore *v)
     }
 }
 
-void crash_record(struct capsule_state *s)
+void crash_record(struct capsule_state *s, enum ending why)
 {
     struct capsule *c = &s->capsule;
 
-    s->crash = (struct crash){.vcore = c->ended_by};
+    s->crash = (struct crash){0};
     for (unsigned i = 0; i < array_length(s->crash.detail); i++)
         s->crash.detail[i] = c->ending_detail[i];
-    if (!c->ended_by)
+    if (!c->ended_by || why == ENDING_SHUTDOWN)
         return;
+    s->crash.vcore = c->ended_by;
     const struct vcore *v = c->vcores[c->ended_by - 1];
     s->crash.pc = v->context.pc;
     for (unsigned i = 0; i < array_length(s->crash.x); i++)

@@ -12,5 +12,5 @@ bool ending_restarts(const struct capsule_state *s, enum ending why);
 enum log_level ending_level(const struct capsule_state *s);
 // Tells the person at the terminal, likewise.
 void ending_say(const struct capsule_state *s, enum ending why);
-// Keeps what the vcore did that ended the capsule, while its memory is still there.
-void crash_record(struct capsule_state *s);
+// Keeps what the vcore did that ended the capsule, while its memory is still there; nothing of one that shut down.
+void crash_record(struct capsule_state *s, enum ending why);

@@ -54,6 +54,7 @@ static void devices_clone(struct capsule *to, struct capsule *from)
     lock_release(&from->devices);
     lock_acquire(&to->devices);
     to->uart.owner = &to->stream;
+    to->uart.asked = 0; // to shut down: not the clone was
     entropy_draw(to->generation.id, sizeof(to->generation.id));
     vplic_set_level(to->plic, GENERATION_IRQ, true); // an edge: the gateway keeps it
     vplic_set_level(to->plic, GENERATION_IRQ, false);

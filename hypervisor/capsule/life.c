@@ -106,7 +106,7 @@ static void guest_end(struct capsule_state *s)
     uint64_t ran = hart_time() - s->started_at;
 
     forks_fail(s);
-    crash_record(s);
+    crash_record(s, why);
     for (unsigned i = 0; i < c->vcore_count; i++) // those that were held kept their state
         atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);
     if (ran > (uint64_t)BACK_OFF_FORGIVEN_SECONDS * machine_facts.timebase_hz)
@@ -141,6 +141,7 @@ static void scrubbed(struct capsule_state *s)
     atomic_store(&c->ending, ENDING_NONE);
     atomic_store(&c->halt, 0);
     c->ended_by = 0;
+    memset(c->ending_detail, 0, sizeof(c->ending_detail));
     if (s->again && !s->keeps_memory && capsule_memory_get(s, &why) != STATUS_OK) {
         s->last = ENDING_MEMORY;
         s->again = false;

@@ -104,16 +104,23 @@ void capsule_ask_shutdown(struct capsule *c)
     capsule_uart_event(c);
 }
 
-// Each vcore looks at `halt` soon: it was set before.
-static void vcores_call(struct capsule *c)
+void capsule_vcores_look(struct capsule *c)
 {
+    atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 0; i < c->vcore_count; i++) {
         struct hart *h = atomic_load(&c->vcores[i]->entity.running);
         if (h)
             hart_request(h, REQUEST_RESCHEDULE);
-        else
-            sched_wake(&c->vcores[i]->entity);
     }
+}
+
+// Each vcore looks at `halt` soon: it was set before.
+static void vcores_call(struct capsule *c)
+{
+    for (unsigned i = 0; i < c->vcore_count; i++)
+        if (!atomic_load(&c->vcores[i]->entity.running))
+            sched_wake(&c->vcores[i]->entity);
+    capsule_vcores_look(c); // those that began to run meanwhile, too
 }
 
 void capsule_notify(struct capsule *c)

@@ -217,6 +217,8 @@ void capsule_output_made(void);
 bool capsule_end(struct capsule *c, enum ending why);
 // The same as a vcore's own doing, which is kept to be looked at.
 bool vcore_end(struct vcore *v, enum ending why);
+// Makes the harts that run its vcores look at their queues, and at what was set for the vcores before.
+void capsule_vcores_look(struct capsule *c);
 // Makes all vcores leave their harts as they are. The caller holds the lock of the tree.
 void capsule_hold(struct capsule *c);
 // Undoes it, once all have left: those that are not stopped go on. Only for the capsule's life.

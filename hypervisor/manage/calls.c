@@ -181,12 +181,15 @@ static long call_fork(struct request *r)
         clone_name(name, plan.name, clone->node.id);
     if (is_taken(name)) // as somebody else may have been named so
         clone_name(name, "clone", clone->node.id);
-    strcpy(clone->capsule.name, name);
     strcpy(clone->plan.name, name);
-    if (capsule_share_set(clone) != STATUS_OK) { // its affinity may be another's own by now
+    long error = is_taken(name) ? SBI_ERR_INVALID_PARAM : SBI_SUCCESS;
+    if (error == SBI_SUCCESS && capsule_share_set(clone) != STATUS_OK) // its affinity may be another's own by now
+        error = lack(r, DIOSIX_LACK_HARTS);
+    if (error != SBI_SUCCESS) {
         life_destroy(clone);
-        return lack(r, DIOSIX_LACK_HARTS);
+        return error;
     }
+    strcpy(clone->capsule.name, name);
     r->call->value = clone->node.id;
     life_fork(original, clone, caller);
     return SBI_SUCCESS;

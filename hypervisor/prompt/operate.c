@@ -226,19 +226,36 @@ static size_t fork_name(const struct run *r)
     return length + text_number(answer.name + length, r->phase) + 1;
 }
 
+// Until the last clone, and so all of them, are made; r->position is its id.
+static enum next fork_wait(struct run *r)
+{
+    if (ask(DIOSIX_STATUS, r->position, 0, offsetof(struct diosix_status, detail)) != SBI_SUCCESS)
+        return NEXT_DONE; // and gone already
+    if (answer.status.state == DIOSIX_FORKING && !key_typed())
+        return wait_ms(r, POLL / 10);
+    if (answer.status.state == DIOSIX_STOPPED && answer.status.ending == DIOSIX_ENDED_MEMORY) {
+        answer_value = DIOSIX_LACK_MEMORY;
+        return fail_call(r, SBI_ERR_FAILED);
+    }
+    return NEXT_DONE;
+}
+
 enum next command_fork(struct run *r)
 {
     if (r->phase == 0)
         return fork_begin(r);
+    if (r->phase > r->number)
+        return fork_wait(r);
     long error = ask(DIOSIX_FORK, r->id, 0, fork_name(r));
     if (error == SBI_ERR_INVALID_PARAM)
         return fail(r, "clone %u of %u: that name is taken, or %s is gone", r->phase, r->number, r->name);
     if (error != SBI_SUCCESS)
         return fail_call(r, error);
-    uint32_t id = (uint32_t)answer_value;
-    if (ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS) {
-        out_format("%s: id %u", answer.status.name, (unsigned)id);
+    r->phase++;
+    r->position = (uint32_t)answer_value;
+    if (ask(DIOSIX_STATUS, r->position, 0, ASK_NAME) == SBI_SUCCESS) {
+        out_format("%s: id %u", answer.status.name, (unsigned)r->position);
         out_line_end();
     }
-    return r->phase++ == r->number ? NEXT_DONE : NEXT_MORE;
+    return NEXT_MORE;
 }

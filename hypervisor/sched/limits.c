@@ -42,14 +42,6 @@ struct hart *sched_shared_hart(void)
     return harts[__builtin_ctzl(atomic_load(&shared_harts))];
 }
 
-// All look again at what they run: something may have to go.
-static void harts_tell(void)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = 0; i < harts_count; i++)
-        hart_request(harts[i], REQUEST_RESCHEDULE);
-}
-
 // --- the cap -------------------------------------------------------------------------------------
 
 // What stays as it is begins no new period: who may set something else could have all budgets full again.
@@ -60,16 +52,13 @@ enum status sched_set_cap(struct share *s, unsigned percent)
     if (percent > CAP_MAX)
         return STATUS_INVALID;
     lock_acquire(&s->lock);
-    bool is_new = s->is_capped != (percent != 0) || s->budget != budget;
-    if (is_new) {
+    if (s->is_capped != (percent != 0) || s->budget != budget) {
         s->budget = budget;
         s->period_end = 0;
         s->left = 0;
         s->is_capped = percent != 0;
     }
     lock_release(&s->lock);
-    if (is_new)
-        harts_tell();
     return STATUS_OK;
 }
 
@@ -112,20 +101,21 @@ void budget_give_back(struct share *s, int64_t unused)
 
 enum status sched_set_affinity(struct share *s, unsigned long harts_mask)
 {
+    unsigned long wanted = harts_mask & harts_all();
     enum status status = STATUS_OK;
 
     lock_acquire(&owners);
-    if (!(harts_mask & harts_all()))
+    if (!wanted)
         status = STATUS_INVALID;
-    else if (s->owned || !(harts_mask & harts_all() & atomic_load(&shared_harts)))
-        status = STATUS_BUSY;
-    else {
-        s->is_pinned = (harts_mask & harts_all()) != harts_all();
-        s->harts = s->is_pinned ? harts_mask & harts_all() : ~0UL;
+    else if (s->harts != (wanted == harts_all() ? ~0UL : wanted)) {
+        if (s->owned || !(wanted & atomic_load(&shared_harts)))
+            status = STATUS_BUSY;
+        else {
+            s->is_pinned = wanted != harts_all();
+            s->harts = s->is_pinned ? wanted : ~0UL;
+        }
     }
     lock_release(&owners);
-    if (status == STATUS_OK)
-        harts_tell();
     return status;
 }
 
@@ -138,7 +128,10 @@ static void owner_set(unsigned long which, struct share *owner)
         lock_release(&h->queue->lock);
         sched_evacuate(h);
     }
-    harts_tell();
+    // All look again at what they run: something may have to go.
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 0; i < harts_count; i++)
+        hart_request(harts[i], REQUEST_RESCHEDULE);
 }
 
 enum status sched_set_exclusive(struct share *s, bool exclusive)

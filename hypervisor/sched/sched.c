@@ -545,7 +545,6 @@ static struct entity *start(struct hart *h, struct entity *e)
     virtual_time_catch_up(q, e, CREDIT_RUNNING);
     q->floor = e->virtual_time;
     q->slice_end = TIME_NEVER;
-    atomic_store(&e->running, h);
     if (is_wanted(q)) {
         q->slice_end = now + slice_length;
         if (is_any_free() ? !e->share->is_pinned : !q->owner)
@@ -560,17 +559,19 @@ static struct entity *start(struct hart *h, struct entity *e)
 }
 
 // It may turn out only now that it must not run here, or not yet: then false, and it is taken care of.
-static bool admit(struct hart *h, struct entity *e)
+static __attribute__((noinline)) bool admit(struct hart *h, struct entity *e)
 {
     struct queue *q = h->queue;
     uint64_t until;
 
     if (!share_may_run(e->share, h)) {
+        atomic_store(&e->running, NULL);
         place(e);
         return false;
     }
     if (!e->share->is_capped || (q->granted = budget_take(e->share, hart_time(), &until)) != 0)
         return true;
+    atomic_store(&e->running, NULL);
     lock_acquire(&q->lock);
     e->state = ENTITY_HELD;
     e->timer.key = until;
@@ -604,6 +605,7 @@ struct entity *sched_pick(struct hart *h)
         struct entity *e = pick_one(h);
         if (!e)
             return NULL;
+        atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
         if (likely(!h->queue->owner && !e->share->is_pinned && !e->share->is_capped) || admit(h, e))
             return start(h, e);
     }

@@ -108,12 +108,15 @@ void share_init(struct share *s);
 must_check enum status sched_set_weight(struct share *s, unsigned weight);
 
 // The most that a capsule's vcores get together, in percent of one hart, up to CAP_MAX; 0: no limit. Any time,
-// from any hart; takes the share's lock. Counts from a new period on, at once. STATUS_INVALID: out of range.
+// from any hart; takes the share's lock. Counts from a new period on, for what runs from its next exit on, which
+// the caller sees to. STATUS_INVALID: out of range.
 must_check enum status sched_set_cap(struct share *s, unsigned percent);
 
 // Where a capsule's vcores may run: bit n for the hart of index n; bits of harts that do not exist are ignored.
-// What runs elsewhere moves at its next exit, and is made to exit. STATUS_INVALID: no such hart at all.
-// STATUS_BUSY: it has harts of its own (give them back first), or all of these are others' own.
+// What runs elsewhere moves at its next exit, for which the caller asks its hart, if it changes anything, with
+// REQUEST_RESCHEDULE. Who starts to run says so first (entity.running) and then looks at what was set here, so
+// that one of the two always sees the other. STATUS_INVALID: no such hart at all. STATUS_BUSY: it has harts of its own
+// (give them back first), or all of these are others' own.
 must_check enum status sched_set_affinity(struct share *s, unsigned long harts_mask);
 
 // Makes the harts of the affinity the capsule's own, or gives them back, which must be done before the share's

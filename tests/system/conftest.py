@@ -1,7 +1,7 @@
 """Fixtures of the system tests: a machine with Diosix and capsules in it, its console at hand.
 
 Every wait is for something to appear on the console, or for the machine to end. A test that fails shows
-the console."""
+the console's last part, and keeps all of it in build/failed/."""
 import os
 import re
 import subprocess
@@ -11,6 +11,7 @@ import pexpect
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FAILED = os.path.join(ROOT, "build/failed")
 PACK = os.path.join(ROOT, "build/tools/pack")
 # Generous: a busy host of two slow cores is no reason to fail.
 TIMEOUT = 120
@@ -82,8 +83,18 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for machine in getattr(item, "machines", []):
-            report.sections.append(("console", machine.console()[-6000:]))
+        for number, machine in enumerate(getattr(item, "machines", [])):
+            report.sections.append((f"console, whole in {console_keep(item.name, number, machine)}",
+                                    machine.console()[-6000:]))
+
+
+def console_keep(test, number, machine):
+    """Copies a machine's console to where it outlives the test; returns where that is."""
+    os.makedirs(FAILED, exist_ok=True)
+    kept = os.path.join(FAILED, re.sub(r"[^\w-]+", "-", test).strip("-") + f"-{number}.log")
+    with open(kept, "w", encoding="utf-8") as file:
+        file.write(machine.console())
+    return os.path.relpath(kept, ROOT)
 
 
 class Capsule(dict):
@@ -167,7 +178,7 @@ class Machine:
 
     def console(self):
         self.log.flush()
-        with open(self.log.name, encoding="utf-8", errors="replace") as text:
+        with open(self.log.name, encoding="utf-8", errors="replace", newline="") as text:
             return text.read().replace("\r", "")
 
     def stop(self):

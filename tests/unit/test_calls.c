@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -305,6 +306,76 @@ static void test_cap_is_kept(void **state)
     assert_int_equal(share->left, 0);
 }
 
+static unsigned long requests_take(void)
+{
+    unsigned long all = 0;
+
+    for (unsigned i = 0; i < harts_count; i++)
+        all |= atomic_exchange(&harts[i]->requests, 0);
+    return all;
+}
+
+// Who changes a capsule's limits back and forth keeps only the harts that run it from their work.
+static void test_limits_concern_who_runs(void **state)
+{
+    struct node *n = make(&tree_root, "one", 0, (struct diosix_quota){0});
+    struct vcore *v = state_of_node(n)->capsule.vcores[1];
+
+    (void)state;
+    (void)requests_take();
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_CAP, 50 + i), SBI_SUCCESS);
+        assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_AFFINITY, 1 + i % 2), SBI_SUCCESS);
+    }
+    assert_int_equal(requests_take(), 0);
+    atomic_store(&v->entity.running, harts[1]);
+    assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_CAP, 53), SBI_SUCCESS); // nothing changes
+    assert_int_equal(requests_take(), 0);
+    assert_int_equal(call_id(&tree_root, DIOSIX_SET, n->id, DIOSIX_SET_AFFINITY, 1), SBI_SUCCESS);
+    assert_int_equal(harts[0]->requests, 0);
+    assert_int_equal(requests_take(), REQUEST_RESCHEDULE);
+    atomic_store(&v->entity.running, NULL);
+}
+
+// A clone that is asked for, and given up at once: nobody runs who could make it.
+static long fork_of(struct node *original, uint64_t *id)
+{
+    struct capsule_state *s = state_of_node(original);
+    struct manage_call c = {.n = {original->id}};
+
+    s->stage = LIFE_RUNNING;
+    s->capsule.space.kind = ISOLATION_GSTAGE;
+    long error = call(&tree_root, DIOSIX_FORK, &c);
+    if (error == SBI_SUCCESS)
+        fork_fail(s, DIOSIX_LACK_NONE);
+    s->stage = LIFE_STOPPED;
+    s->holds = 0;
+    atomic_store(&s->capsule.halt, 0);
+    *id = c.value;
+    return error;
+}
+
+// The clone that is given no name is never named like somebody who is there.
+static void test_clones_have_names_of_their_own(void **state)
+{
+    struct node *n = make(&tree_root, "one", 0, (struct diosix_quota){0});
+    char name[DIOSIX_NAME_SIZE];
+    uint64_t id, last = n->id;
+
+    (void)state;
+    snprintf(name, sizeof(name), "one-%u", (unsigned)last + 2);
+    last = make(&tree_root, name, 0, (struct diosix_quota){0})->id;
+    assert_int_equal(fork_of(n, &id), SBI_SUCCESS);
+    snprintf(name, sizeof(name), "clone-%u", (unsigned)id);
+    assert_int_equal(id, last + 1);
+    assert_string_equal(state_of_node(tree_find(&tree_root, (uint32_t)id))->capsule.name, name);
+    snprintf(name, sizeof(name), "one-%u", (unsigned)id + 3);
+    (void)make(&tree_root, name, 0, (struct diosix_quota){0});
+    snprintf(name, sizeof(name), "clone-%u", (unsigned)id + 3);
+    (void)make(&tree_root, name, 0, (struct diosix_quota){0});
+    assert_int_equal(fork_of(n, &id), SBI_ERR_INVALID_PARAM);
+}
+
 static void test_give_up(void **state)
 {
     struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, (struct diosix_quota){8 * MIB, 4, 2});
@@ -347,15 +418,10 @@ static void test_ends_are_urgent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_create_refuses),
-        TEST(test_create_refuses_late),
-        TEST(test_want),
-        TEST(test_stages),
-        TEST(test_reach_and_rights),
-        TEST(test_settings),
-        TEST(test_cap_is_kept),
-        TEST(test_give_up),
-        TEST(test_ends_are_urgent),
+        TEST(test_create_refuses), TEST(test_create_refuses_late),     TEST(test_want),
+        TEST(test_stages),         TEST(test_reach_and_rights),        TEST(test_settings),
+        TEST(test_cap_is_kept),    TEST(test_limits_concern_who_runs), TEST(test_clones_have_names_of_their_own),
+        TEST(test_give_up),        TEST(test_ends_are_urgent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -476,7 +476,8 @@ static void guest_send(struct vcore *v)
 // Somebody at the prompt changes what a capsule may have, at any time.
 static void limits_change(void)
 {
-    struct share *s = &shares[explore_random(CAPSULES)];
+    unsigned c = explore_random(CAPSULES);
+    struct share *s = &shares[c];
 
     switch (explore_random(4)) {
     case 0:
@@ -491,6 +492,7 @@ static void limits_change(void)
     default:
         (void)!sched_set_exclusive(s, explore_random(2));
     }
+    capsule_vcores_look(&capsules[c]);
 }
 
 static unsigned long guest_act(struct vcore *v)

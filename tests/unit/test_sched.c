@@ -75,6 +75,25 @@ static size_t count_heap(const struct heap_node *node)
     return count;
 }
 
+// As those do that change limits: the harts look that run one of its entities.
+static enum status changed(const struct share *s, enum status status)
+{
+    for (unsigned i = 0; i < harts_count; i++)
+        if (harts[i]->queue->running && harts[i]->queue->running->share == s)
+            hart_request(harts[i], REQUEST_RESCHEDULE);
+    return status;
+}
+
+static enum status cap_set(struct share *s, unsigned percent)
+{
+    return changed(s, sched_set_cap(s, percent));
+}
+
+static enum status affinity_set(struct share *s, unsigned long mask)
+{
+    return changed(s, sched_set_affinity(s, mask));
+}
+
 static void weight_set(unsigned entity, unsigned weight)
 {
     assert_int_equal(sched_set_weight(&shares[entity], weight), STATUS_OK);
@@ -524,7 +543,7 @@ static void capped(unsigned used, unsigned vcores, unsigned others, unsigned cap
 {
     const uint64_t budget = PERIOD * cap / 100;
     machine(used);
-    assert_int_equal(sched_set_cap(share_of(0, vcores - 1), cap), STATUS_OK);
+    assert_int_equal(cap_set(share_of(0, vcores - 1), cap), STATUS_OK);
     start_all(vcores + others);
     simulate(PERIOD);
     uint64_t begin = consumed_by(0, vcores - 1), before = begin;
@@ -557,11 +576,11 @@ static void test_what_a_cap_leaves_is_others(void **state)
 {
     (void)state;
     machine(1);
-    assert_int_equal(sched_set_cap(&shares[0], 20), STATUS_OK);
+    assert_int_equal(cap_set(&shares[0], 20), STATUS_OK);
     start_all(2);
     simulate(500 * SLICE);
     assert_true(entity_consumed(&entities[1]) >= 395 * SLICE);
-    assert_int_equal(sched_set_cap(&shares[0], 0), STATUS_OK); // and none again
+    assert_int_equal(cap_set(&shares[0], 0), STATUS_OK); // and none again
     uint64_t before = entity_consumed(&entities[0]);
     simulate(100 * SLICE);
     assert_true(entity_consumed(&entities[0]) - before >= 40 * SLICE);
@@ -574,7 +593,7 @@ static void test_nothing_wakes_the_held(void **state)
     struct entity *e = &entities[0];
     sched_start(e);
     assert_ptr_equal(sched_pick(harts[0]), e);
-    assert_int_equal(sched_set_cap(&shares[0], 1), STATUS_OK); // while it runs
+    assert_int_equal(cap_set(&shares[0], 1), STATUS_OK); // while it runs
     assert_false(sched_relax(harts[0]));
     while (!sched_should_switch(harts[0], now))
         now++;
@@ -603,13 +622,13 @@ static void test_sleep_is_not_capped(void **state)
 {
     (void)state;
     machine(1);
-    assert_int_equal(sched_set_cap(&shares[0], 10), STATUS_OK);
+    assert_int_equal(cap_set(&shares[0], 10), STATUS_OK);
     start_all(1);
     jobs[0].burst = 20; // 4 % of the time
     jobs[0].rest = 480;
     simulate(500 * SLICE);
     assert_true(jobs[0].latency_max <= 1);
-    assert_int_equal(sched_set_cap(&shares[0], CAP_MAX + 1), STATUS_INVALID);
+    assert_int_equal(cap_set(&shares[0], CAP_MAX + 1), STATUS_INVALID);
 }
 
 // --- harts -----------------------------------------------------------------------------------------
@@ -645,7 +664,7 @@ static void test_affinity_is_kept(void **state)
 {
     (void)state;
     machine(4);
-    assert_int_equal(sched_set_affinity(share_of(0, 2), 3), STATUS_OK);
+    assert_int_equal(affinity_set(share_of(0, 2), 3), STATUS_OK);
     start_all(3);
     simulate_checked(600 * SLICE);
     for (unsigned i = 0; i < 3; i++) // three on two
@@ -658,7 +677,7 @@ static void test_affinity_among_free_ones(void **state)
 {
     (void)state;
     machine(2);
-    assert_int_equal(sched_set_affinity(share_of(0, 1), 1), STATUS_OK);
+    assert_int_equal(affinity_set(share_of(0, 1), 1), STATUS_OK);
     start_all(4); // two pinned to one of two harts, two free: half a hart for each
     simulate_checked(800 * SLICE);
     for (unsigned i = 0; i < 4; i++)
@@ -673,11 +692,11 @@ static void test_weights_of_the_pinned(void **state)
         machine(4);
         for (unsigned i = 0; i < 3; i++) {
             weight_set(i, 100u << i);
-            assert_int_equal(sched_set_affinity(&shares[i], 1), STATUS_OK);
+            assert_int_equal(affinity_set(&shares[i], 1), STATUS_OK);
         }
         for (unsigned i = 3; i < 3 + free; i++) {
             weight_set(i, 1000);
-            assert_int_equal(sched_set_affinity(&shares[i], 14), STATUS_OK);
+            assert_int_equal(affinity_set(&shares[i], 14), STATUS_OK);
         }
         start_all(3 + free);
         simulate_checked(700 * SLICE);
@@ -695,12 +714,12 @@ static void test_affinity_changes(void **state)
     jobs[4].rest = 100;
     struct share *s = share_of(0, 4);
     for (unsigned mask = 1; mask < 16; mask++) {
-        assert_int_equal(sched_set_affinity(s, mask), STATUS_OK);
+        assert_int_equal(affinity_set(s, mask), STATUS_OK);
         simulate_checked(10 * SLICE);
     }
-    assert_int_equal(sched_set_affinity(s, 0), STATUS_INVALID);
-    assert_int_equal(sched_set_affinity(s, 16), STATUS_INVALID);
-    assert_int_equal(sched_set_affinity(s, ~0UL), STATUS_OK);
+    assert_int_equal(affinity_set(s, 0), STATUS_INVALID);
+    assert_int_equal(affinity_set(s, 16), STATUS_INVALID);
+    assert_int_equal(affinity_set(s, ~0UL), STATUS_OK);
     assert_false(s->is_pinned);
     simulate_checked(10 * SLICE);
 }
@@ -716,7 +735,7 @@ static void test_exclusive_harts(void **state)
     }
     simulate(20 * SLICE);
     struct share *s = share_of(0, 0);
-    assert_int_equal(sched_set_affinity(s, 4), STATUS_OK);
+    assert_int_equal(affinity_set(s, 4), STATUS_OK);
     assert_int_equal(sched_set_exclusive(s, true), STATUS_OK);
     simulate_checked(2 * SLICE); // it may have waited elsewhere for its turn
     uint64_t before = entity_consumed(&entities[0]);
@@ -731,7 +750,7 @@ static void test_exclusive_harts(void **state)
     for (unsigned i = 2; i < 8; i++)
         assert_true(jobs[i].latency_max <= 2 * SLICE);
     assert_int_equal(sched_set_exclusive(s, false), STATUS_OK);
-    assert_int_equal(sched_set_affinity(s, ~0UL), STATUS_OK);
+    assert_int_equal(affinity_set(s, ~0UL), STATUS_OK);
     simulate(50 * SLICE);
     assert_true(queues[2].running != &entities[0] || switches > 0);
     assert_null(queues[2].owner);
@@ -742,7 +761,7 @@ static void test_siblings_share_their_own_harts(void **state)
 {
     (void)state;
     machine(4);
-    assert_int_equal(sched_set_affinity(share_of(0, 2), 3), STATUS_OK);
+    assert_int_equal(affinity_set(share_of(0, 2), 3), STATUS_OK);
     assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_OK);
     start_all(8);
     simulate_checked(600 * SLICE);
@@ -757,14 +776,14 @@ static void test_exclusive_refusals(void **state)
     (void)state;
     machine(3);
     assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_INVALID); // all
-    assert_int_equal(sched_set_affinity(&shares[0], 1), STATUS_OK);
-    assert_int_equal(sched_set_affinity(&shares[1], 3), STATUS_OK);
-    assert_int_equal(sched_set_affinity(&shares[2], 6), STATUS_OK);
+    assert_int_equal(affinity_set(&shares[0], 1), STATUS_OK);
+    assert_int_equal(affinity_set(&shares[1], 3), STATUS_OK);
+    assert_int_equal(affinity_set(&shares[2], 6), STATUS_OK);
     assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_OK);
     assert_int_equal(sched_set_exclusive(&shares[0], true), STATUS_OK);
-    assert_int_equal(sched_set_affinity(&shares[0], 2), STATUS_BUSY);
+    assert_int_equal(affinity_set(&shares[0], 2), STATUS_BUSY);
     assert_int_equal(sched_set_exclusive(&shares[1], true), STATUS_BUSY);
-    assert_int_equal(sched_set_affinity(&shares[3], 1), STATUS_BUSY);
+    assert_int_equal(affinity_set(&shares[3], 1), STATUS_BUSY);
     assert_int_equal(sched_set_exclusive(&shares[2], true), STATUS_INVALID); // none left
     assert_true(sched_is_exclusive(harts[0]));
     assert_false(sched_is_exclusive(harts[1]));
@@ -785,7 +804,7 @@ static void test_sleepers_leave_exclusive_harts(void **state)
         assert_ptr_equal(sched_pick(harts[0]), &entities[i]);
         sched_put(harts[0], &entities[i], PUT_WAITING, i == 3 ? TIME_NEVER : now + 100 * (i + 1), NULL);
     }
-    assert_int_equal(sched_set_affinity(&shares[5], 1), STATUS_OK);
+    assert_int_equal(affinity_set(&shares[5], 1), STATUS_OK);
     assert_int_equal(sched_set_exclusive(&shares[5], true), STATUS_OK);
     assert_int_equal(sched_deadline(harts[0]), TIME_NEVER);
     assert_int_equal(sched_deadline(harts[1]), now + 100);
@@ -1128,10 +1147,10 @@ static void random_limits(struct entity *e, struct hart *h)
 {
     switch (rand() % 4) {
     case 0:
-        (void)!sched_set_cap(e->share, rand() % 2 ? (unsigned)rand() % 100 : 0);
+        (void)!cap_set(e->share, rand() % 2 ? (unsigned)rand() % 100 : 0);
         break;
     case 1:
-        (void)!sched_set_affinity(e->share, (unsigned long)rand() % 4 ? (unsigned long)rand() % 15 + 1 : ~0UL);
+        (void)!affinity_set(e->share, (unsigned long)rand() % 4 ? (unsigned long)rand() % 15 + 1 : ~0UL);
         break;
     case 2:
         (void)!sched_set_exclusive(e->share, rand() % 4 == 0);
@@ -1202,7 +1221,7 @@ static void test_all_that_is_ready_runs(void **state)
         for (unsigned i = 0; i < ENTITIES; i++) {
             sched_start(&entities[i]);
             sched_wake(&entities[i]);
-            assert_int_equal(sched_set_cap(&shares[i], 0), STATUS_OK);
+            assert_int_equal(cap_set(&shares[i], 0), STATUS_OK);
             entities[i].consumed = 0;
         }
         simulate(40 * SLICE);

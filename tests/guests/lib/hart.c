@@ -63,13 +63,13 @@ void hart_run(struct hart *h, void (*job)(void *), void *argument)
 
 bool hart_wait(struct hart *h)
 {
-    return wait_for(h->job_done, 20000);
+    return wait_for(h->job_done, PATIENCE);
 }
 
 static bool hart_start(struct hart *h)
 {
     struct sbi_result r = sbi_call3(SBI_HSM, HSM_START, h->id, start_other, h);
-    return r.error == SBI_SUCCESS && wait_for(h->online, 20000);
+    return r.error == SBI_SUCCESS && wait_for(h->online, PATIENCE);
 }
 
 bool harts_start(void)

@@ -84,6 +84,9 @@ extern unsigned long entered_at; // `time` at the payload's first instruction, i
 uint64_t ticks(uint64_t microseconds);
 extern uint32_t timebase;
 
+// For what comes in any case, on a busy host too: milliseconds.
+#define PATIENCE 120000
+
 // Waits until a condition holds; false if it does not in so many milliseconds.
 #define wait_for(condition, milliseconds)                                                                              \
     ({                                                                                                                 \

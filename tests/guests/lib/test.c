@@ -4,6 +4,7 @@
 
 static enum { NOTHING, SKIPPED, FAILED } outcome;
 static const char *test_name;
+void (*test_clean_up)(void);
 
 void test_fail(const char *format, ...)
 {
@@ -48,6 +49,8 @@ int suite_run(const char *suite, const struct test *tests, size_t count)
         test_reset();
         test_name = tests[i].name;
         tests[i].run();
+        if (outcome == FAILED && test_clean_up)
+            test_clean_up();
         if (outcome == NOTHING)
             print("PASS %s\n", test_name);
         counts[outcome]++;

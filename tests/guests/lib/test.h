@@ -19,6 +19,9 @@ int payload_main(void);
 // `RESULT suite: P passed, F failed, S skipped`; returns REASON_NONE if none failed.
 int suite_run(const char *suite, const struct test *tests, size_t count);
 
+// What a test that failed has left behind; NULL: nothing to do.
+extern void (*test_clean_up)(void);
+
 void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void test_skip(const char *why);
 

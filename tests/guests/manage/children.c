@@ -65,7 +65,7 @@ struct diosix_status child_status(uint32_t id)
 
 bool child_becomes(uint32_t id, enum diosix_state state)
 {
-    return wait_for(child_status(id).state == state, 20000);
+    return wait_for(child_status(id).state == state, PATIENCE);
 }
 
 // Has it printed that? Its output is short here.
@@ -87,13 +87,13 @@ static bool says_now(uint32_t id, const char *text)
 
 bool child_says(uint32_t id, const char *text)
 {
-    return wait_for(says_now(id, text), 20000);
+    return wait_for(says_now(id, text), PATIENCE);
 }
 
 bool child_remove(uint32_t id)
 {
     return manage_call(DIOSIX_DESTROY, id, 0, 0).error == 0 &&
-           wait_for(manage_struct(DIOSIX_STATUS, id, 0, NULL).error == SBI_INVALID_PARAM, 20000);
+           wait_for(manage_struct(DIOSIX_STATUS, id, 0, NULL).error == SBI_INVALID_PARAM, PATIENCE);
 }
 
 // --- roles -----------------------------------------------------------------------------------------
@@ -119,6 +119,20 @@ static void role_obey(void)
             sbi_reset(RESET_SHUTDOWN, REASON_NONE);
         after_break = lsr & 0x10;
     }
+}
+
+// Once it is told to, says whether its UART has something to say, and obeys.
+static void role_late(void)
+{
+    while (sbi_call0(LEGACY_GETCHAR, 0).error < 0) {
+    }
+    print(((volatile uint8_t *)(unsigned long)tree.uart.base)[5] & 1 ? "asked\n" : "not asked\n");
+    role_obey();
+}
+
+static void role_fail(void)
+{
+    *(volatile uint32_t *)(unsigned long)tree.finisher.base = 0x3333 | 7 << 16;
 }
 
 static void role_parent(void)
@@ -168,6 +182,7 @@ int child_main(void)
     } roles[] = {
         {"crash", role_crash}, {"obey", role_obey}, {"parent", role_parent},     {"echo", role_echo},
         {"exits", role_exits}, {"idle", role_idle}, {"shutdown", role_shutdown}, {"spin", role_spin},
+        {"late", role_late},   {"fail", role_fail},
     };
     char role[16] = "";
 

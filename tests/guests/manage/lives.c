@@ -14,6 +14,7 @@ void life_start_and_end(void)
         check_error(manage_call(DIOSIX_START, id, 0, 0), 0);
         check(child_becomes(id, DIOSIX_STOPPED), "did not end");
         check(child_status(id).ending == DIOSIX_ENDED_SHUTDOWN, "ending %u", (unsigned)child_status(id).ending);
+        check(child_status(id).crash_vcore == 0, "registers are kept");
     }
     check(child_remove(id), "still there");
     check_error(manage_call(DIOSIX_START, id, 0, 0), SBI_INVALID_PARAM);
@@ -65,7 +66,7 @@ void life_pause(void)
         check(!runs_within(id, 5), "runs while it is paused");
         check_error(manage_call(DIOSIX_RESUME, id, 0, 0), 0);
         check(child_becomes(id, DIOSIX_RUNNING), "not resumed");
-        check(runs_within(id, 20000), "does not go on");
+        check(runs_within(id, PATIENCE), "does not go on");
     }
     check_error(manage_call(DIOSIX_PAUSE, id, 0, 0), 0);
     check_error(manage_call(DIOSIX_KILL, id, 0, 0), 0); // also when it is paused
@@ -77,14 +78,15 @@ void life_stop(void)
 {
     uint32_t id = child_start("child", "role=obey");
     check(id && child_says(id, "I am obey"), "did not start");
-    check_error(manage_call(DIOSIX_STOP, id, 60000, 0), 0);
+    check_error(manage_call(DIOSIX_STOP, id, 1000000, 0), 0);
     check(child_becomes(id, DIOSIX_STOPPED), "did not end");
     check(child_status(id).ending == DIOSIX_ENDED_SHUTDOWN, "ending %u", (unsigned)child_status(id).ending);
     check(child_remove(id), "still there");
     id = child_start("child", "role=spin"); // which does not listen
     check(id && child_says(id, "I am spin"), "did not start");
-    check_error(manage_call(DIOSIX_STOP, id, 200, 0), 0);
+    check_error(manage_call(DIOSIX_STOP, id, 1000000, 0), 0);
     check(child_status(id).asked, "not asked");
+    check_error(manage_call(DIOSIX_STOP, id, 200, 0), 0); // the last word counts
     check(child_becomes(id, DIOSIX_STOPPED), "did not end");
     check(child_status(id).ending == DIOSIX_ENDED_KILLED, "ending %u", (unsigned)child_status(id).ending);
     check(child_remove(id), "still there");
@@ -99,6 +101,24 @@ void life_crash(void)
           (unsigned)s.crash_vcore);
     check(s.registers[17] == SBI_SRST && s.registers[0] == 0 && s.pc, "a7 is %llx",
           (long long unsigned)s.registers[17]);
+    check(child_remove(id), "still there");
+}
+
+// What is kept of an end is of that one, not of those before.
+void life_details(void)
+{
+    uint32_t id = child_start("child", "role=fail");
+    check(id && child_becomes(id, DIOSIX_STOPPED), "did not end");
+    struct diosix_status s = child_status(id);
+    check(s.ending == DIOSIX_ENDED_FAILURE && s.detail[0] == 7, "ending %u, code %u", (unsigned)s.ending,
+          (unsigned)s.detail[0]);
+    do { // it may be faster
+        check_error(manage_call(DIOSIX_START, id, 0, 0), 0);
+        (void)manage_call(DIOSIX_KILL, id, 0, 0);
+        check(child_becomes(id, DIOSIX_STOPPED), "did not end");
+        s = child_status(id);
+    } while (s.ending != DIOSIX_ENDED_KILLED);
+    check(s.detail[0] == 0 && s.crash_vcore == 0, "code %u, vcore %u", (unsigned)s.detail[0], (unsigned)s.crash_vcore);
     check(child_remove(id), "still there");
 }
 
@@ -147,6 +167,6 @@ void settings(void)
     check_error(manage_set(id, DIOSIX_SET_RIGHTS, DIOSIX_RIGHT_CONSOLE), SBI_DENIED);
     check_error(manage_set(id, (enum diosix_setting)77, 1), SBI_INVALID_PARAM);
     check_error(manage_set(id, DIOSIX_SET_QUOTA_MEMORY, (uint64_t)1 << 60), SBI_FAILED);
-    check(runs_within(id, 20000), "does not run");
+    check(runs_within(id, PATIENCE), "does not run");
     check(child_remove(id), "still there");
 }

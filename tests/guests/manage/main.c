@@ -14,6 +14,7 @@ static const struct test tests[] = {
     {"life.pause", life_pause},
     {"life.stop", life_stop},
     {"life.crash", life_crash},
+    {"life.details", life_details},
     {"life.console", life_console},
     {"life.destroy", life_destroy},
     {"trace.kinds", trace_kinds},
@@ -26,11 +27,20 @@ static const struct test tests[] = {
     {"settings", settings},
     {"fork.self", fork_self},
     {"fork.child", fork_child},
+    {"fork.counts", fork_counts},
+    {"fork.asked", fork_asked},
     {"fork.rights", fork_rights},
     {"fork.many", fork_many},
     {"loops.from-all-harts", loops_from_all_harts},
     {"give-up", give_up}, // the last: nothing comes back
 };
+
+static void children_remove(void)
+{
+    uint32_t id;
+    while ((id = (uint32_t)manage_call(DIOSIX_NEXT, 0, 0, 0).value) && child_remove(id)) {
+    }
+}
 
 int payload_main(void)
 {
@@ -38,5 +48,6 @@ int payload_main(void)
     if (tree_option("role", role, sizeof role))
         return child_main();
     harts_start();
+    test_clean_up = children_remove;
     return suite_run("manage", tests, sizeof tests / sizeof tests[0]);
 }
