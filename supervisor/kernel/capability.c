@@ -58,11 +58,17 @@ struct capability *capability_find(const struct task *t, struct sv_handle handle
     return c;
 }
 
+// In a message or a group nobody can name it, and so any handle will do that no other has.
 static void handle_draw(struct capability *c)
 {
-    do
-        random_draw(c->handle, sizeof(c->handle));
-    while (!(c->handle[0] | c->handle[1])); // names none
+    if (c->holder->type == SV_TYPE_TASK) {
+        do
+            random_draw(c->handle, sizeof(c->handle));
+        while (!c->handle[1]); // nobody's who is in a message, and not the one that names none
+    } else {
+        c->handle[0] = c->id;
+        c->handle[1] = 0;
+    }
     c->chain = *bucket_of(c);
     *bucket_of(c) = c;
 }

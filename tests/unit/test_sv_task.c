@@ -91,6 +91,7 @@ static void test_end_without_continuation(void **state)
     assert_null(fake_task());
     assert_int_equal(objects_count[SV_TYPE_TASK], 0);
     assert_int_equal(capabilities_count, 0);
+    assert_int_equal(fake_powered, 1); // nobody is left
     assert_int_equal(objects_count[SV_TYPE_REGION], 0);
 }
 

@@ -83,6 +83,7 @@ static void check_capability(const struct capability *c, const struct object *ho
     const struct capability *child;
 
     capabilities_seen++;
+    HOLDS(!c->handle[1] == (holder->type != SV_TYPE_TASK));
     HOLDS(c->holder == holder);
     if (holder->type == SV_TYPE_TASK)
         check_handle(container_of((struct object *)(uintptr_t)holder, struct task, object), c);
