@@ -24,6 +24,14 @@ static inline void list_add_tail(struct list *l, struct list *item)
     l->prev = item;
 }
 
+// Out of its list, which may be of its own alone, to another one's end.
+static inline void list_move_tail(struct list *l, struct list *item)
+{
+    item->prev->next = item->next;
+    item->next->prev = item->prev;
+    list_add_tail(l, item);
+}
+
 // Takes the item out of its list; it is then an empty list of its own.
 static inline void list_remove(struct list *item)
 {

@@ -15,7 +15,7 @@ void call_give(struct task *t, struct capability *place, struct object *object, 
                struct capability *parent)
 {
     capability_make(place, &t->object, object, rights, parent);
-    frame_give(&t->frame, place->handle);
+    frame_give(&t->frame, capability_handle(place));
 }
 
 static enum sv_status call_what(struct task *t, struct capability *c)
@@ -176,10 +176,10 @@ void kernel_call(void)
 
     if (unlikely(t->is_doomed))
         return;
-    struct capability *c = capability_find(t, frame_handle(&t->frame));
+    struct capability *c = capability_named(frame_handle(&t->frame));
     if (unlikely(number >= SV_CALLS))
         status = SV_INVALID;
-    else if (unlikely(!c))
+    else if (unlikely(!c || c->holder != &t->object || (t->limit && !group_allows(t->limit, t, c))))
         status = SV_BAD_HANDLE;
     else if (unlikely(!is_about(t, c, calls[number].type)))
         status = SV_BAD_TYPE;

@@ -10,8 +10,8 @@
 #include "region.h"
 #include "task.h"
 
-static struct capability **buckets;
-static uint32_t bucket_mask;
+struct capability **capability_buckets;
+uint32_t capability_bucket_mask;
 static uint32_t last_id;
 uint32_t capabilities_count;
 
@@ -21,13 +21,13 @@ enum status capabilities_init(uint64_t frames)
     unsigned order = 0;
     uint64_t physical;
 
-    while (order < 10 && (1ULL << order) * (FRAME_SIZE / sizeof(*buckets)) < frames / 8)
+    while (order < 10 && (1ULL << order) * (FRAME_SIZE / sizeof(*capability_buckets)) < frames / 8)
         order++;
     enum status status = frames_take(&machine_funds.budget, order, &physical);
     if (status != STATUS_OK)
         return status;
-    buckets = physical_pointer(physical);
-    bucket_mask = (uint32_t)((FRAME_SIZE / sizeof(*buckets)) << order) - 1;
+    capability_buckets = physical_pointer(physical);
+    capability_bucket_mask = (uint32_t)((FRAME_SIZE / sizeof(*capability_buckets)) << order) - 1;
     capabilities_count = last_id = 0;
     return STATUS_OK;
 }
@@ -37,17 +37,15 @@ bool handle_equal(struct sv_handle a, struct sv_handle b)
     return a.word[0] == b.word[0] && a.word[1] == b.word[1] && a.word[2] == b.word[2] && a.word[3] == b.word[3];
 }
 
-static struct capability **bucket_of(struct sv_handle h)
+static struct capability **bucket_of(const struct capability *c)
 {
-    return &buckets[h.word[0] & bucket_mask];
+    return &capability_buckets[c->handle[0] & capability_bucket_mask];
 }
 
 struct capability *capability_held(const struct task *t, struct sv_handle handle)
 {
-    struct capability *c = *bucket_of(handle);
+    struct capability *c = capability_named(handle);
 
-    while (c && !handle_equal(c->handle, handle))
-        c = c->chain;
     return c && c->holder == &t->object ? c : NULL;
 }
 
@@ -60,21 +58,24 @@ struct capability *capability_find(const struct task *t, struct sv_handle handle
     return c;
 }
 
+// In a message or a group nobody can name it, and so any handle will do that no other has.
 static void handle_draw(struct capability *c)
 {
-    struct capability **bucket;
-
-    do
-        c->handle = random_handle();
-    while (handle_is_none(c->handle));
-    bucket = bucket_of(c->handle);
-    c->chain = *bucket;
-    *bucket = c;
+    if (c->holder->type == SV_TYPE_TASK) {
+        do
+            random_draw(c->handle, sizeof(c->handle));
+        while (!c->handle[1]); // nobody's who is in a message, and not the one that names none
+    } else {
+        c->handle[0] = c->id;
+        c->handle[1] = 0;
+    }
+    c->chain = *bucket_of(c);
+    *bucket_of(c) = c;
 }
 
 static void handle_forget(struct capability *c)
 {
-    struct capability **link = bucket_of(c->handle);
+    struct capability **link = bucket_of(c);
     while (*link != c)
         link = &(*link)->chain;
     *link = c->chain;
@@ -204,8 +205,8 @@ struct capability *capability_from(uint32_t from)
 {
     struct capability *best = NULL;
 
-    for (uint32_t i = 0; i <= bucket_mask; i++)
-        for (struct capability *c = buckets[i]; c; c = c->chain)
+    for (uint32_t i = 0; i <= capability_bucket_mask; i++)
+        for (struct capability *c = capability_buckets[i]; c; c = c->chain)
             if (c->id >= from && (!best || c->id < best->id))
                 best = c;
     return best;

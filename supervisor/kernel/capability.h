@@ -12,7 +12,7 @@
 #include "object.h"
 
 struct capability {
-    struct sv_handle handle;
+    uint64_t handle[2];          // struct sv_handle, as two numbers: least significant word first
     struct object *object;       // what it names; NULL: a free place
     struct object *holder;       // a task, a channel or a group
     struct capability *parent;   // what it is derived from
@@ -27,6 +27,12 @@ struct capability {
     uint8_t waiters; // continuations of the holder that wait by it
 };
 
+static inline struct sv_handle capability_handle(const struct capability *c)
+{
+    return (struct sv_handle){{(uint32_t)c->handle[0], (uint32_t)(c->handle[0] >> 32), (uint32_t)c->handle[1],
+                               (uint32_t)(c->handle[1] >> 32)}};
+}
+
 // A hash table for a machine of that many frames. Taken from the machine's budget.
 must_check enum status capabilities_init(uint64_t frames);
 extern uint32_t capabilities_count;
@@ -36,6 +42,21 @@ extern uint32_t capabilities_count;
 struct task;
 struct capability *capability_held(const struct task *t, struct sv_handle handle);
 struct capability *capability_find(const struct task *t, struct sv_handle handle);
+
+extern struct capability **capability_buckets;
+extern uint32_t capability_bucket_mask;
+
+// The same, where it has to be fast: whoever holds it.
+static inline struct capability *capability_named(struct sv_handle handle)
+{
+    uint64_t low = handle.word[0] | (uint64_t)handle.word[1] << 32,
+             high = handle.word[2] | (uint64_t)handle.word[3] << 32;
+    struct capability *c = capability_buckets[low & capability_bucket_mask];
+
+    while (c && (c->handle[0] != low || c->handle[1] != high))
+        c = c->chain;
+    return c;
+}
 
 // Fills a free place: a capability to 'object', derived from 'parent' (or from none). Can't fail.
 void capability_make(struct capability *place, struct object *holder, struct object *object, unsigned rights,

@@ -66,7 +66,8 @@ void channel_wait(struct object *o, struct continuation *c)
     struct channel *ch = channel_of(o);
 
     list_add_tail(c->flags & SV_ROOM ? &ch->room : &o->waiters, &c->link);
-    channel_update(ch);
+    if (ch->waiting || !ch->senders || c->flags & SV_ROOM)
+        channel_update(ch);
 }
 
 void channel_unfire(struct object *o)
@@ -75,9 +76,9 @@ void channel_unfire(struct object *o)
     channel_update(channel_of(o));
 }
 
-static void message_remove(struct channel *ch)
+static void message_remove(struct channel *ch, const struct message *first)
 {
-    channel_entries_waiting -= message_at(ch, 0)->count;
+    channel_entries_waiting -= first->count;
     ch->head = ch->head + 1 < ch->depth ? ch->head + 1 : 0;
     ch->waiting--;
 }
@@ -93,14 +94,14 @@ static struct sv_handle entry_receive(struct task *t, struct capability *entry)
         return (struct sv_handle){{0}};
     }
     capability_move(place, &t->object, entry, SV_RIGHTS_ALL);
-    return place->handle;
+    return capability_handle(place);
 }
 
 unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
                          struct sv_handle handles[SV_MESSAGE_HANDLES])
 {
     struct channel *ch = channel_of(o);
-    struct message *m = message_at(ch, 0);
+    struct message *m = &ch->message[ch->head];
     unsigned count = m->count;
 
     for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
@@ -108,7 +109,7 @@ unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESS
     ch->fired--;
     for (unsigned i = 0; i < count; i++)
         handles[i] = entry_receive(t, &m->entry[i]);
-    message_remove(ch);
+    message_remove(ch, m);
     if (!list_empty(&ch->room) || !ch->senders)
         channel_update(ch);
     return count;
@@ -129,8 +130,9 @@ bool channel_destroy(struct object *o)
 
     if (ch->waiting) {
         for (; ch->waiting && work; work--) {
-            entries_remove(message_at(ch, 0));
-            message_remove(ch);
+            struct message *m = &ch->message[ch->head];
+            entries_remove(m);
+            message_remove(ch, m);
         }
         return false;
     }
@@ -198,7 +200,10 @@ static void message_send(struct channel *ch, const struct frame *f, unsigned cou
     channel_entries_waiting += count;
     ch->waiting++;
     ch->sent++;
-    channel_update(ch);
+    if (!list_empty(&ch->object.waiters)) { // one for each message, till now
+        ch->fired++;
+        continuation_fire(container_of(ch->object.waiters.next, struct continuation, link), SV_EVENT_MESSAGE);
+    }
 }
 
 // The channel's own capability may be gone when those to go along are ready.

@@ -77,13 +77,13 @@ static void continuation_detach(struct continuation *c)
 
 void continuation_fire(struct continuation *c, enum sv_event event)
 {
-    if (c->state == CONTINUATION_WAITING)
-        list_remove(&c->link); // out of no list does no harm
+    if (c->state != CONTINUATION_WAITING)
+        list_init(&c->link);
     c->state = CONTINUATION_FIRED;
     c->event = (uint8_t)event;
     if (event == SV_EVENT_GONE)
         c->flags = 0; // again would be forever
-    list_add_tail(&c->task->fired, &c->link);
+    list_move_tail(&c->task->fired, &c->link);
     task_wake(c->task);
 }
 

@@ -170,6 +170,7 @@ static uint32_t page_of(const struct elf *e, uint64_t address)
 
 void elf_plan(const struct elf *e, struct region_plan *plan)
 {
+    _Static_assert(REGION_PARTS >= 2 * ELF_SEGMENTS, "there is a part for each segment, and the gap before it");
     *plan = (struct region_plan){.guarded = true};
     for (unsigned i = 0; i < e->count; i++) {
         uint32_t first = page_of(e, e->segment[i].address), end = page_of(e, segment_end(&e->segment[i]));

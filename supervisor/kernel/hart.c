@@ -71,13 +71,18 @@ void hart_mourn(struct object *o)
 
 // --- alarms -----------------------------------------------------------------------------------------
 
-void hart_alarm_by(uint64_t time)
+// Mostly there is one that comes sooner, and finds nothing to do then: less work than to set one for each run.
+static inline void alarm_by(struct hart *h, uint64_t time)
 {
-    struct hart *h = this_hart();
-    if (time >= h->alarm)
+    if (likely(time >= h->alarm))
         return;
     h->alarm = time;
     arch_alarm(time);
+}
+
+void hart_alarm_by(uint64_t time)
+{
+    alarm_by(this_hart(), time);
 }
 
 static void clocks_fire(struct hart *h, uint64_t now)
@@ -93,9 +98,10 @@ static void clocks_fire(struct hart *h, uint64_t now)
         hart_alarm_by(first->key);
 }
 
-static uint64_t sum(uint64_t a, uint64_t b)
+// When the current run has taken all it may. No limit is so large that this would wrap.
+static inline uint64_t run_deadline(const struct hart *h)
 {
-    return a + b < a ? UINT64_MAX : a + b;
+    return h->since + h->current->run_limit - h->current->run_ticks;
 }
 
 // There is an alarm for every slice. One that comes much later was held up by what is beneath: somebody else had the
@@ -109,20 +115,13 @@ static void hart_account(struct hart *h, uint64_t now)
     h->since = now;
 }
 
-// When the current run has taken all it may.
-static uint64_t run_deadline(const struct hart *h)
-{
-    const struct task *t = h->current;
-    return sum(h->since, t->run_limit - (t->run_ticks < t->run_limit ? t->run_ticks : t->run_limit));
-}
-
-static void slice_begin(struct hart *h, uint64_t now)
+static inline void slice_begin(struct hart *h, uint64_t now)
 {
     uint64_t deadline = run_deadline(h);
 
     h->slice_over = false;
     h->slice_end = now + slice;
-    hart_alarm_by(deadline < h->slice_end ? deadline : h->slice_end);
+    alarm_by(h, deadline < h->slice_end ? deadline : h->slice_end);
 }
 
 void kernel_alarm(void)
@@ -142,7 +141,7 @@ void kernel_alarm(void)
         return;
     }
     if (now < h->slice_end) {
-        hart_alarm_by(h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
+        alarm_by(h, h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
         return;
     }
     h->slice_over = true;
@@ -237,6 +236,13 @@ static void hart_attend(struct hart *h)
         slice_begin(h, arch_time());
 }
 
+// Nobody is left who could start anything.
+static _Noreturn void all_over(void)
+{
+    log_info("no program is left: power off");
+    arch_power(false);
+}
+
 struct task *kernel_next(void)
 {
     struct hart *h = this_hart();
@@ -247,6 +253,8 @@ struct task *kernel_next(void)
         hart_attend(h);
     if (!h->current) {
         if (list_empty(&ready)) {
+            if (unlikely(!objects_count[SV_TYPE_TASK]))
+                all_over();
             idle |= 1u << (h - harts);
             return NULL;
         }

@@ -42,10 +42,3 @@ void random_draw(void *out, size_t size)
     memset(from, 0, size);
     store_used += size;
 }
-
-struct sv_handle random_handle(void)
-{
-    struct sv_handle h;
-    random_draw(&h, sizeof(h));
-    return h;
-}

@@ -11,6 +11,3 @@ void random_init(const uint8_t seed[64]);
 
 // Up to SV_SEED_MAX bytes. Cheap but for one call in many.
 void random_draw(void *out, size_t size);
-
-// A handle that nobody has.
-struct sv_handle random_handle(void);

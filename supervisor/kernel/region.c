@@ -205,14 +205,20 @@ bool region_destroy(struct object *o)
 
 // --- access -----------------------------------------------------------------------------------------
 
-unsigned region_access(const struct task *t, const struct region *r)
+static unsigned places_access(const struct capability *c, unsigned count, const struct object *o)
 {
     unsigned access = 0;
-    for (unsigned i = 0; i < table_size(t); i++) {
-        const struct capability *c = table_entry(t, i);
-        if (c->object == &r->object)
+    for (; count; c++, count--)
+        if (c->object == o)
             access |= c->access;
-    }
+    return access;
+}
+
+unsigned region_access(const struct task *t, const struct region *r)
+{
+    unsigned access = places_access(t->entry_inline, TABLE_INLINE, &r->object);
+    for (unsigned i = 0; i < t->table_frames; i++)
+        access |= places_access(t->table[i], TABLE_FRAME, &r->object);
     return access;
 }
 
@@ -255,7 +261,7 @@ void region_gained(struct capability *c)
 // What else the task has of the region decides what stays mapped; the pages come back when touched.
 static void region_remap(struct task *t, const struct region *r, unsigned before)
 {
-    if (before & ~region_access(t, r) && !t->is_ending)
+    if (before && !t->is_ending && before & ~region_access(t, r))
         space_unmap(&t->space, r->address, (uint64_t)r->size * FRAME_SIZE);
 }
 

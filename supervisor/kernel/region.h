@@ -11,7 +11,7 @@
 #include "capability.h"
 
 #define ACCESS_ALL (SV_RIGHT_READ | SV_RIGHT_WRITE | SV_RIGHT_EXECUTE)
-#define REGION_PARTS 10
+#define REGION_PARTS 16
 
 struct region_part {
     uint32_t end;    // page behind it

@@ -140,7 +140,7 @@ static void page_name(struct start *s, const char *name, const struct capability
 {
     struct sv_named_handle *n = &s->page->handles[s->page->count++];
     memcpy(n->name, name, sizeof(n->name) - 1);
-    n->handle = c->handle;
+    n->handle = capability_handle(c);
 }
 
 static enum sv_status give(struct start *s, const char name[SV_NAME_SIZE], struct object *object, unsigned rights,

@@ -143,6 +143,24 @@ static void test_segments(void **state)
     refused(SV_IMAGE_TLS);
 }
 
+// Each on a page of its own, with gaps between them; nine are one too many.
+static void test_many_segments(void **state)
+{
+    (void)state;
+    for (unsigned count = 7; count <= 9; count++) {
+        store(word == 8 ? 56 : 44, 2, count);
+        for (unsigned i = 3; i < count; i++) {
+            store(segment(i), 4, 1);
+            store(flags(i), 4, i % 2 ? 4 : 6);
+            store(field(i, OFFSET), word, 0);
+            store(field(i, ADDRESS), word, i * 0x4000);
+            store(field(i, FILE_SIZE), word, 0x100);
+            store(field(i, MEMORY_SIZE), word, 0x1800);
+        }
+        assert_int_equal(fault_of(), count == 9 ? SV_IMAGE_BROKEN : 0);
+    }
+}
+
 static void test_dynamic(void **state)
 {
     (void)state;
@@ -279,15 +297,11 @@ int main(void)
 #undef test
 #define test(name) cmocka_unit_test_setup_teardown(name, setup_target, teardown)
     const struct CMUnitTest tests[] = {
-        test(test_relocations),
-        test(test_headers),
-        test(test_segments),
-        test(test_dynamic),
-        test(test_files_that_are_cut),
-        test(test_archive),
-        test(test_archives_that_are_broken),
-        test(test_start_arguments),
-        test(test_all_that_is_left),
+        test(test_relocations),     test(test_headers),
+        test(test_segments),        test(test_many_segments),
+        test(test_dynamic),         test(test_files_that_are_cut),
+        test(test_archive),         test(test_archives_that_are_broken),
+        test(test_start_arguments), test(test_all_that_is_left),
     };
     (void)setup;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,7 @@ static void test_end_without_continuation(void **state)
     assert_null(fake_task());
     assert_int_equal(objects_count[SV_TYPE_TASK], 0);
     assert_int_equal(capabilities_count, 0);
+    assert_int_equal(fake_powered, 1); // nobody is left
     assert_int_equal(objects_count[SV_TYPE_REGION], 0);
 }
 
@@ -323,17 +324,38 @@ static void test_kill_on_another_hart(void **state)
     assert_int_equal(fake_task()->frame.words[1], 5);
 }
 
-static void test_idle_hart_is_kicked_once(void **state)
+// One task that is ready waits for the run that woke it; not for longer than a slice, and not a second one.
+static void test_idle_hart_is_kicked(void **state)
 {
     (void)state;
+    struct task *init = fake_task();
+
     fake_hart = 1;
     assert_null(fake_next());
     fake_hart = 0;
     start(64);
+    assert_int_equal(fake_kicks[1], 0);
+    fake_at(fake_time + ticks_of(SLICE_NANOSECONDS));
+    assert_ptr_equal(fake_task(), init); // nobody had to go
     assert_int_equal(fake_kicks[1], 1);
     ok(SV_WHAT, self, 0);
     assert_int_equal(fake_kicks[1], 1);
+    fake_hart = 1;
+    assert_ptr_not_equal(fake_next(), init);
     assert_int_equal(fake_kicks[0], 0);
+}
+
+static void test_two_that_are_ready_want_an_idle_hart(void **state)
+{
+    (void)state;
+
+    fake_hart = 1;
+    assert_null(fake_next());
+    fake_hart = 0;
+    start(64);
+    assert_int_equal(fake_kicks[1], 0);
+    start(64);
+    assert_int_equal(fake_kicks[1], 1);
 }
 
 static void test_slices(void **state)
@@ -408,7 +430,8 @@ int main(void)
         test(test_start_and_watch),
         test(test_kill),
         test(test_kill_on_another_hart),
-        test(test_idle_hart_is_kicked_once),
+        test(test_idle_hart_is_kicked),
+        test(test_two_that_are_ready_want_an_idle_hart),
         test(test_slices),
         test(test_out_of_memory),
     };

@@ -66,12 +66,15 @@ static inline void frame_value(struct frame *f, unsigned n, sv_word value)
     f->x[10 + n] = value;
 }
 
-// On RV64 two words of it in each register, the first lower; on RV32 one.
+// On RV64 two words of it in each register, the first lower; on RV32 one. (memcpy() would be a call.)
 static inline struct sv_handle frame_handle(const struct frame *f)
 {
-    struct sv_handle handle;
-    __builtin_memcpy(&handle, &f->x[28], sizeof(handle));
-    return handle;
+    const sv_word *x = &f->x[28];
+
+    if (sizeof(sv_word) == 4)
+        return (struct sv_handle){{(uint32_t)x[0], (uint32_t)x[1], (uint32_t)x[2], (uint32_t)x[3]}};
+    return (struct sv_handle){
+        {(uint32_t)x[0], (uint32_t)((uint64_t)x[0] >> 32), (uint32_t)x[1], (uint32_t)((uint64_t)x[1] >> 32)}};
 }
 static inline void frame_give(struct frame *f, struct sv_handle handle)
 {

@@ -97,7 +97,7 @@ static struct sv_handle own(unsigned type, const struct task *t, struct pool *p)
     for (unsigned i = 0; how && i < size; i++) {
         const struct capability *c = table_entry(t, (from + i) % size);
         if (c->object && (!type || c->object->type == type) && !is_hidden(t, c))
-            return c->handle;
+            return capability_handle(c);
     }
     return pick(p);
 }
@@ -350,7 +350,7 @@ static void step(void)
             kernel_input("hello", take(6));
         else
             kernel_interrupt(take(12));
-        kernel_next();
+        fake_kernel_next();
         kernel_leave();
     } else if (what <= 4) {
         touch(t);
@@ -371,7 +371,7 @@ static void everybody_ends(void)
                 next = l->next;
                 task_end(task_of(container_of(l, struct object, all)), killed);
             }
-            kernel_next();
+            fake_kernel_next();
             kernel_leave();
         }
 }

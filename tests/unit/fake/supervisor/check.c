@@ -74,7 +74,7 @@ static void check_handle(struct task *t, const struct capability *c)
     struct group *limit = t->limit;
 
     t->limit = NULL;
-    HOLDS(capability_find(t, c->handle) == c);
+    HOLDS(capability_find(t, capability_handle(c)) == c);
     t->limit = limit;
 }
 
@@ -83,6 +83,7 @@ static void check_capability(const struct capability *c, const struct object *ho
     const struct capability *child;
 
     capabilities_seen++;
+    HOLDS(!c->handle[1] == (holder->type != SV_TYPE_TASK));
     HOLDS(c->holder == holder);
     if (holder->type == SV_TYPE_TASK)
         check_handle(container_of((struct object *)(uintptr_t)holder, struct task, object), c);

@@ -301,6 +301,13 @@ void panic(const char *format, ...)
     abort();
 }
 
+struct task *fake_kernel_next(void)
+{
+    if (setjmp(powered))
+        return NULL;
+    return kernel_next();
+}
+
 // --- what a test does -------------------------------------------------------------------------------
 
 void fake_boot(unsigned harts_count, const void *archive, size_t size)
@@ -353,7 +360,7 @@ struct task *fake_task(void)
 struct task *fake_next(void)
 {
     kernel_enter();
-    struct task *t = kernel_next();
+    struct task *t = fake_kernel_next();
     kernel_leave();
     return t;
 }
@@ -380,7 +387,7 @@ sv_word fake_call(unsigned number, struct sv_handle handle, struct fake_call c)
         fake_handle = t->frame.handle;
         memcpy(fake_value, t->frame.value, sizeof(fake_value));
     }
-    kernel_next();
+    fake_kernel_next();
     kernel_leave();
     return answer;
 }
@@ -397,7 +404,7 @@ void fake_at(uint64_t time)
         fake_alarm[i] = UINT64_MAX;
         kernel_enter();
         kernel_alarm();
-        kernel_next();
+        fake_kernel_next();
         kernel_leave();
     }
     fake_hart = hart;
@@ -410,7 +417,7 @@ static bool fault(enum sv_fault kind, uintptr_t address)
 
     kernel_enter();
     kernel_fault(kind, 0x1234, address);
-    struct task *next = kernel_next();
+    struct task *next = fake_kernel_next();
     kernel_leave();
     return next == t && t->frame.entered == entered;
 }

@@ -40,6 +40,9 @@ extern sv_word fake_value[5];
 sv_word fake_call(unsigned call, struct sv_handle handle, struct fake_call c);
 #define call(number, handle, ...) fake_call(number, handle, (struct fake_call){{__VA_ARGS__}})
 
+// kernel_next(), which may power off.
+struct task *fake_kernel_next(void);
+
 // The hart comes into the kernel for nothing, and goes on with what it should.
 struct task *fake_next(void);
 struct task *fake_task(void); // what this hart runs
