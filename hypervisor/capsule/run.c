@@ -127,7 +127,6 @@ static bool life_is_called(struct entity *e)
 
 static void life_run(struct hart *h, struct capsule *c)
 {
-    hart_arm(h); // others sleep meanwhile
     atomic_store(&c->attention, false);
     struct life_step step = capsule_life_step(c);
     sched_put(h, &c->life, step.put, step.deadline, step.gone ? NULL : life_is_called);
@@ -137,7 +136,6 @@ static void life_run(struct hart *h, struct capsule *c)
 
 static void worker_run(struct hart *h, struct capsule *c)
 {
-    hart_arm(h); // as above
     if (atomic_load(&c->halt)) {
         sched_put(h, &c->worker, PUT_PARKED, TIME_NEVER, NULL);
         capsule_worker_parked(c);
@@ -151,9 +149,20 @@ static void prompt_run(struct hart *h, struct entity *e)
 {
     uint64_t deadline;
 
-    hart_arm(h); // as above
     enum put put = prompt_step(&deadline);
     sched_put(h, e, put, deadline, prompt_is_woken);
+}
+
+// What works in short steps.
+static __attribute__((noinline)) void step_run(struct hart *h, struct entity *e)
+{
+    hart_arm(h); // others sleep meanwhile
+    if (e->kind == ENTITY_LIFE)
+        life_run(h, container_of(e, struct capsule, life));
+    else if (e->kind == ENTITY_WORKER)
+        worker_run(h, container_of(e, struct capsule, worker));
+    else
+        prompt_run(h, e);
 }
 
 static void idle(struct hart *h)
@@ -173,12 +182,8 @@ static struct context *run_next(struct hart *h)
         struct entity *e = sched_pick(h);
         if (!e)
             idle(h);
-        else if (e->kind == ENTITY_LIFE)
-            life_run(h, container_of(e, struct capsule, life));
-        else if (e->kind == ENTITY_WORKER)
-            worker_run(h, container_of(e, struct capsule, worker));
-        else if (unlikely(e->kind == ENTITY_PROMPT))
-            prompt_run(h, e);
+        else if (unlikely(e->kind != ENTITY_VCORE))
+            step_run(h, e);
         else if (vcore_enter(h, container_of(e, struct vcore, entity)))
             return h->current;
         // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.

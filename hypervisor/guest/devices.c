@@ -75,6 +75,17 @@ static enum outcome generation_access(struct capsule *c, uint32_t offset, const 
     return OUTCOME_DONE;
 }
 
+// By values, not pointers to them: what the other devices need stays in registers.
+static inline enum outcome slots_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+{
+    if (!v->capsule->virtio[offset / VIRTIO_WINDOW])
+        return OUTCOME_NOTHING;
+    if (a->is_store)
+        return slots_store(v, offset, a->bytes, *value);
+    *value = slots_load(v, offset, a->bytes);
+    return OUTCOME_DONE;
+}
+
 // By address; within a page or window of a device only. `a` is wholly above none and below all.
 static inline enum outcome device_access(struct vcore *v, uint64_t address, const struct insn_access *a,
                                          uint64_t *value)

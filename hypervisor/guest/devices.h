@@ -18,10 +18,10 @@
 #define SAVED_FAST 0xf003fcf7u
 #define SAVED_ALL 0xffffffffu
 
-struct insn_access;
 enum outcome { OUTCOME_DONE, OUTCOME_NOTHING, OUTCOME_ENDING };
-// An access at an offset into the slots.
-enum outcome slots_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value);
+// Accesses at an offset into the slots, in one where there is a device.
+uint64_t slots_load(struct vcore *v, uint32_t offset, unsigned bytes);
+enum outcome slots_store(struct vcore *v, uint32_t offset, unsigned bytes, uint64_t value);
 
 // Handles a load, store or fetch fault of the vcore. On a device, does the access and moves the pc on;
 // else the guest gets the fault. Answers how the exit ends: EXIT_SLOW, with nothing done, if the access

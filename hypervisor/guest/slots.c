@@ -4,7 +4,6 @@
 // left to the capsule's worker, which is scheduled like one more vcore: it takes the capsule's time, not others', and
 // between its steps its hart takes interrupts.
 #include "devices.h"
-#include "insn.h"
 #include "vcore.h"
 
 // The line of a slot as its device drives it now. Whoever has changed something calls it after, so the last one to
@@ -55,20 +54,18 @@ static enum virtio_progress slot_run(struct capsule *c, unsigned slot)
     return progress;
 }
 
-enum outcome slots_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+uint64_t slots_load(struct vcore *v, uint32_t offset, unsigned bytes)
+{
+    return virtio_read(v->capsule->virtio[offset / VIRTIO_WINDOW], offset % VIRTIO_WINDOW, bytes);
+}
+
+enum outcome slots_store(struct vcore *v, uint32_t offset, unsigned bytes, uint64_t value)
 {
     struct capsule *c = v->capsule;
     unsigned slot = offset / VIRTIO_WINDOW;
     struct virtio_device *d = c->virtio[slot];
 
-    if (!d)
-        return OUTCOME_NOTHING;
-    offset %= VIRTIO_WINDOW;
-    if (!a->is_store) {
-        *value = virtio_read(d, offset, a->bytes);
-        return OUTCOME_DONE;
-    }
-    virtio_write(d, offset, a->bytes, *value);
+    virtio_write(d, offset % VIRTIO_WINDOW, bytes, value);
     if (!atomic_load_explicit(&d->called, memory_order_relaxed)) {
         line_update(c, slot);
         return OUTCOME_DONE;

@@ -160,6 +160,12 @@ struct capsule {
     _Atomic uint32_t trace_end;       // records written since that began, modulo 2^32
     _Atomic uint32_t trace_users;     // harts that are at work in `trace`
 
+    struct lock devices; // guards uart, plic and generation
+    struct vuart uart;
+    struct vgeneration generation;
+    struct vplic *plic;
+    struct stream stream;
+
     // Its virtio devices, slot by slot; the pointers stay as they are while it exists. What they have to do is done in
     // the exit that asked for it, or, where it takes longer or nobody asked, in steps by the worker: an entity like a
     // vcore, with the capsule's share, that parks when the capsule ends or is held.
@@ -168,12 +174,6 @@ struct capsule {
     _Atomic uint32_t work;     // bit n: slot n
     unsigned work_last;        // the worker's: the slot that it served last
     _Atomic bool worker_is_on; // it is not PARKED
-
-    struct lock devices; // guards uart, plic and generation
-    struct vuart uart;
-    struct vgeneration generation;
-    struct vplic *plic;
-    struct stream stream;
 };
 
 static inline struct vcore *vcore_of(struct context *c)
