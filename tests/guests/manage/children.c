@@ -121,12 +121,12 @@ static void role_obey(void)
     }
 }
 
-// Once it is told to, says whether its UART has something to say, and obeys.
+// Once it is told to, says whether its UART has a break to tell of, the first of what asks, and obeys.
 static void role_late(void)
 {
     while (sbi_call0(LEGACY_GETCHAR, 0).error < 0) {
     }
-    print(((volatile uint8_t *)(unsigned long)tree.uart.base)[5] & 1 ? "asked\n" : "not asked\n");
+    print(((volatile uint8_t *)(unsigned long)tree.uart.base)[5] & 0x10 ? "asked\n" : "not asked\n");
     role_obey();
 }
 
