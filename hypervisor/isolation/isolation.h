@@ -54,7 +54,7 @@ struct space {
     const struct pmp_plan *plan;
     struct pmp_plan own_plan; // pmp
     // 1 + the vcore whose translations that hart last cached; 0: whatever it has is to be forgotten.
-    _Atomic uint8_t resident[HARTS_MAX];
+    _Atomic uint32_t resident[HARTS_MAX];
     _Atomic unsigned long visitors; // bit n: hart n uses its memory, and runs none of its vcores
 
     // gstage: since it was forked, or is a fork, its table alone says where its RAM lies; extents say its

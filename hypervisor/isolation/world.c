@@ -164,9 +164,12 @@ static void caches_settle(struct hart *h, struct world *w, bool space_changed)
     unsigned resident = atomic_load_explicit(&s->resident[h->index], memory_order_relaxed);
     bool other = resident != w->index + 1u;
 
+    // In one step, and not at all if it is there already: who clears it meanwhile (space_forget) must not be
+    // overwritten, as this vcore may have left again before they look where it runs.
+    if (other)
+        resident = atomic_exchange_explicit(&s->resident[h->index], w->index + 1u, memory_order_acq_rel);
     if (resident == 0 && s->kind == ISOLATION_GSTAGE)
         hfence_gvma_vmid(s->vmid); // the VMID may have been another's, or what it maps has changed
-    atomic_store_explicit(&s->resident[h->index], (uint8_t)(w->index + 1), memory_order_relaxed);
     w->last = iso;
     if (moved || stale || other || (space_changed && s->vmid == 0)) {
         // Off before the fence: the last vcore's table may be walked ahead of time as long as it is there.

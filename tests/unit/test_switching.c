@@ -646,7 +646,7 @@ static enum condition condition_without;
 
 static void condition_hide(struct hart *h, struct world *w)
 {
-    _Atomic uint8_t *resident = &w->space->resident[h->index];
+    _Atomic uint32_t *resident = &w->space->resident[h->index];
 
     switch (condition_without) {
     case CONDITION_NONE:
@@ -659,11 +659,11 @@ static void condition_hide(struct hart *h, struct world *w)
         break;
     case CONDITION_OTHER:
         if (*resident)
-            *resident = (uint8_t)(w->index + 1);
+            *resident = w->index + 1u;
         break;
     case CONDITION_FIRST:
         if (!*resident)
-            *resident = (uint8_t)(w->index + 1);
+            *resident = w->index + 1u;
         w->last = h->isolation;
         w->stale = 0;
         break;
