@@ -5,7 +5,7 @@ import re
 from conftest import ROOT, TERMINAL, Backend, Capsule
 
 PROMPT = r"sv> "
-PROGRAMS = ["echo", "fault", "greeter", "hello", "hog", "init", "ping-pong", "pipeline", "shell", "spin", "template", "timer"]
+PROGRAMS = sorted(entry.name for entry in os.scandir(os.path.join(ROOT, "programs")) if entry.is_dir() and entry.name != "libc")
 HOSTILE = ["handles", "groups", "pointers", "exhaust", "moves", "faults", "times"]
 
 
