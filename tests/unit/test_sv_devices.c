@@ -1,6 +1,7 @@
 // sources: supervisor bearssl
 //
 // The supervisor's console, interrupts, the hypervisor beneath, power, and what can be inspected.
+#include "diosix.h"
 #include "init.h"
 
 static void input(const char *text)
@@ -100,26 +101,35 @@ static void test_interrupt(void **state)
     fake_check();
 }
 
+// A program says which call, with which numbers and which memory of its own; never an address of ours.
 static void test_hypervisor(void **state)
 {
     (void)state;
     struct sv_handle hypervisor = fake_start_handle("hypervisor");
     struct sv_hypervisor_call h = {.argument = {5}};
+    char answer[16];
 
     assert_true(fake_store(scratch, &h, sizeof(h)));
-    ok(SV_HYPERVISOR, hypervisor, 3, scratch);
-    assert_int_equal(fake_value[1], 8);
-    assert_int_equal(call(SV_HYPERVISOR, hypervisor, 99, scratch), SV_FAILED);
-    h.size = 4097;
+    ok(SV_HYPERVISOR, hypervisor, DIOSIX_NEXT, scratch);
+    assert_int_equal(fake_value[1], DIOSIX_NEXT + 5);
+    assert_int_equal(call(SV_HYPERVISOR, hypervisor, DIOSIX_POWER, scratch), SV_FAILED);
+    assert_int_equal((long)fake_value[2], -4);
+    assert_int_equal(call(SV_HYPERVISOR, hypervisor, DIOSIX_CALLS, scratch), SV_INVALID);
+    assert_int_equal(call(SV_HYPERVISOR, hypervisor, (sv_word)-1, scratch), SV_INVALID);
+
+    h.size = sizeof(answer);
+    h.buffer = scratch + sizeof(h);
     assert_true(fake_store(scratch, &h, sizeof(h)));
-    assert_int_equal(call(SV_HYPERVISOR, hypervisor, 3, scratch), SV_INVALID);
-    h.size = 16;
+    ok(SV_HYPERVISOR, hypervisor, DIOSIX_STATUS, scratch);
+    assert_true(fake_load(scratch + sizeof(h), answer, sizeof(answer)));
+    assert_memory_equal(answer, "xxxxxxxxxxxxxxxx", sizeof(answer));
     h.buffer = 16;
     assert_true(fake_store(scratch, &h, sizeof(h)));
-    assert_int_equal(call(SV_HYPERVISOR, hypervisor, 3, scratch), SV_FAULT);
-    h.address_at = 5;
+    assert_int_equal(call(SV_HYPERVISOR, hypervisor, DIOSIX_STATUS, scratch), SV_FAULT);
+    assert_int_equal(call(SV_HYPERVISOR, hypervisor, DIOSIX_INPUT, scratch), SV_FAULT);
+    h.size = 4097;
     assert_true(fake_store(scratch, &h, sizeof(h)));
-    assert_int_equal(call(SV_HYPERVISOR, hypervisor, 3, scratch), SV_INVALID);
+    assert_int_equal(call(SV_HYPERVISOR, hypervisor, DIOSIX_STATUS, scratch), SV_INVALID);
 }
 
 static void test_power(void **state)
