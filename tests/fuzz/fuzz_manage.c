@@ -1,7 +1,7 @@
 // sources: tests/unit/explored/sched.c tests/unit/explored/limits.c tests/unit/explored/run.c
 // sources: tests/unit/explored/queue.c tests/unit/explored/wake.c tests/unit/explored/pinned.c
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
-// sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c
+// sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c tests/unit/explored/slots.c
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
 // sources: tests/unit/explored/calls.c tests/unit/explored/manage_sbi.c hypervisor/manage/queries.c hypervisor/manage/terminal.c
 // sources: hypervisor/capsule/endings.c hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
