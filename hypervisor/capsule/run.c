@@ -5,6 +5,7 @@
 #include "prompt_entity.h"
 #include "sbi.h"
 #include "trace.h"
+#include "uplink.h"
 
 static enum put put_of(enum exit exit)
 {
@@ -156,6 +157,12 @@ static void prompt_run(struct hart *h, struct entity *e)
     sched_put(h, e, put, deadline, prompt_is_woken);
 }
 
+static void uplink_run(struct hart *h, struct entity *e)
+{
+    hart_arm(h); // as above
+    sched_put(h, e, uplink_step(), TIME_NEVER, uplink_is_woken);
+}
+
 static void idle(struct hart *h)
 {
     if (!sched_idle_enter(h))
@@ -183,6 +190,8 @@ static struct context *run_next(struct hart *h)
             worker_run(h, container_of(e, struct capsule, worker));
         else if (unlikely(e->kind == ENTITY_PROMPT))
             prompt_run(h, e);
+        else if (unlikely(e->kind == ENTITY_UPLINK))
+            uplink_run(h, e);
         else if (vcore_enter(h, container_of(e, struct vcore, entity)))
             return h->current;
     }
