@@ -84,6 +84,7 @@ machine_make() {
         -display none -monitor none -chardev stdio,id=console,signal=off,mux=off -serial chardev:console
     )
     disks_give
+    uplink_give "$1"
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")
 }
@@ -142,6 +143,19 @@ disks_give() {
             -device "virtio-blk-device,drive=disk$number,serial=${disk%%=*}"
         )
         number=$((number + 1))
+    done
+}
+
+# A network device for the switch of the bundle that has an uplink, and what leads to it from outside.
+uplink_give() {
+    local name word netdev=user,id=uplink
+    for name in $(fdtget -l "$1" /switches 2>/dev/null || true); do
+        fdtget -p "$1" "/switches/$name" | grep -qx uplink || continue
+        for word in $(fdtget "$1" "/switches/$name" forward 2>/dev/null || true); do
+            [[ $word == *:*:* ]] || word=${word/:/::}
+            netdev+=,hostfwd=tcp::${word%%:*}-${word#*:}
+        done
+        machine+=(-netdev "$netdev" -device virtio-net-device,netdev=uplink)
     done
 }
 

@@ -20,6 +20,8 @@
 #include "prompt.h"
 #include "sbi.h"
 #include "uart.h"
+#include "uplink.h"
+#include "virtio_nic.h"
 
 #define SLICE_MILLISECONDS 4
 
@@ -282,6 +284,8 @@ static void memory_needs(struct memory_needs *needs)
         needs->hypervisor += capsule_cost(c);
         if (c->wants_host_disk)
             needs->hypervisor += BUNDLE_DEVICES_MAX * BLOCK_BUFFER_SIZE;
+        if (c->wants_uplink)
+            needs->hypervisor += VIRTIO_NIC_MEMORY;
         if (isolation_of(c->isolation) == ISOLATION_GSTAGE)
             needs->tables += isolation_table_bytes(c->memory);
         else
@@ -289,31 +293,56 @@ static void memory_needs(struct memory_needs *needs)
     }
 }
 
+static bool is_routed(const struct hart *h, uint32_t irq)
+{
+    return h->plic_context != MACHINE_NO_CONTEXT && plic_enable(irq, h->plic_context, 1);
+}
+
+static void slots_probe(const char *what, void (*probe)(const struct virtio_slot *slot, const char **problem))
+{
+    const char *problem;
+
+    for (size_t i = 0; i < machine.virtio_count; i++) {
+        probe(&machine.virtio[i], &problem);
+        if (problem)
+            log_error("virtio %s at 0x%llx is not used: %s", what, (unsigned long long)machine.virtio[i].base, problem);
+    }
+}
+
 // Only if a capsule wants one: then what is in the slots is to be found before capsules are made.
 static void disks_start(const struct hart *h)
 {
     bool wanted = false;
-    const char *problem;
 
     for (size_t i = 0; i < bundle.count; i++)
         wanted = wanted || bundle.capsules[i].wants_host_disk;
-    for (size_t i = 0; wanted && i < machine.virtio_count; i++) {
-        virtio_disk_probe(&machine.virtio[i], &problem);
-        if (problem)
-            log_error("virtio disk at 0x%llx is not used: %s", (unsigned long long)machine.virtio[i].base, problem);
-    }
+    if (wanted)
+        slots_probe("disk", virtio_disk_probe);
     for (unsigned i = 0; i < block_count; i++) {
         const struct block_disk *d = block_disks[i];
-        bool routed = h->plic_context != MACHINE_NO_CONTEXT && plic_enable(d->irq, h->plic_context, 1);
+        bool routed = is_routed(h, d->irq);
         log_info("disk '%s': %u MiB%s%s", d->serial, (unsigned)(d->sectors >> 11), d->is_readonly ? ", read-only" : "",
                  routed ? "" : ", which can't interrupt: it won't be of use");
     }
 }
 
+// Likewise.
+static void uplink_start(const struct hart *h)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < bundle.count; i++)
+        wanted = wanted || bundle.capsules[i].wants_uplink;
+    if (!wanted)
+        return;
+    slots_probe("network device", virtio_nic_probe);
+    if (nic_first && is_routed(h, nic_first->irq))
+        uplink_init(nic_first);
+}
+
 static void interrupts_start(struct hart *h)
 {
-    bool routed = machine.plic.base && machine.uart.irq && h->plic_context != MACHINE_NO_CONTEXT &&
-                  plic_enable(machine.uart.irq, h->plic_context, 1);
+    bool routed = machine.plic.base && machine.uart.irq && is_routed(h, machine.uart.irq);
     console_start(routed);
 }
 
@@ -371,6 +400,7 @@ void boot_main(unsigned long hart_id, const void *tree)
     prompt_init(this_hart());
     interrupts_start(this_hart());
     disks_start(this_hart());
+    uplink_start(this_hart());
     harts_release();
     capsules_launch();
     hart_run();

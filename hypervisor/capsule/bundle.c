@@ -274,15 +274,17 @@ static bool host_disk_read(const struct reader *r, int node, struct bundle_devic
 // Its switch is one that the bundle describes: a slip in its name would part what is to be together.
 static bool net_read(const struct reader *r, int node, struct bundle_device *device)
 {
-    int length, switches = fdt_path_offset(r->fdt, "/switches");
+    int length, at = fdt_path_offset(r->fdt, "/switches");
     const uint8_t *address = fdt_getprop(r->fdt, node, "mac-address", &length);
 
     device->name = string_or(r->fdt, node, "switch", NULL);
-    if (!device->name || switches < 0 || fdt_subnode_offset(r->fdt, switches, device->name) < 0)
+    if (!device->name || at < 0 || (at = fdt_subnode_offset(r->fdt, at, device->name)) < 0)
         return capsule_fail(r->capsule, "switch", "must be the name of one in the bundle");
     if (!address || length != sizeof(device->address) || address[0] & 1)
         return capsule_fail(r->capsule, "mac-address", "must be six bytes, and no group's");
     memcpy(device->address, address, sizeof(device->address));
+    device->has_uplink = fdt_getprop(r->fdt, at, "uplink", NULL);
+    r->capsule->wants_uplink |= device->has_uplink;
     device->is_isolated = fdt_getprop(r->fdt, node, "isolated", NULL);
     device->is_open = fdt_getprop(r->fdt, node, "any-address", NULL);
     return true;

@@ -58,6 +58,7 @@ struct bundle_device {
     const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name; of a NET: its switch
     bool is_readonly;          // of a HOST_DISK
     bool is_open, is_isolated; // of a NET: see vswitch.h
+    bool has_uplink;           // of a NET: its switch
     uint8_t address[6];        // of a NET
 };
 
@@ -82,7 +83,7 @@ struct bundle_capsule {
         uint32_t vcores, capsules;
     } quota;
     struct bundle_device devices[BUNDLE_DEVICES_MAX]; // those it has come first
-    bool wants_host_disk;
+    bool wants_host_disk, wants_uplink;
     bool verified; // its images' hashes were found right
 };
 

@@ -5,6 +5,7 @@
 #include "prompt_entity.h"
 #include "sbi.h"
 #include "trace.h"
+#include "uplink.h"
 
 static enum put put_of(enum exit exit)
 {
@@ -153,6 +154,11 @@ static void prompt_run(struct hart *h, struct entity *e)
     sched_put(h, e, put, deadline, prompt_is_woken);
 }
 
+static void uplink_run(struct hart *h, struct entity *e)
+{
+    sched_put(h, e, uplink_step(), TIME_NEVER, uplink_is_woken);
+}
+
 // What works in short steps.
 static __attribute__((noinline)) void step_run(struct hart *h, struct entity *e)
 {
@@ -161,6 +167,8 @@ static __attribute__((noinline)) void step_run(struct hart *h, struct entity *e)
         life_run(h, container_of(e, struct capsule, life));
     else if (e->kind == ENTITY_WORKER)
         worker_run(h, container_of(e, struct capsule, worker));
+    else if (e->kind == ENTITY_UPLINK)
+        uplink_run(h, e);
     else
         prompt_run(h, e);
 }

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "log.h"
 #include "machine_facts.h"
 #include "slab.h"
+#include "uplink.h"
 
 static struct vswitch *switches[BUNDLE_SWITCHES_MAX];
 static struct slab switch_slab;
@@ -18,12 +20,31 @@ uint64_t switches_cost(const struct bundle_device *plan)
     return plan->kind == BUNDLE_DEVICE_NET ? sizeof(struct vswitch) : 0;
 }
 
-static struct vswitch *switch_named(const char *name)
+// Without its uplink, those on it have each other.
+static struct vswitch *switch_make(const struct bundle_device *plan)
+{
+    static const char *const words[] = {
+        [STATUS_NOT_FOUND] = "the machine has no network device for it",
+        [STATUS_BUSY] = "the machine's network device is on another",
+        [STATUS_NO_MEMORY] = "it is full",
+    };
+    struct vswitch *s = slab_allocate(&switch_slab);
+
+    if (!s)
+        return NULL;
+    vswitch_init(s, plan->name, machine_facts.timebase_hz);
+    enum status status = plan->has_uplink ? uplink_attach(s) : STATUS_OK;
+    if (status != STATUS_OK)
+        log_error("switch '%s' has no uplink: %s", plan->name, words[status]);
+    return s;
+}
+
+static struct vswitch *switch_of(const struct bundle_device *plan)
 {
     for (unsigned i = 0; i < BUNDLE_SWITCHES_MAX; i++) {
-        if (!switches[i] && (switches[i] = slab_allocate(&switch_slab)))
-            vswitch_init(switches[i], name, machine_facts.timebase_hz);
-        if (!switches[i] || !strcmp(switches[i]->name, name))
+        if (!switches[i])
+            return switches[i] = switch_make(plan);
+        if (!strcmp(switches[i]->name, plan->name))
             return switches[i];
     }
     return NULL;
@@ -31,7 +52,7 @@ static struct vswitch *switch_named(const char *name)
 
 enum status switches_plug(struct vnet *n, struct space *space, const struct bundle_device *plan)
 {
-    struct vswitch *s = switch_named(plan->name);
+    struct vswitch *s = switch_of(plan);
 
     if (!s)
         return STATUS_NO_MEMORY;

@@ -99,52 +99,27 @@ static const struct block_driver driver = {.submit = submit, .poll = poll};
 
 // --- starting --------------------------------------------------------------------------------------------------
 
-static void address_set(const struct virtio_disk *v, uint32_t offset, const void *at)
-{
-    uint64_t address = hpa_of(at).value;
-    set(v, offset, (uint32_t)address);
-    set(v, offset + 4, (uint32_t)(address >> 32));
-}
-
-static uint64_t features_offered(const struct virtio_disk *v)
-{
-    set(v, VIRTIO_DEVICE_FEATURES_SELECT, 1);
-    uint64_t features = (uint64_t)get(v, VIRTIO_DEVICE_FEATURES) << 32;
-    set(v, VIRTIO_DEVICE_FEATURES_SELECT, 0);
-    return features | get(v, VIRTIO_DEVICE_FEATURES);
-}
-
-// Section 3.1.1. NULL, or what went wrong.
 static const char *negotiate(struct virtio_disk *v)
 {
-    uint64_t features = features_offered(v) & (VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_RO | VIRTIO_BLK_F_FLUSH);
+    uint64_t features = VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_RO | VIRTIO_BLK_F_FLUSH;
+    const char *problem = virtio_slot_negotiate(v->base, &features);
 
     v->disk.is_readonly = features & VIRTIO_BLK_F_RO;
     v->disk.has_flush = features & VIRTIO_BLK_F_FLUSH;
-    for (unsigned half = 0; half < 2; half++) {
-        set(v, VIRTIO_DRIVER_FEATURES_SELECT, half);
-        set(v, VIRTIO_DRIVER_FEATURES, (uint32_t)(features >> 32 * half));
-    }
-    set(v, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
-    return get(v, VIRTIO_STATUS) & VIRTIO_FEATURES_OK ? NULL : "it refuses what it offers";
+    return problem;
 }
 
 static const char *queue_start(struct virtio_disk *v)
 {
     struct hpa shared;
 
-    set(v, VIRTIO_QUEUE_SELECT, 0);
-    if (get(v, VIRTIO_QUEUE_SIZE_MAX) < QUEUE_SIZE)
-        return "its queue is too short";
     if (frames_allocate(SHARED_ORDER, FRAMES_OWNER_HYPERVISOR, &shared) != STATUS_OK)
         return "the hypervisor's own memory is exhausted";
     v->shared = memset(hpa_pointer(shared), 0, FRAME_SIZE << SHARED_ORDER);
-    set(v, VIRTIO_QUEUE_SIZE, QUEUE_SIZE);
-    address_set(v, VIRTIO_QUEUE_DESCRIPTORS, v->shared->descriptors);
-    address_set(v, VIRTIO_QUEUE_AVAILABLE, &v->shared->available_flags);
-    address_set(v, VIRTIO_QUEUE_USED, &v->shared->used_flags);
-    set(v, VIRTIO_QUEUE_READY, 1);
-    set(v, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
+    const void *const places[] = {v->shared->descriptors, &v->shared->available_flags, &v->shared->used_flags};
+    if (!virtio_slot_queue(v->base, 0, QUEUE_SIZE, places))
+        return "its queue is too short";
+    virtio_slot_go(v->base);
     return NULL;
 }
 
@@ -165,13 +140,12 @@ static void serial_read(struct virtio_disk *v)
 
 static const char *start(struct virtio_disk *v)
 {
-    set(v, VIRTIO_STATUS, 0);
-    set(v, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
     const char *problem = negotiate(v);
+
     if (!problem)
         problem = queue_start(v);
     if (problem) {
-        set(v, VIRTIO_STATUS, VIRTIO_FAILED);
+        virtio_slot_fail(v->base);
         return problem;
     }
     v->disk.sectors = (uint64_t)get(v, VIRTIO_CONFIG + 4) << 32 | get(v, VIRTIO_CONFIG);
@@ -188,10 +162,8 @@ void virtio_disk_probe(const struct virtio_slot *slot, const char **problem)
     *problem = NULL;
     if (block_count == BLOCK_DISKS_MAX)
         return;
-    *v = (struct virtio_disk){.base = slot->base, .disk.irq = slot->irq};
-    if (get(v, VIRTIO_MAGIC_VALUE) != VIRTIO_MAGIC || get(v, VIRTIO_DEVICE_ID) != VIRTIO_ID_BLOCK)
+    if (!virtio_slot_holds(slot, VIRTIO_ID_BLOCK, problem))
         return;
-    *problem = get(v, VIRTIO_VERSION) == 2
-                   ? start(v)
-                   : "it speaks virtio version 1 (QEMU: add -global virtio-mmio.force-legacy=false)";
+    *v = (struct virtio_disk){.base = slot->base, .disk.irq = slot->irq};
+    *problem = start(v);
 }

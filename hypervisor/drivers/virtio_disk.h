@@ -2,12 +2,7 @@
 #pragma once
 
 #include "block.h"
-
-// Where there may be one.
-struct virtio_slot {
-    uintptr_t base;
-    uint32_t irq;
-};
+#include "virtio_slot.h"
 
 // Looks what is in the slot and makes it one of the block_disks, if it is a disk. Once, before guests run. *problem:
 // NULL, or what keeps a disk from being used. The machine's interrupts are the caller's to enable.

@@ -9,6 +9,7 @@
 #include "prompt_entity.h"
 #include "sbi.h"
 #include "trace.h"
+#include "uplink.h"
 #include "vcore.h"
 
 void hart_arm(struct hart *h)
@@ -100,7 +101,7 @@ static enum exit external_interrupt(struct hart *h)
     uint32_t irq = plic_claim(h->plic_context);
 
     if (irq) {
-        if (likely(!block_count) || !block_interrupt(irq))
+        if (!uplink_interrupt(irq) && (likely(!block_count) || !block_interrupt(irq)))
             console_interrupt(); // else it is the one source we enable
         plic_complete(h->plic_context, irq);
         console_events_pass_on();

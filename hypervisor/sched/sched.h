@@ -31,7 +31,7 @@
 
 // HELD: out of budget until its timer's deadline, and not to be woken by anything else.
 enum entity_state { ENTITY_PARKED, ENTITY_READY, ENTITY_RUNNING, ENTITY_WAITING, ENTITY_HELD };
-enum entity_kind { ENTITY_VCORE, ENTITY_LIFE, ENTITY_WORKER, ENTITY_PROMPT };
+enum entity_kind { ENTITY_VCORE, ENTITY_LIFE, ENTITY_WORKER, ENTITY_PROMPT, ENTITY_UPLINK };
 enum put { PUT_READY, PUT_WAITING, PUT_PARKED };
 
 #define TIME_NEVER UINT64_MAX

@@ -144,8 +144,7 @@ static enum delivery receive(struct vswitch_port *p, struct frame *f)
     if (progress != VIRTIO_IDLE)
         return delivery;
     enum status status = n->is_renamed ? STATUS_NOT_FOUND : frame_put(n, f, &delivery);
-    virtio_end(&n->device, VIRTIO_NET_RECEIVE,
-               status == STATUS_NOT_FOUND ? VIRTIO_IDLE : virtio_progress_of(status));
+    virtio_end(&n->device, VIRTIO_NET_RECEIVE, status == STATUS_NOT_FOUND ? VIRTIO_IDLE : virtio_progress_of(status));
     return status == STATUS_NO_MEMORY ? DELIVERY_ENDING : delivery;
 }
 

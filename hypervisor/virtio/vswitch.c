@@ -228,6 +228,20 @@ enum delivery vswitch_deliver(struct frame *f)
     return delivery;
 }
 
+enum status frame_read(struct frame *f, uint8_t *to)
+{
+    uint32_t rest = f->length - (uint32_t)sizeof(f->header);
+
+    memcpy(to, &f->header, sizeof(f->header));
+    to += sizeof(f->header);
+    if (!f->bytes) {
+        f->chain->read = f->rest;
+        return chain_read(f->chain, f->space, to, rest);
+    }
+    memcpy(to, f->bytes, rest);
+    return STATUS_OK;
+}
+
 enum status frame_write(struct frame *f, struct virtqueue_chain *to, struct space *space)
 {
     uint32_t rest = f->length - (uint32_t)sizeof(f->header);

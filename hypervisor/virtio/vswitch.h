@@ -16,10 +16,10 @@
 #include "virtqueue.h"
 
 #define VSWITCH_PORTS_MAX 64u
-#define VSWITCH_ADDRESSES 128u   // known at a time, a power of two
-#define VSWITCH_LEARNED_MAX 16u  // by one port
-#define VSWITCH_AGE 300u         // an address is forgotten then: units of about a second
-#define VSWITCH_FLOODS 128u      // frames for many that a port may send in about an eighth of a second
+#define VSWITCH_ADDRESSES 128u  // known at a time, a power of two
+#define VSWITCH_LEARNED_MAX 16u // by one port
+#define VSWITCH_AGE 300u        // an address is forgotten then: units of about a second
+#define VSWITCH_FLOODS 128u     // frames for many that a port may send in about an eighth of a second
 #define ETHERNET_ADDRESS 6u
 #define ETHERNET_FRAME_MAX 1518u // with a VLAN tag, without the check sequence
 
@@ -33,8 +33,8 @@ struct vswitch_port;
 struct frame {
     struct vswitch_port *from;
     struct ethernet_header header;
-    uint32_t length; // bytes, with the header
-    uint16_t next, end; // the ports that it has not come to yet, of which it may go to
+    uint32_t length;      // bytes, with the header
+    uint16_t next, end;   // the ports that it has not come to yet, of which it may go to
     const uint8_t *bytes; // what follows the header; NULL: that is in a guest's chain
     struct virtqueue_chain *chain;
     const struct space *space;
@@ -100,5 +100,7 @@ must_check bool vswitch_admit(struct frame *f);
 // Brings it to the next port.
 must_check enum delivery vswitch_deliver(struct frame *f);
 
+// Copies the whole frame to there. Errors as of chain_read.
+must_check enum status frame_read(struct frame *f, uint8_t *to);
 // Appends the frame to what a driver has given for it, and errors as of chain_write and chain_move.
 must_check enum status frame_write(struct frame *f, struct virtqueue_chain *to, struct space *space);

@@ -120,8 +120,8 @@ def linux(name="linux1", **keys):
 def manifest_write(path, capsules, arch):
     lines = ["capsules:"]
     nets = sorted(set(re.findall(r"\bnet: ([a-z0-9-]+)", " ".join(str(c.get("devices", "")) for c in capsules))))
-    if nets:
-        lines.insert(0, f"switches: [{', '.join(nets)}]")
+    if nets: # one that begins with "up" has an uplink
+        lines[0:0] = ["switches:"] + [f"  - {{name: {net}, uplink: {str(net.startswith('up')).lower()}}}" for net in nets]
     for capsule in capsules:
         for number, (key, value) in enumerate(capsule.items()):
             text = f'"{value}"' if isinstance(value, str) and not re.fullmatch(r"[\w./-]+|\[.*\]|\{.*\}", value) else value

@@ -129,10 +129,10 @@ def test_devices(place):
 
 @pytest.mark.parametrize("devices,message", [
     ("rng", "m.yaml:7: devices: must be a list in brackets"),
-    ("[sound]", "m.yaml:7: devices: each is `rng`, `disk: PATH` or `host-disk: NAME`"),
+    ("[sound]", "m.yaml:7: devices: each is `rng`, `disk: PATH`, `host-disk: NAME` or `net: SWITCH`"),
     ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or disk, overlay and serial"),
-    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `disk: PATH` and `host-disk: NAME`"),
-    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `disk: PATH` and `host-disk: NAME`"),
+    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME` and `net: SWITCH`"),
+    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME` and `net: SWITCH`"),
     ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
     ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),
@@ -322,3 +322,61 @@ def test_nothing_is_overwritten_by_a_slip(place, output):
     assert result.returncode == 1 and "can't be written" in result.stderr
     after = os.stat(place / output)
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+NET = """switches:
+  - lan
+  - {name: out, uplink: true, forward: ["2222:22", "8080:10.0.2.16:80"]}
+"""
+
+
+def test_networks(place):
+    more = "    devices: [net: lan, {net: out, mac: '52:54:00:AB:cd:0e', isolated: true, any-address: true}]\n"
+    pack(place, NET + GOOD + more)
+    one = "/configurations/one/device-"
+    assert get(place, "s", one + "0", "type") == "net"
+    assert get(place, "s", one + "0", "switch") == "lan"
+    derived = get(place, "bx", one + "0", "mac-address")
+    assert derived.split()[0] == "2" and len(derived.split()) == 6
+    assert get(place, "s", one + "1", "switch") == "out"
+    assert get(place, "bx", one + "1", "mac-address") == "52 54 0 ab cd e"
+    assert get(place, "s", one + "1", "isolated") == get(place, "s", one + "1", "any-address") == ""
+    assert get(place, "s", "/switches/out", "uplink") == ""
+    assert get(place, "s", "/switches/out", "forward") == "2222:22 8080:10.0.2.16:80"
+    pack(place, GOOD.replace("one", "two") + "    devices: [rng, net: lan]\n" + NET)
+    other = get(place, "bx", "/configurations/two/device-1", "mac-address")
+    assert other != derived
+    pack(place, NET + GOOD + "    devices: [rng, net: lan]\n")
+    assert get(place, "bx", one + "1", "mac-address") == derived  # it follows from the names alone
+
+
+@pytest.mark.parametrize("devices,message", [
+    ("[net: lna]", "m.yaml:10: net 'lna': there is no such switch: name it in `switches: [...]`"),
+    ("[net: 'L an']", "m.yaml:10: name 'L an': must be 1 to 31 of the characters"),
+    ("[{net: lan, mac: 52-54-00-00-00-01}]", "m.yaml:10: mac '52-54-00-00-00-01': must be six bytes like"),
+    ("[{net: lan, mac: '53:54:00:00:00:01'}]", "m.yaml:10: mac '53:54:00:00:00:01': must be six bytes like"),
+    ("[{net: lan, mac: '52:54:00:00:00:01'}, {net: lan, mac: '52:54:00:00:00:01'}]",
+     "m.yaml:10: the device in line 10 has the same address on the same switch"),
+    ("[{net: lan, isolated: 1}]", "m.yaml:10: isolated '1': must be one of true, false"),
+    ("[{rng: , mac: '52:54:00:00:00:01'}]", "m.yaml:10: mac: only a `net` has one"),
+    ("[{rng: , isolated: true}]", "m.yaml:10: isolated: only a `net` is"),
+    ("[{rng: , any-address: true}]", "m.yaml:10: any-address: only for a `net`"),
+    ("[{net: lan, rng: }]", "m.yaml:10: a device is one of"),
+])
+def test_bad_networks(place, devices, message):
+    assert message in pack(place, NET + GOOD + f"    devices: {devices}\n", status=1)
+
+
+@pytest.mark.parametrize("switches,message", [
+    ("lan", "m.yaml:1: switches: must be a list in brackets"),
+    ("[lan, lan]", "m.yaml:1: switch 'lan' is there already: keep one"),
+    ("[{uplink: true}]", "m.yaml:1: this switch has no 'name': add it"),
+    ("[{name: a, uplink: true}, {name: b, uplink: true}]", "m.yaml:1: uplink: switch 'a' has it already"),
+    ("[{name: a, forward: ['1:2']}]", "m.yaml:1: forward: only a switch with an uplink can"),
+    ("[{name: a, uplink: true, forward: ['1:65536']}]", "m.yaml:1: forward '1:65536': must be like"),
+    ("[{name: a, uplink: true, forward: ['1:x:2']}]", "m.yaml:1: forward '1:x:2': must be like"),
+    ("[{name: a, ports: 3}]", "m.yaml:1: unknown key 'ports': a switch has name, uplink and forward"),
+    (str([f"s{i}" for i in range(17)]), "m.yaml:1: switches: more than 16: leave some out"),
+])
+def test_bad_switches(place, switches, message):
+    assert message in pack(place, f"switches: {switches}\n" + GOOD, status=1)

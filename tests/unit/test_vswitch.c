@@ -35,7 +35,7 @@ static struct station {
     unsigned visits; // under way
     bool exhausted;
     struct space space;
-} *stations[PORTS];
+} * stations[PORTS];
 
 uint64_t hart_time(void)
 {
@@ -194,7 +194,7 @@ static void test_frames_go_where_they_are_for(void **state)
     assert_int_equal(got(0), 0);
     for (unsigned i = 1; i < PORTS; i++)
         assert_int_equal(got(i), 60);
-    send(1, 1, 60); // to oneself
+    send(1, 1, 60);  // to oneself
     send(1, 77, 60); // to nobody: all know their own
     nobody_got();
     assert_true(virtio_irq(&stations[2]->net.device));

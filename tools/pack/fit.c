@@ -138,14 +138,28 @@ static void capsule_add(void *fdt, const struct fit_capsule *capsule)
     check(fdt_end_node(fdt));
 }
 
+static void switch_add(void *fdt, const struct manifest_switch *from)
+{
+    char ports[(MANIFEST_FORWARD_LENGTH + 1) * MANIFEST_FORWARDS_MAX + 1] = "";
+    size_t length = 0;
+    check(fdt_begin_node(fdt, from->name.value));
+    if (from->uplink.value)
+        check(fdt_property(fdt, "uplink", "", 0));
+    for (size_t i = 0; i < from->forward.count; i++)
+        length +=
+            (size_t)snprintf(ports + length, sizeof ports - length, "%s%s", i ? " " : "", from->forward.words[i].value);
+    if (length)
+        check(fdt_property_string(fdt, "forward", ports));
+    check(fdt_end_node(fdt));
+}
+
 static void switches_add(void *fdt, const struct switches *switches)
 {
     if (!switches->count)
         return;
     check(fdt_begin_node(fdt, "switches"));
     for (size_t i = 0; i < switches->count; i++) {
-        check(fdt_begin_node(fdt, switches->items[i].name.value));
-        check(fdt_end_node(fdt));
+        switch_add(fdt, &switches->items[i]);
     }
     check(fdt_end_node(fdt));
 }

@@ -578,24 +578,70 @@ static void capsules_read(struct reader *reader, const yaml_node_t *list, struct
     names_check(manifest);
 }
 
+static void uplink_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    flag_read(reader, node, value, "uplink");
+}
+
+static bool port_parse(const char *text, const char **rest)
+{
+    uint64_t port = 0;
+    return digits_parse(text, &port, rest) && port >= 1 && port <= 65535;
+}
+
+// 2222:22, or 2222:10.0.2.16:22.
+static bool forward_is_good(const char *text)
+{
+    const char *rest;
+    if (strlen(text) > MANIFEST_FORWARD_LENGTH || !port_parse(text, &rest) || *rest++ != ':')
+        return false;
+    const char *colon = strchr(rest, ':');
+    if (colon && strspn(rest, "0123456789.") != (size_t)(colon - rest))
+        return false;
+    return port_parse(colon ? colon + 1 : rest, &rest) && !*rest;
+}
+
+static void forward_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct forward *forward = value;
+    const yaml_node_item_t *end, *item = list_of(reader, node, "forward", &end);
+    for (; item < end; item++) {
+        struct text word = {0};
+        text_read(reader, node_at(reader, *item), &word);
+        if (forward->count == MANIFEST_FORWARDS_MAX)
+            report_fatal(word.place, "forward: more than %d: leave some out", MANIFEST_FORWARDS_MAX);
+        forward->words[forward->count++] = word;
+        if (word.value && !forward_is_good(word.value))
+            report_error(word.place, "forward '%s': must be like \"2222:22\" or \"2222:10.0.2.16:22\"", word.value);
+    }
+}
+
 static const struct key switch_keys[] = {
     {"name", offsetof(struct manifest_switch, name), name_read, true},
+    {"uplink", offsetof(struct manifest_switch, uplink), uplink_read, false},
+    {"forward", offsetof(struct manifest_switch, forward), forward_read, false},
     {0},
 };
 
 // One that has nothing but its name may be written as a word.
 static void switch_read(struct reader *reader, const yaml_node_t *node, struct switches *switches)
 {
-    static const struct keys keys = {switch_keys, "switch", "a switch has name"};
+    static const struct keys keys = {switch_keys, "switch", "a switch has name, uplink and forward"};
     struct manifest_switch *new = &switches->items[switches->count];
     if (node->type == YAML_MAPPING_NODE)
         mapping_read(reader, node, &keys, new);
     else
         name_read(reader, node, &new->name);
     for (size_t i = 0; i < switches->count; i++)
-        if (new->name.value && switches->items[i].name.value &&
-            strcmp(new->name.value, switches->items[i].name.value) == 0)
+        if (new->name.value &&
+            switches->items[i].name.value &&strcmp(new->name.value, switches->items[i].name.value) == 0)
             report_error(new->name.place, "switch '%s' is there already: keep one", new->name.value);
+    for (size_t i = 0; i < switches->count; i++)
+        if (new->uplink.value && switches->items[i].uplink.value)
+            report_error(new->uplink.place, "uplink: switch '%s' has it already: there is but one",
+                         switches->items[i].name.value);
+    if (new->forward.count && !new->uplink.value)
+        report_error(new->forward.words[0].place, "forward: only a switch with an uplink can: add `uplink: true`");
     switches->count++;
 }
 

@@ -19,6 +19,8 @@
 #define MANIFEST_SERIAL_MAX 20
 #define MANIFEST_DISK_NAME_MAX 36
 #define MANIFEST_SWITCHES_MAX 16
+#define MANIFEST_FORWARDS_MAX 16
+#define MANIFEST_FORWARD_LENGTH 27
 
 // A capsule's rights, as bits.
 #define MANIFEST_RIGHT_MANAGE (1u << 0)
@@ -67,8 +69,16 @@ struct manifest_device {
     struct number any_address;
 };
 
+// A port of QEMU's machine that leads to one of who is on the switch.
+struct forward {
+    struct text words[MANIFEST_FORWARDS_MAX];
+    size_t count;
+};
+
 struct manifest_switch {
     struct text name;
+    struct number uplink;
+    struct forward forward;
 };
 
 struct switches {

@@ -1,0 +1,137 @@
+#include "uplink.h"
+
+#include <string.h>
+
+#include "virtio.h"
+
+static struct uplink {
+    struct nic *nic;
+    struct vswitch_port port;
+    struct entity entity;
+    _Atomic bool is_woken;
+    // The entity's: the frame that is on its way, if it is.
+    bool is_open;
+    struct frame frame;
+} uplink;
+
+// --- from guests ---------------------------------------------------------------------------------------------
+
+static bool enter(struct vswitch_port *p, const struct frame *f)
+{
+    (void)p, (void)f;
+    return true;
+}
+
+// Under a lock of its own; reading guests' memory waits for nobody.
+static enum delivery receive(struct vswitch_port *p, struct frame *f)
+{
+    struct nic *nic = uplink.nic;
+    enum delivery delivery = DELIVERY_DROPPED;
+
+    (void)p;
+    lock_acquire(&nic->lock);
+    uint8_t *room = nic->driver->room(nic);
+    if (room && frame_read(f, room) == STATUS_OK) {
+        nic->driver->send(nic, f->length);
+        delivery = DELIVERY_MADE;
+    }
+    lock_release(&nic->lock);
+    return delivery;
+}
+
+static void leave(struct vswitch_port *p, const struct frame *f, enum delivery delivery)
+{
+    (void)p, (void)f, (void)delivery;
+}
+
+static const struct port_class port_class = {enter, receive, leave};
+
+// --- to guests -----------------------------------------------------------------------------------------------
+
+// The next frame that came; false: there is none. One that goes nowhere is open, and of length 0.
+static bool frame_next(void)
+{
+    struct frame *f = &uplink.frame;
+    uint32_t bytes;
+    const uint8_t *at = uplink.nic->driver->first(uplink.nic, &bytes);
+
+    if (!at)
+        return false;
+    *f = (struct frame){.from = &uplink.port, .length = bytes};
+    if (bytes >= sizeof(f->header)) {
+        memcpy(&f->header, at, sizeof(f->header));
+        f->bytes = at + sizeof(f->header);
+    }
+    if (!vswitch_admit(f))
+        f->length = 0;
+    uplink.is_open = true;
+    return true;
+}
+
+static enum delivery frame_step(void)
+{
+    enum delivery delivery = uplink.frame.length ? vswitch_deliver(&uplink.frame) : DELIVERY_DONE;
+
+    if (delivery == DELIVERY_DONE) {
+        uplink.nic->driver->pass(uplink.nic);
+        uplink.is_open = false;
+    }
+    return delivery;
+}
+
+enum put uplink_step(void)
+{
+    atomic_store(&uplink.is_woken, false);
+    for (uint32_t spent = 0; spent < VIRTIO_STEP_BYTES; spent += VIRTIO_REQUEST_BYTES) {
+        if (!uplink.is_open && !frame_next())
+            return uplink.nic->driver->listen(uplink.nic, true) ? PUT_READY : PUT_WAITING;
+        enum delivery delivery = frame_step();
+        if (delivery == DELIVERY_BUSY)
+            break;
+        if (delivery == DELIVERY_MADE)
+            spent += uplink.frame.length;
+    }
+    return PUT_READY;
+}
+
+bool uplink_is_woken(struct entity *e)
+{
+    (void)e;
+    return atomic_load(&uplink.is_woken);
+}
+
+// One interrupt for all that comes until the entity has nothing more to do.
+bool uplink_interrupt(uint32_t irq)
+{
+    struct nic *nic = uplink.nic;
+
+    if (!nic || nic->irq != irq)
+        return false;
+    nic->driver->listen(nic, false);
+    nic->driver->acknowledge(nic);
+    atomic_store(&uplink.is_woken, true);
+    sched_wake(&uplink.entity);
+    return true;
+}
+
+// --- starting ------------------------------------------------------------------------------------------------
+
+void uplink_init(struct nic *nic)
+{
+    uplink.nic = nic;
+    uplink.port = (struct vswitch_port){.class = &port_class, .is_open = true};
+    memcpy(uplink.port.address, nic->address, sizeof(nic->address));
+    entity_init(&uplink.entity, ENTITY_UPLINK, this_hart());
+}
+
+enum status uplink_attach(struct vswitch *s)
+{
+    if (!uplink.nic)
+        return STATUS_NOT_FOUND;
+    if (uplink.port.on)
+        return STATUS_BUSY;
+    enum status status = vswitch_attach(s, &uplink.port);
+    if (status == STATUS_OK)
+        sched_start(&uplink.entity);
+    return status;
+}

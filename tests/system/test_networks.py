@@ -1,0 +1,115 @@
+"""Capsules on virtual switches, by the drivers of stock kernels."""
+import re
+import socket
+import subprocess
+
+import pytest
+from conftest import GSTAGE, PROMPT, linux
+
+VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
+
+
+def station(name, address, devices, cmdline="", **keys):
+    return linux(name, devices=devices, cmdline=f"console=ttyS0 eth0={address} {cmdline}".strip(),
+                 **{"memory": "128M", "vcores": 1, **keys})
+
+
+def to(m, number, name):
+    """Goes to another capsule's console."""
+    m.key(str(number))
+    m.line("")
+    m.expect(PROMPT.format(name), timeout=240)
+    m.line("stty -echo")
+    m.expect(PROMPT.format(name))
+
+
+def reaches(m, name, address):
+    return " 0% packet loss" in m.command(f"ping -c 2 -W 3 {address}", name)
+
+
+@pytest.mark.both_widths
+def test_network_journey(machine, backend):
+    """Ping and HTTP between capsules; the isolated ones don't reach each other; a spoofed address is dropped; a server
+    that reboots serves again."""
+    m = machine([
+        station("web", "10.1.0.1/24", "[{net: lan, mac: '02:00:00:00:00:01'}]", "serve=fresh-bread"),
+        station("one", "10.1.0.11/24", "[{net: lan, isolated: true}]"),
+        station("two", "10.1.0.12/24", "[{net: lan, isolated: true}]"),
+        station("island", "10.1.0.13/24", "[{net: elsewhere}]"),
+    ], backend, options="console=attach:web")
+    m.expect(PROMPT.format("web"), timeout=300)
+    to(m, 1, "web")
+    assert "02:00:00:00:00:01" in m.command("cat /sys/class/net/eth0/address", "web")
+    to(m, 2, "one")
+    m.command("until wget -q -O /dev/null http://10.1.0.1/; do sleep 1; done", "one")
+    assert "fresh-bread" in m.command("wget -q -O - http://10.1.0.1/", "one")
+    assert reaches(m, "one", "10.1.0.1")
+    assert not reaches(m, "one", "10.1.0.12")
+    assert not reaches(m, "one", "10.1.0.13")
+    m.command("ip link set eth0 address 02:00:00:00:00:77; ip neigh flush dev eth0", "one")
+    assert not reaches(m, "one", "10.1.0.1")
+    to(m, 1, "web")
+    assert reaches(m, "web", "10.1.0.12")
+    m.command("head -c 3000000 /dev/urandom >/tmp/www/noise; md5sum </tmp/www/noise", "web")
+    total = re.search(r"^[0-9a-f]{32}", m.command("md5sum </tmp/www/noise", "web"), re.M).group()
+    to(m, 3, "two")
+    assert total in m.command("wget -q -O - http://10.1.0.1/noise | md5sum", "two")
+    to(m, 1, "web")
+    m.line("reboot -f")
+    m.expect(PROMPT.format("web"), timeout=300)
+    to(m, 3, "two")
+    m.command("until wget -q -O /dev/null http://10.1.0.1/; do sleep 1; done", "two")
+    assert "fresh-bread" in m.command("wget -q -O - http://10.1.0.1/", "two")
+
+
+def test_clone_has_its_own_address(machine):
+    """A clone's link is down until its driver has begun anew, and then has an address of its own."""
+    m = machine([station("web", "10.1.0.1/24", "[{net: lan}]"), station("one", "10.1.0.11/24", "[{net: lan}]")],
+                GSTAGE, options="console=attach:one")
+    m.expect(PROMPT.format("one"), timeout=300)
+    to(m, 2, "one")
+    before = m.command("cat /sys/class/net/eth0/address", "one")
+    m.command("until ping -c 1 -W 1 10.1.0.1; do sleep 1; done", "one")
+    m.key("d")
+    m.expect("dio> ")
+    m.line("fork one as twin")
+    m.expect(r"ok\s*\ndio> ")
+    m.key("3")
+    m.line("")
+    m.expect(PROMPT.format("one"), timeout=240)
+    assert "0" in m.command("cat /sys/class/net/eth0/carrier", "one").split()
+    m.command("cd /sys/bus/virtio/drivers/virtio_net; echo virtio0 >unbind; echo virtio0 >bind; cd", "one")
+    after = m.command("cat /sys/class/net/eth0/address", "one")
+    assert re.search("..:..:..:..:..:..", after).group() not in before
+    m.command("ip link set eth0 up; ip address add 10.1.0.12/24 dev eth0", "one")
+    assert reaches(m, "one", "10.1.0.1")
+    assert reaches(m, "one", "10.1.0.11")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.mark.both_widths
+def test_uplink(machine, backend):
+    """Addresses come from QEMU's network, guests reach it and each other, and are reached from outside."""
+    port = free_port()
+    up = ["-netdev", f"user,id=up,hostfwd=tcp:127.0.0.1:{port}-:80", "-device", "virtio-net-device,netdev=up"]
+    m = machine([linux("one", devices="[{net: up-lan}]", vcores=1, cmdline="console=ttyS0 serve=from-inside",
+                       memory="128M")], backend, options="console=attach:one", extra=VIRTIO_1 + up)
+    m.expect(PROMPT.format("one"), timeout=300)
+    to(m, 1, "one")
+    m.command("until ip address show eth0 | grep -q 10.0.2.15; do sleep 1; done", "one")
+    assert reaches(m, "one", "10.0.2.2")
+    assert "10.0.2.3" in m.command("cat /etc/resolv.conf", "one")
+    done = subprocess.run(["curl", "-s", "-m", "60", f"http://127.0.0.1:{port}/"], capture_output=True, text=True)
+    assert done.stdout == "from-inside\n"
+
+
+def test_uplink_without_a_device(machine):
+    m = machine([linux("one", devices="[{net: up-lan}]", cmdline="console=ttyS0 eth0=10.1.0.1/24")],
+                options="console=attach:one", extra=VIRTIO_1)
+    m.expect("switch 'up-lan' has no uplink: the machine has no network device for it")
+    m.expect(PROMPT.format("one"), timeout=240)
