@@ -8,6 +8,7 @@ debian_disks=${DIOSIX_DISKS:-${XDG_DATA_HOME:-${HOME:-/}/.local/share}/diosix}/d
 # one that this tree makes.
 debian_set_up() {
     local image
+    [[ $option_arch == rv64 ]] || fail "there is no Debian for 32-bit RISC-V"
     image=$(debian_image)
     [[ -e $debian_cache/$image/disk.img ]] || (
         setup run debian
