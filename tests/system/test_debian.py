@@ -12,7 +12,7 @@ IMAGE = pathlib.Path(ROOT, "build/guests/debian")
 CMDLINE = "console=ttyS0 root=/dev/vda"
 VERSION_2 = ["-global", "virtio-mmio.force-legacy=false"]
 # systemd starts some dozen services, each in an emulated machine.
-BOOT_TIMEOUT = 900
+BOOT_TIMEOUT = 1200
 
 pytestmark = pytest.mark.skipif(
     not (IMAGE / "disk.img").exists(),
@@ -41,7 +41,8 @@ def login(m):
 
 
 def command(m, text):
-    return m.command(text, "debian")
+    """Without what bash and systemd say to terminals."""
+    return re.sub(r"\x1b\[[?\d;]*[A-Za-z]|\x1b\].*?(\x07|\x1b\\)", "", m.command(text, "debian"))
 
 
 def disk_journey(start):
