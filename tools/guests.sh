@@ -8,6 +8,7 @@ guests_set_up() {
     for arch in rv64 rv32; do
         ! grep -q "build/guests/$arch/" "$1" || "guests_set_up_$arch"
     done
+    ! grep -q build/guests/debian/ "$1" || debian_set_up
 }
 
 guests_set_up_all() {
@@ -200,15 +201,15 @@ guest32_make_linux() {
         --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
         --exclude='*/drivers/net/ethernet/*.[ch]' --exclude='*/drivers/net/wireless/*.[ch]' \
         --exclude='*/arch/*/boot/dts' --exclude='*/tools/testing' --exclude='*/tools/perf'
-    steps 2300 "an RV32 kernel, once: this takes some minutes" "$recipe" "$work/source" "$work/made"
+    steps 2300 "building an RV32 kernel, once: this takes some minutes" "$recipe" "$work/source" "$work/made"
 }
 
 guest32_make_musl() {
-    steps 1700 "an RV32 C library" "$2" "$cache/src/musl" "$guest32_dir/$(guest32_folder linux)/headers" "$1/made"
+    steps 1700 "building an RV32 C library" "$2" "$cache/src/musl" "$guest32_dir/$(guest32_folder linux)/headers" "$1/made"
 }
 
 guest32_make_busybox() {
-    steps 900 "an RV32 shell and tools" "$2" "$cache/src/busybox" \
+    steps 900 "building an RV32 shell and tools" "$2" "$cache/src/busybox" \
         "$guest32_dir/$(guest32_folder musl)/bin/rv32-gcc" "$1/made"
 }
 
@@ -216,10 +217,10 @@ guest32_make_busybox() {
 steps() {
     local about=$1 what=$2 log=$cache/build.log
     shift 2
-    say "building $what"
+    say "$what"
     nice "$@" 2>&1 </dev/null | awk -v log_file="$log" -v about="$about" '
         { print >log_file }
-        NR % 200 == 0 && NR < about { printf "dio:   %d %%\n", 100 * NR / about >"/dev/stderr"; fflush() }
+        NR < about && 100 * NR / about >= told + 10 { printf "dio:   %d %%\n", told += 10 >"/dev/stderr"; fflush() }
     ' || {
         tail -n 20 "$log" >&2
         fail "that went wrong; all its words are in $log"

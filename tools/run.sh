@@ -8,6 +8,7 @@ command_run() {
     [[ -z $option_bare ]] || bare_check "$manifest"
     setup build run ${option_bare:+bare}
     [[ -n $option_bare ]] || guests_set_up "$manifest"
+    [[ -n $option_bare ]] || debian_disks_add "$manifest"
     build hypervisor tools $(supervisor_needs "$manifest")
     run_folder_make
     [[ -n $option_bare ]] || bundle=$(bundle_of "$manifest") || exit 1
