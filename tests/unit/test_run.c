@@ -29,6 +29,7 @@
 #include "power.h"
 #include "sbi.h"
 #include "trace.h"
+#include "uplink.h"
 
 #define HARTS_MOST 4u
 #define CAPSULES 2u
@@ -151,6 +152,20 @@ bool console_off_asked(void)
 void console_poll(uint64_t at)
 {
     (void)at;
+}
+bool uplink_interrupt(uint32_t irq)
+{
+    (void)irq;
+    return false;
+}
+enum put uplink_step(void)
+{
+    return PUT_WAITING;
+}
+bool uplink_is_woken(struct entity *e)
+{
+    (void)e;
+    return false;
 }
 void console_interrupt(void) {}
 struct stream console_terminal;
