@@ -16,6 +16,15 @@ debian_set_up() {
         lock_take
         [[ -e $debian_cache/$image/disk.img ]] || debian_make "$debian_cache/$image"
     )
+    debian_link
+}
+
+# Where it has been made; else nothing is there.
+debian_link() {
+    local image
+    image=$(debian_image)
+    rm -f "$root/build/guests/debian"
+    [[ -e $debian_cache/$image/disk.img ]] || return 0
     mkdir -p "$root/build/guests"
     ln -sfn "$debian_cache/$image" "$root/build/guests/debian"
 }
@@ -27,9 +36,9 @@ debian_image() {
     printf '%s\n' "$image"
 }
 
-# Named after a hash of all that says how it is made.
+# Named after a hash of what says how it is made, but for the files that no initial file system uses here.
 debian_recipe() {
-    (cd "$root/guests" && find debian initrd root -type f | LC_ALL=C sort | xargs cat) | sha256sum | cut -c 1-16
+    (cd "$root/guests" && find debian initrd -type f | LC_ALL=C sort | xargs cat) | sha256sum | cut -c 1-16
 }
 
 debian_make() {

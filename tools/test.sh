@@ -67,7 +67,7 @@ test_needs() {
         pytest_files "$1" | while read -r test; do
             echo all
             [[ $test != tests/system/* ]] || printf '%s\n' payloads test-programs
-            ! grep -qE '\b(linux|soak_capsules)\(' "$test" || echo guests
+            ! grep -qE '\b(linux|debian|soak_capsules)\(' "$test" || echo guests
         done
         ;;
     esac

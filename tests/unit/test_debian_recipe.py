@@ -127,8 +127,14 @@ def test_other_manifests_get_none(place):
 
 
 def test_image_stays_as_long_as_its_disks(place):
-    assert shell(place, "debian_image") == ["two"]
+    assert shell(place, "debian_image; debian_link") == ["two"]
+    assert (place / "build/guests/debian/disk.img").read_text() == "two"
+    (place / "build/guests/debian").unlink()
+    (place / "build/guests/debian").symlink_to(place / "cache/guests/debian/one")
     shell(place, f"debian_disks_add {place}/m.yaml")
     assert shell(place, "debian_image") == ["one"]
     (place / "cache/guests/debian/one/disk.img").unlink()
     assert shell(place, "debian_image") == ["two"]
+    (place / "cache/guests/debian/two/disk.img").unlink()
+    shell(place, "debian_link")
+    assert not (place / "build/guests/debian").is_symlink()
