@@ -81,14 +81,14 @@ enum diosix_call {
                        // what was typed is not read: then the hypervisor shows what was not called shown
     DIOSIX_TYPED = 24, // (size, address low, high): takes what was typed; value: how many bytes
     DIOSIX_SHOW = 25,  // (size, address low, high): bytes for the terminal; value: how many it took
-    DIOSIX_NEWS = 26,    // (id): the capsule with the next higher id which has printed what is to be shown, 0 for the
-                         // first; value: its id, 0 if none is left. The last are DIOSIX_ID_NOTICES and
-                         // DIOSIX_ID_OWN: what the hypervisor says to the person in any case, and what it says
-                         // besides; ids here, in the next two and in DIOSIX_OUTPUT. After 0 the interrupt is low
-                         // until there is something again: look at everything then
-    DIOSIX_SHOWN = 27,   // (id, position): what it printed before that position has been shown
-    DIOSIX_WATCH = 28,   // (id, 1 or 0): whether its guest waits when what it prints is not shown in time (as it does
-                         // at first), or goes on and the oldest is lost. Value: up to where it has been shown
+    DIOSIX_NEWS = 26,  // (id): the capsule with the next higher id which has printed what is to be shown, 0 for the
+                       // first; value: its id, 0 if none is left. The last are DIOSIX_ID_NOTICES and
+                       // DIOSIX_ID_OWN: what the hypervisor says to the person in any case, and what it says
+                       // besides; ids here, in the next two and in DIOSIX_OUTPUT. After 0 the interrupt is low
+                       // until there is something again: look at everything then
+    DIOSIX_SHOWN = 27, // (id, position): what it printed before that position has been shown
+    DIOSIX_WATCH = 28, // (id, 1 or 0): whether its guest waits when what it prints is not shown in time (as it does
+                       // at first), or goes on and the oldest is lost. Value: up to where it has been shown
     DIOSIX_CALLS
 };
 
