@@ -109,16 +109,9 @@ static void end_wait(struct continuation *c, struct task *watched)
     }
 }
 
-void continuation_wait(struct continuation *c)
+static __attribute__((noinline)) void other_wait(struct continuation *c, struct object *source)
 {
-    struct object *source = c->by->object;
-
-    c->state = CONTINUATION_WAITING;
-    list_init(&c->link);
     switch (source->type) {
-    case SV_TYPE_CHANNEL:
-        channel_wait(source, c);
-        break;
     case SV_TYPE_CLOCK:
         clock_wait(c);
         break;
@@ -128,6 +121,18 @@ void continuation_wait(struct continuation *c)
     default:
         device_wait(source, c);
     }
+}
+
+void continuation_wait(struct continuation *c)
+{
+    struct object *source = c->by->object;
+
+    c->state = CONTINUATION_WAITING;
+    list_init(&c->link);
+    if (likely(source->type == SV_TYPE_CHANNEL))
+        channel_wait(source, c);
+    else
+        other_wait(c, source);
 }
 
 // --- runs -------------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ void cpus_start(void)
 }
 
 // What is pending wakes it although interrupts are off.
-static void wait_for_something(struct cpu *cpu)
+static __attribute__((noinline)) void wait_for_something(struct cpu *cpu)
 {
     space_load(cpu, NULL);
     kernel_leave();
@@ -152,7 +152,9 @@ struct frame *cpu_next(struct cpu *cpu)
     while (unlikely(!(t = kernel_next())))
         wait_for_something(cpu);
     struct frame *f = task_frame(t);
-    space_load(cpu, task_space(t));
+    struct space *s = task_space(t);
+    if (cpu->space != s || unlikely(cpu->era != s->era))
+        space_load(cpu, s);
     f->cpu = cpu;
     kernel_leave();
     return f;
