@@ -213,8 +213,8 @@ static void task_start(void)
 
 static void next(void)
 {
-    static void (*const steps[])(void) = {null_call, copy_and_revoke, dispatch,  task_start,
-                                          round_trip, region_4k,      region_1m, capability};
+    static void (*const steps[])(void) = {null_call,  copy_and_revoke, dispatch,  task_start,
+                                          round_trip, region_4k,       region_1m, capability};
     static unsigned step;
 
     if (step < sizeof(steps) / sizeof(*steps)) {

@@ -39,8 +39,8 @@ uint64_t ticks_of(uint64_t nanoseconds)
 }
 
 // The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
-// works on what nobody else can see yet. Who comes first, not who waited longest: harts may be a hypervisor's, and one that is not running now must not be the
-// only one that may go on.
+// works on what nobody else can see yet. Who comes first has it, not who waited longest: harts may be a hypervisor's,
+// and one that is not running now must not be the only one that may go on.
 void kernel_enter(void)
 {
     while (unlikely(atomic_exchange_explicit(&kernel_lock, 1, memory_order_acquire))) {

@@ -28,8 +28,3 @@ uintptr_t kernel_satp(void);
 
 // How many bits an address-space identifier has on this hart; harts of a machine have the same.
 void spaces_init(void);
-
-// Loads it on this hart, without what may be stale; NULL: the kernel's own. One that is loaded and of this hart's
-// era has nothing stale: who changes it fences harts that have it loaded, and its identifier is good there until they load
-// another, even if a new era has begun elsewhere.
-void space_load(struct cpu *cpu, struct space *s);
