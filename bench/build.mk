@@ -19,3 +19,15 @@ endef
 
 $(eval $(call bench_rules,rv64))
 $(eval $(call bench_rules,rv32))
+
+# Programs that measure the supervisor, as all that it boots with.
+define bench_supervisor
+$(call program,$(1),bench,bench-programs,supervisor)
+
+bench-guests-$(1): $(BUILD)/bench/$(1)/supervisor.cpio $(BUILD)/$(1)/supervisor.bin
+$(BUILD)/bench/$(1)/supervisor.cpio: $(BUILD)/$(1)/bench-programs/supervisor.elf
+	$$(Q)rm -rf $$@.d && mkdir -p $$@.d
+	$$(Q)$(PROGRAM_STRIP) -o $$@.d/init $$<
+	$$(Q)(cd $$@.d && echo init | cpio --quiet --reproducible -o -H newc -R 0:0) >$$@
+endef
+$(foreach w,$(PROGRAM_ARCHES),$(eval $(call bench_supervisor,$(w))))

@@ -22,7 +22,7 @@ static void fire_all(struct list *waiters, enum sv_event event)
 }
 
 // Whoever can go on, does: with a message, with room, or knowing that it will never come.
-static void channel_update(struct channel *ch)
+static __attribute__((noinline)) void channel_update(struct channel *ch)
 {
     while (ch->fired < ch->waiting && !list_empty(&ch->object.waiters)) {
         ch->fired++;
@@ -97,6 +97,12 @@ static struct sv_handle entry_receive(struct task *t, struct capability *entry)
     return capability_handle(place);
 }
 
+static __attribute__((noinline)) void entries_receive(struct task *t, struct message *m, struct sv_handle *handles)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        handles[i] = entry_receive(t, &m->entry[i]);
+}
+
 unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
                          struct sv_handle handles[SV_MESSAGE_HANDLES])
 {
@@ -107,8 +113,8 @@ unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESS
     for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
         words[i] = m->words[i];
     ch->fired--;
-    for (unsigned i = 0; i < count; i++)
-        handles[i] = entry_receive(t, &m->entry[i]);
+    if (unlikely(count))
+        entries_receive(t, m, handles);
     message_remove(ch, m);
     if (!list_empty(&ch->room) || !ch->senders)
         channel_update(ch);
@@ -207,7 +213,7 @@ static void message_send(struct channel *ch, const struct frame *f, unsigned cou
 }
 
 // The channel's own capability may be gone when those to go along are ready.
-static enum sv_status send_along(struct task *t, struct channel *ch, unsigned count)
+static __attribute__((noinline)) enum sv_status send_along(struct task *t, struct channel *ch, unsigned count)
 {
     struct sv_transfer transfer[SV_MESSAGE_HANDLES];
     struct capability *c[SV_MESSAGE_HANDLES];

@@ -44,7 +44,7 @@ struct continuation *continuation_take(struct task *t, uintptr_t code, sv_word a
     return c;
 }
 
-static void continuation_free(struct continuation *c)
+static inline void continuation_free(struct continuation *c)
 {
     struct task *t = c->task;
 
@@ -109,16 +109,10 @@ static void end_wait(struct continuation *c, struct task *watched)
     }
 }
 
-void continuation_wait(struct continuation *c)
+static __attribute__((noinline)) void other_wait(struct continuation *c, struct object *source)
 {
-    struct object *source = c->by->object;
-
-    c->state = CONTINUATION_WAITING;
     list_init(&c->link);
     switch (source->type) {
-    case SV_TYPE_CHANNEL:
-        channel_wait(source, c);
-        break;
     case SV_TYPE_CLOCK:
         clock_wait(c);
         break;
@@ -128,6 +122,17 @@ void continuation_wait(struct continuation *c)
     default:
         device_wait(source, c);
     }
+}
+
+void continuation_wait(struct continuation *c)
+{
+    struct object *source = c->by->object;
+
+    c->state = CONTINUATION_WAITING;
+    if (likely(source->type == SV_TYPE_CHANNEL))
+        channel_wait(source, c);
+    else
+        other_wait(c, source);
 }
 
 // --- runs -------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 #include "hart.h"
 
+#include <stdatomic.h>
+
 #include "arch.h"
 #include "region.h"
 #include "task.h"
 
-struct lock kernel_lock;
 struct hart harts[HARTS_MAX];
 static struct list ready;
+static _Atomic uint32_t kernel_lock;
 static uint64_t ticks_per_second;
 static uint64_t slice;
 static uint32_t idle; // harts, a bit each
@@ -36,22 +38,23 @@ uint64_t ticks_of(uint64_t nanoseconds)
     return ticks ? ticks : 1;
 }
 
-// Who comes first, not who waited longest: harts may be a hypervisor's, and one that is not running now must not be the
-// only one that may go on.
+// The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
+// works on what nobody else can see yet. Who comes first has it, not who waited longest: harts may be a hypervisor's,
+// and one that is not running now must not be the only one that may go on.
 void kernel_enter(void)
 {
-    while (!lock_try(&kernel_lock)) {
+    while (unlikely(atomic_exchange_explicit(&kernel_lock, 1, memory_order_acquire))) {
     }
 }
 
 void kernel_leave(void)
 {
-    lock_release(&kernel_lock);
+    atomic_store_explicit(&kernel_lock, 0, memory_order_release);
 }
 
 void kernel_breathe(void)
 {
-    lock_release(&kernel_lock);
+    kernel_leave();
     for (volatile unsigned turns = 0; turns < 20; turns++) { // or it is ours again before anybody has seen it
     }
     kernel_enter();
@@ -207,7 +210,7 @@ static void hart_take(struct hart *h, struct task *t)
 }
 
 // One hart that waits gets something to do; its bit goes, so that no second one kicks it for the same.
-static void hart_kick_idle(void)
+static __attribute__((noinline)) void hart_kick_idle(void)
 {
     unsigned hart = (unsigned)__builtin_ctz(idle);
 
@@ -215,7 +218,7 @@ static void hart_kick_idle(void)
     arch_kick(hart);
 }
 
-static void hart_attend(struct hart *h)
+static __attribute__((noinline)) void hart_attend(struct hart *h)
 {
     h->attention = false;
     if (h->current && h->current->is_doomed) {
@@ -243,9 +246,9 @@ static _Noreturn void all_over(void)
     arch_power(false);
 }
 
-struct task *kernel_next(void)
+// All but to go on with what runs.
+static __attribute__((noinline)) struct task *next_find(struct hart *h)
 {
-    struct hart *h = this_hart();
     bool is_new = false;
 
     idle &= ~(1u << (h - harts));
@@ -267,6 +270,15 @@ struct task *kernel_next(void)
     if (unlikely(idle) && (is_new ? !list_empty(&ready) : ready.next != ready.prev))
         hart_kick_idle();
     return h->current;
+}
+
+struct task *kernel_next(void)
+{
+    struct hart *h = this_hart();
+
+    if (likely(h->current && !h->attention && !idle))
+        return h->current;
+    return next_find(h);
 }
 
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address)

@@ -19,7 +19,7 @@ struct hart {
     uint64_t alarm;       // that is set; no later than what is wanted
     uint64_t since;       // when the current task was entered
     uint64_t slice_end;
-};
+} __attribute__((aligned(64))); // found by a shift
 
 extern struct hart harts[HARTS_MAX];
 

@@ -1,7 +1,6 @@
 // What all of the supervisor's kernel shares: the machine it found, the one lock, memory by the frame.
 #pragma once
 
-#include "lock.h"
 #include "log.h"
 #include "status.h"
 #include "supervisor.h"
@@ -23,10 +22,6 @@ struct machine {
     const char *beneath;                      // "Diosix 1.0", "OpenSBI 1.3", ...
     const char *options;                      // /chosen/bootargs
 };
-
-// The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
-// works on what nobody else can see yet.
-extern struct lock kernel_lock;
 
 // A budget of frames. Budgets are made of others, the first one is the machine's.
 struct budget {

@@ -136,26 +136,19 @@ void cpus_start(void)
 }
 
 // What is pending wakes it although interrupts are off.
-static void wait_for_something(struct cpu *cpu)
-{
-    space_load(cpu, NULL);
-    kernel_leave();
-    __asm__ volatile("wfi" ::: "memory");
-    kernel_enter();
-    cpu_interrupts(csr_read(CSR_SIP) & csr_read(CSR_SIE));
-}
-
-struct frame *cpu_next(struct cpu *cpu)
+__attribute__((noinline)) struct task *cpu_wait(struct cpu *cpu)
 {
     struct task *t;
 
-    while (unlikely(!(t = kernel_next())))
-        wait_for_something(cpu);
-    struct frame *f = task_frame(t);
-    space_load(cpu, task_space(t));
-    f->cpu = cpu;
-    kernel_leave();
-    return f;
+    do {
+        space_load(cpu, NULL);
+        kernel_leave();
+        __asm__ volatile("wfi" ::: "memory");
+        kernel_enter();
+        cpu_interrupts(csr_read(CSR_SIP) & csr_read(CSR_SIE));
+        t = kernel_next();
+    } while (!t);
+    return t;
 }
 
 _Noreturn void cpu_run(void)

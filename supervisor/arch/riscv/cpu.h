@@ -52,5 +52,26 @@ void cpus_start(void);
 // What every hart does for ever: whatever kernel_next() says. Not with the lock held.
 _Noreturn void cpu_run(void);
 
+// Waits until there is a task to run, which is the answer.
+struct task *cpu_wait(struct cpu *cpu);
+
+// Loads it on this hart, without what may be stale; NULL: the kernel's own. One that is loaded and of this hart's
+// era has nothing stale: who changes it fences harts that have it loaded, and its identifier is good there until they
+// load another, even if a new era has begun elsewhere.
+void space_load(struct cpu *cpu, struct space *s);
+
 // What it runs next, loaded; the lock is released. Waits for something to do.
-struct frame *cpu_next(struct cpu *cpu);
+static inline __attribute__((always_inline)) struct frame *cpu_next(struct cpu *cpu)
+{
+    struct task *t = kernel_next();
+
+    if (unlikely(!t))
+        t = cpu_wait(cpu);
+    struct frame *f = task_frame(t);
+    struct space *s = task_space(t);
+    if (cpu->space != s || unlikely(cpu->era != s->era))
+        space_load(cpu, s);
+    f->cpu = cpu;
+    kernel_leave();
+    return f;
+}

@@ -182,7 +182,7 @@ void spaces_init(void)
     asid_next = 1; // 0 is the kernel's
 }
 
-static void asid_give(struct space *s)
+static __attribute__((noinline)) void asid_give(struct space *s)
 {
     if (asid_next > asid_last) {
         era++;
@@ -193,7 +193,7 @@ static void asid_give(struct space *s)
     s->stale = 0;
 }
 
-static void limbo_end(struct cpu *cpu)
+static __attribute__((noinline)) void limbo_end(struct cpu *cpu)
 {
     while (cpu->limbo) {
         uint64_t root = cpu->limbo;
@@ -203,7 +203,7 @@ static void limbo_end(struct cpu *cpu)
 }
 
 // What 'bit' says: this hart has old translations, or old instructions.
-static void space_freshen(struct cpu *cpu, struct space *s, uint32_t bit)
+static __attribute__((noinline)) void space_freshen(struct cpu *cpu, struct space *s, uint32_t bit)
 {
     if (cpu->era != era) {
         cpu->era = era;
@@ -220,21 +220,23 @@ static void space_freshen(struct cpu *cpu, struct space *s, uint32_t bit)
 void space_load(struct cpu *cpu, struct space *s)
 {
     uint32_t bit = 1u << cpu->index;
+    uintptr_t satp;
 
-    if (s != cpu->space || (s && unlikely(s->era != era))) {
-        if (s && (s->era != era || !asid_last))
+    if (likely(s)) {
+        if (unlikely(s->era != era || !asid_last))
             asid_give(s);
-        csr_write(CSR_SATP,
-                  !s ? kernel_satp()
-                     : SATP_MODE | (uintptr_t)s->asid << SATP_ASID_SHIFT | (uintptr_t)(s->root >> FRAME_SHIFT));
-        cpu->space = s;
-        if (!asid_last)
-            fence_all();
-        if (unlikely(cpu->limbo))
-            limbo_end(cpu);
+        satp = SATP_MODE | (uintptr_t)s->asid << SATP_ASID_SHIFT | (uintptr_t)(s->root >> FRAME_SHIFT);
+    } else {
+        satp = kernel_satp();
     }
+    csr_write(CSR_SATP, satp);
+    cpu->space = s;
+    if (unlikely(!asid_last))
+        fence_all();
     if (s && unlikely(cpu->era != era || (s->stale | s->code) & bit))
         space_freshen(cpu, s, bit);
+    if (unlikely(cpu->limbo))
+        limbo_end(cpu);
 }
 
 // Harts, but for this one, that have it loaded and so may run it now.

@@ -28,6 +28,3 @@ uintptr_t kernel_satp(void);
 
 // How many bits an address-space identifier has on this hart; harts of a machine have the same.
 void spaces_init(void);
-
-// Loads it on this hart, without what may be stale; NULL: the kernel's own.
-void space_load(struct cpu *cpu, struct space *s);
