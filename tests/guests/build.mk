@@ -2,7 +2,7 @@
 # Image header, which QEMU's default firmware boots as well as a capsule does).
 #   make payloads        all of them, both widths, under build/<arch>/guests/
 
-PAYLOADS := sbi state devices ends hostile manage micro lives terminal
+PAYLOADS := sbi state devices ends hostile manage micro lives terminal net
 PAYLOAD_DIR := tests/guests
 PAYLOAD_ARCHES := rv64 rv32
 BUILD ?= build

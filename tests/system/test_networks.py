@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import GSTAGE, PROMPT, linux
+from conftest import GSTAGE, PROMPT, linux, payload, suite_check, verdicts
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
 
@@ -25,6 +25,37 @@ def to(m, number, name):
 
 def reaches(m, name, address):
     return " 0% packet loss" in m.command(f"ping -c 2 -W 3 {address}", name)
+
+
+def echoing(number, lan="lan"):
+    return payload("net", "echo", vcores=1, cmdline="peer=1",
+                   devices=f"[{{net: {lan}, mac: '02:00:00:00:00:{number:02}'}}]")
+
+
+def asking(count, peer, options=""):
+    return payload("net", "ask", vcores=1, cmdline=f"ask={count} peer={peer} {options}".strip(),
+                   devices="[{net: lan, mac: '02:00:00:00:00:01'}]")
+
+
+@pytest.mark.both_widths
+def test_frames(machine, backend):
+    """Frames of all lengths there and back, whole; none is lost, none gets in under a false name."""
+    m = machine([asking(1000, 2), echoing(2)], backend, harts=2)
+    suite_check(m, "ask")
+    assert m.end() == 0
+
+
+@pytest.mark.both_widths
+def test_hostile_neighbour(machine, backend):
+    """Somebody on the same switch with rings and registers that make no sense: frames of others arrive all the same."""
+    mallory = payload("hostile", "mallory", cmdline="attack=virtio seconds=3", vcores=3,
+                      devices="[{net: lan}, {net: lan, any-address: true}, rng]")
+    m = machine([asking(300, 2, "may-lose=3000 patience=100"), echoing(2), mallory], backend, harts=2)
+    m.expect_all([r"\[ask\] RESULT [^\n]*\n", r"\[mallory\] RESULT hostile"], timeout=300)
+    for name in "ask", "mallory":
+        passed, failed = verdicts(m.console(), name)
+        assert passed and not failed
+    assert m.end() == 0
 
 
 @pytest.mark.both_widths

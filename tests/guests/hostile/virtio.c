@@ -35,17 +35,10 @@ static void slots_find(void)
         slots++;
 }
 
-static void queue_set(unsigned slot, const struct rings *r, unsigned size)
+static void queue_place(unsigned slot, unsigned number, const struct rings *r, unsigned size)
 {
     const void *parts[] = {r->descriptors, r->available, r->used};
-    *reg(slot, 0x70) = 0;
-    *reg(slot, 0x70) = 3;
-    for (unsigned half = 0; half < 2; half++) {
-        *reg(slot, 0x14) = *reg(slot, 0x24) = half;
-        *reg(slot, 0x20) = *reg(slot, 0x10);
-    }
-    *reg(slot, 0x70) = 11;
-    *reg(slot, 0x30) = 0;
+    *reg(slot, 0x30) = number;
     *reg(slot, 0x38) = size;
     for (unsigned i = 0; i < 3; i++) {
         uint64_t address = (unsigned long)parts[i];
@@ -53,6 +46,20 @@ static void queue_set(unsigned slot, const struct rings *r, unsigned size)
         *reg(slot, 0x84 + 0x10 * i) = (uint32_t)(address >> 32);
     }
     *reg(slot, 0x44) = 1;
+}
+
+// A second queue, where there is one, lies where the first does.
+static void queue_set(unsigned slot, const struct rings *r, unsigned size)
+{
+    *reg(slot, 0x70) = 0;
+    *reg(slot, 0x70) = 3;
+    for (unsigned half = 0; half < 2; half++) {
+        *reg(slot, 0x14) = *reg(slot, 0x24) = half;
+        *reg(slot, 0x20) = *reg(slot, 0x10);
+    }
+    *reg(slot, 0x70) = 11;
+    queue_place(slot, 1, r, size);
+    queue_place(slot, 0, r, size);
     *reg(slot, 0x70) = 15;
 }
 
@@ -104,7 +111,7 @@ static void slot_hurt(unsigned slot, struct rings *r)
     default:
         for (unsigned i = 0; i < 8; i++)
             rings_scribble(r);
-        *reg(slot, 0x50) = 0;
+        *reg(slot, 0x50) = attack_random() & 1;
     }
 }
 
