@@ -53,8 +53,10 @@ bool console_shown(struct stream *s, uint32_t position)
     latch_acquire(&s->lock);
     uint32_t shown = s->shown, unshown = s->head - shown;
     bool good = position - shown <= unshown;
-    if (good)
+    if (good) {
         atomic_store_explicit(&s->shown, position, memory_order_release);
+        s->scanned = position; // or its next line would be looked for before where it begins
+    }
     latch_release(&s->lock);
     pump_starved(s);
     pump_interrupt_update(true);

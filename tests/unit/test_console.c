@@ -1155,6 +1155,19 @@ static void test_keep_ends(void **state)
     (void)state;
 }
 
+// Notices that the service has shown are not shown again.
+static void test_keep_notices(void **state)
+{
+    start_kept(1);
+    log_error("one");
+    log_error("two");
+    assert_true(console_shown(&console_urgent, console_urgent.head));
+    log_error("three");
+    console_flush();
+    expect("[dio] three\r\n" AT_ALL);
+    (void)state;
+}
+
 // One that does not read loses the terminal.
 static void test_keep_deaf(void **state)
 {
@@ -1244,6 +1257,7 @@ int main(void)
         cmocka_unit_test_setup(test_keep_keys, setup),
         cmocka_unit_test_setup(test_keep_waits, setup),
         cmocka_unit_test_setup(test_keep_ends, setup),
+        cmocka_unit_test_setup(test_keep_notices, setup),
         cmocka_unit_test_setup(test_keep_deaf, setup),
         cmocka_unit_test_setup(test_keep_comes_and_goes, setup),
         cmocka_unit_test_setup(test_keep_flush, setup),
