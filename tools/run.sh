@@ -154,7 +154,7 @@ uplink_give() {
         fdtget -p "$1" "/switches/$name" | grep -qx uplink || continue
         for word in $(fdtget "$1" "/switches/$name" forward 2>/dev/null || true); do
             [[ $word == *:*:* ]] || word=${word/:/::}
-            netdev+=,hostfwd=tcp::${word%%:*}-${word#*:}
+            netdev+=,hostfwd=tcp:127.0.0.1:${word%%:*}-${word#*:}
         done
         machine+=(-netdev "$netdev" -device virtio-net-device,netdev=uplink)
     done
