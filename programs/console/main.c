@@ -61,9 +61,10 @@ static void end_look(void)
 // One round of everything; true if there may be more to do at once. *deadline: when there is at the latest.
 static bool round_do(uint64_t *deadline)
 {
-    bool more = terminal_read();
+    // First the question for news, which silences the bell: what comes after it rings again.
+    bool more = capsules_read();
 
-    more |= capsules_read();
+    more |= terminal_read();
     console_interrupt();
     console_poll(sv_time());
     events_pass_on();
