@@ -8,9 +8,9 @@ SUPERVISOR_CFLAGS := $(HV_CFLAGS) -O2 -flto -flto-partition=one -fno-strict-alia
     -iquote $(SUPERVISOR_ARCH) -iquote supervisor/arch -iquote supervisor/kernel -iquote lib -iquote include \
     -isystem $(LIBFDT_DIR) -isystem $(BEARSSL_DIR)/inc
 SUPERVISOR_SOURCES := $(wildcard supervisor/kernel/*.c $(SUPERVISOR_ARCH)/*.c $(SUPERVISOR_ARCH)/*.S) lib/buddy.c lib/heap.c lib/isa.c \
-    lib/format.c hypervisor/riscv/copy.c
+    lib/format.c lib/copy.c
 # The compiler itself calls what is in there.
-SUPERVISOR_NOT_LTO := hypervisor/riscv/copy.c
+SUPERVISOR_NOT_LTO := lib/copy.c
 SUPERVISOR_LIBFDT := fdt.c fdt_ro.c fdt_addresses.c fdt_check.c
 SUPERVISOR_BEARSSL := src/symcipher/chacha20_ct.c src/codec/dec32le.c src/codec/enc32le.c
 
