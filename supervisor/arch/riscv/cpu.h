@@ -12,7 +12,7 @@ struct cpu {
     uintptr_t fixup;     // where to go on when an instruction that may fault does; 0: it may not
     uintptr_t saved;     // a register, while a fault of the kernel is dealt with
     struct space *space; // that is loaded; NULL: the kernel's own
-    uint64_t limbo;      // root tables that are no more, but may be loaded here; each has the address of the next
+    bool in_limbo;       // it has a root table loaded whose space is no more
     uint32_t era;        // of the address-space identifiers in its translations
     uint32_t index;
     uintptr_t id; // as SBI knows it

@@ -193,12 +193,27 @@ static __attribute__((noinline)) void asid_give(struct space *s)
     s->stale = 0;
 }
 
+// Root tables of spaces that are no more, but loaded on harts that are in the kernel and need its half alone. The first
+// entries of each say which is next, and which harts have it loaded, a bit each: neither is valid as an entry.
+struct limbo {
+    struct limbo *next;
+    uintptr_t harts; // shifted by one
+};
+static struct limbo *limbo;
+
 static __attribute__((noinline)) void limbo_end(struct cpu *cpu)
 {
-    while (cpu->limbo) {
-        uint64_t root = cpu->limbo;
-        cpu->limbo = *(uint64_t *)physical_pointer(root);
-        frames_give(&kernel_pays, 0, root);
+    struct limbo **at = &limbo, *root;
+
+    cpu->in_limbo = false;
+    while ((root = *at)) {
+        root->harts &= ~((uintptr_t)2 << cpu->index);
+        if (root->harts) {
+            at = &root->next;
+            continue;
+        }
+        *at = root->next;
+        frames_give(&kernel_pays, 0, physical_address(root));
     }
 }
 
@@ -235,7 +250,7 @@ void space_load(struct cpu *cpu, struct space *s)
         fence_all();
     if (s && unlikely(cpu->era != era || (s->stale | s->code) & bit))
         space_freshen(cpu, s, bit);
-    if (unlikely(cpu->limbo))
+    if (unlikely(cpu->in_limbo))
         limbo_end(cpu);
 }
 
@@ -292,20 +307,27 @@ static void tables_give(struct space *s, pte *table, unsigned entries, unsigned 
     }
 }
 
-// Harts that are in the kernel may have its root loaded still: it is theirs to give back when they load another.
+// Harts that are in the kernel may have its root loaded still: the last one to load another gives it back.
 static void root_give(struct space *s)
 {
+    struct limbo *root = physical_pointer(s->root);
+    uintptr_t harts = 0;
+
     for (unsigned i = 0; i < cpu_count; i++) {
         if (cpus[i].space != s)
             continue;
         cpus[i].space = NULL;
-        *(uint64_t *)physical_pointer(s->root) = cpus[i].limbo;
-        cpus[i].limbo = s->root;
-        budget_return(s->pays, 1);
-        kernel_pays.used++;
+        cpus[i].in_limbo = true;
+        harts |= (uintptr_t)2 << i;
+    }
+    if (!harts) {
+        frames_give(s->pays, 0, s->root);
         return;
     }
-    frames_give(s->pays, 0, s->root);
+    *root = (struct limbo){limbo, harts};
+    limbo = root;
+    budget_return(s->pays, 1);
+    kernel_pays.used++;
 }
 
 void space_destroy(struct space *s)
