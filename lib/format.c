@@ -193,3 +193,13 @@ size_t format_text(char *buffer, size_t size, const char *format, va_list argume
         buffer[o.length < size ? o.length : size - 1] = 0;
     return o.length;
 }
+
+size_t format_print(char *buffer, size_t size, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    size_t length = format_text(buffer, size, format, arguments);
+    va_end(arguments);
+    return length;
+}

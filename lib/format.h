@@ -12,3 +12,6 @@
 // for %s a precision, both also as *. As vsnprintf otherwise: at most size - 1 bytes and a zero, and
 // the length that all of it would have is returned. Anything else in a format is printed as it is.
 size_t format_text(char *buffer, size_t size, const char *format, va_list arguments);
+
+// The same with arguments of its own: snprintf.
+size_t format_print(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));

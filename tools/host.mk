@@ -38,7 +38,7 @@ $(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c
 endef
 
 # What `supervisor` stands for: its kernel, on an architecture that is faked.
-SV_HOST_SOURCES := $(filter-out %/frames.c,$(wildcard supervisor/kernel/*.c)) $(wildcard tests/unit/fake/supervisor/*.c) lib/heap.c lib/buddy.c
+SV_HOST_SOURCES := $(filter-out %/frames.c,$(wildcard supervisor/kernel/*.c)) $(wildcard tests/unit/fake/supervisor/*.c) lib/heap.c lib/buddy.c lib/format.c
 
 # The objects that the words of a `sources:` line stand for: $(call host_objects,directory,words).
 host_objects = $(foreach word,$(2),$(if $(filter libfdt,$(word)),$(LIBFDT_SOURCES:%.c=$(1)/libfdt/%.o),$(if \

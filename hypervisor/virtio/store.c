@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "bits.h"
+#include "buddy.h"
 
 // Entries of the table: 0 is the image's, this is zeros, anything else a frame's number.
 #define ZEROS UINT32_MAX
@@ -16,11 +16,7 @@ static uint8_t zeros[STORE_BLOCK]; // never written, and not const so that the i
 static unsigned table_order(uint64_t size)
 {
     uint64_t bytes = (size + STORE_BLOCK - 1) / STORE_BLOCK * sizeof(uint32_t);
-    unsigned order = 0;
-
-    while ((uint64_t)FRAME_SIZE << order < bytes)
-        order++;
-    return order;
+    return buddy_order((bytes + FRAME_SIZE - 1) / FRAME_SIZE);
 }
 
 uint64_t store_cost(uint64_t size, uint64_t room)

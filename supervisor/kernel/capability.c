@@ -18,18 +18,9 @@ uint32_t capabilities_count;
 // As many buckets as there can be capabilities in a system that is full of small things: few frames hold one.
 enum status capabilities_init(uint64_t frames)
 {
-    unsigned order = 0;
-    uint64_t physical;
-
-    while (order < 10 && (1ULL << order) * (FRAME_SIZE / sizeof(*capability_buckets)) < frames / 8)
-        order++;
-    enum status status = frames_take(&machine_funds.budget, order, &physical);
-    if (status != STATUS_OK)
-        return status;
-    capability_buckets = physical_pointer(physical);
-    capability_bucket_mask = (uint32_t)((FRAME_SIZE / sizeof(*capability_buckets)) << order) - 1;
+    capability_buckets = funds_table(frames / 8, 10, &capability_bucket_mask);
     capabilities_count = last_id = 0;
-    return STATUS_OK;
+    return capability_buckets ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 bool handle_equal(struct sv_handle a, struct sv_handle b)

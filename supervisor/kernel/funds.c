@@ -1,6 +1,7 @@
 #include "funds.h"
 
 #include "arch.h"
+#include "buddy.h"
 
 struct funds machine_funds;
 
@@ -41,6 +42,20 @@ bool funds_destroy(struct object *o)
     budget_return(&parent->budget, own.limit);
     object_release(&parent->object);
     return true;
+}
+
+void *funds_table(uint64_t wanted, unsigned most, uint32_t *mask)
+{
+    const unsigned in_frame = FRAME_SIZE / sizeof(void *);
+    unsigned order = buddy_order((wanted + in_frame - 1) / in_frame);
+    uint64_t physical;
+
+    if (order > most)
+        order = most;
+    if (frames_take(&machine_funds.budget, order, &physical) != STATUS_OK)
+        return NULL;
+    *mask = (in_frame << order) - 1;
+    return physical_pointer(physical);
 }
 
 void *funds_take(struct funds *pays, unsigned order)

@@ -25,6 +25,10 @@ bool funds_destroy(struct object *o);
 must_check void *funds_take(struct funds *pays, unsigned order);
 void funds_give(struct funds *paid, unsigned order, void *memory);
 
+// A hash table of pointers for the kernel itself, for good: a power of two of them, 'wanted' or more, but in at most
+// 2^most frames; *mask leads to one of them. NULL: too little left.
+must_check void *funds_table(uint64_t wanted, unsigned most, uint32_t *mask);
+
 static inline uint64_t funds_left(const struct funds *f)
 {
     return f->budget.limit - f->budget.used;

@@ -13,17 +13,8 @@ static uint32_t bucket_mask;
 
 enum status regions_init(uint64_t frames)
 {
-    unsigned order = 0;
-    uint64_t physical;
-
-    while (order < 8 && (1ULL << order) * (FRAME_SIZE / sizeof(*buckets)) < frames / 64)
-        order++;
-    enum status status = frames_take(&machine_funds.budget, order, &physical);
-    if (status != STATUS_OK)
-        return status;
-    buckets = physical_pointer(physical);
-    bucket_mask = (uint32_t)((FRAME_SIZE / sizeof(*buckets)) << order) - 1;
-    return ranges_init(frames);
+    buckets = funds_table(frames / 64, 8, &bucket_mask);
+    return buckets ? ranges_init(frames) : STATUS_NO_MEMORY;
 }
 
 static struct region **bucket_of(uintptr_t base)

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "devices.h"
 #include "elf.h"
+#include "format.h"
 #include "funds.h"
 #include "hart.h"
 #include "transfer.h"
@@ -317,18 +318,11 @@ enum sv_status call_start(struct task *t, struct capability *c)
 
 static enum sv_status interrupts_give(struct start *s, const struct machine *m)
 {
-    char name[SV_NAME_SIZE] = "interrupt-";
-
     for (unsigned i = 0; i < INTERRUPTS_MAX; i++) {
+        char name[SV_NAME_SIZE] = "";
         if (!(m->interrupts[i / 32] & 1u << i % 32))
             continue;
-        char *at = name + strlen("interrupt-");
-        if (i >= 100)
-            *at++ = (char)('0' + i / 100);
-        if (i >= 10)
-            *at++ = (char)('0' + i / 10 % 10);
-        *at++ = (char)('0' + i % 10);
-        *at = 0;
+        format_print(name, sizeof(name), "interrupt-%u", i);
         enum sv_status status = give(s, name, interrupt_object(i), SV_RIGHT_WAIT | SV_RIGHT_COPY, NULL);
         if (status != SV_OK)
             return status == SV_LIMIT ? SV_OK : status; // a machine may have more than the page can name

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "bits.h"
+#include "buddy.h"
 #include "call.h"
 #include "channel.h"
 #include "funds.h"
@@ -20,10 +20,7 @@ struct space *task_space(struct task *t)
 
 static unsigned block_order(void)
 {
-    unsigned order = 0;
-    while (FRAME_SIZE << order < sizeof(struct task))
-        order++;
-    return order;
+    return buddy_order((sizeof(struct task) + FRAME_SIZE - 1) / FRAME_SIZE);
 }
 
 uint64_t task_block_frames(void)

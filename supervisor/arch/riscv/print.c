@@ -6,14 +6,6 @@
 #include "format.h"
 #include "sbi.h"
 
-void print_text(char *buffer, size_t size, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)format_text(buffer, size, format, arguments);
-    va_end(arguments);
-}
-
 // One line, after a prefix. What the console does not take for long is lost.
 static void line_write(const char *prefix, const char *format, va_list arguments)
 {

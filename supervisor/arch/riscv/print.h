@@ -3,8 +3,5 @@
 
 #include "types.h"
 
-// As snprintf.
-void print_text(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 // Straight to the firmware, from any hart at any time, also before anything else is there.
 void print_now(const char *format, ...) __attribute__((format(printf, 1, 2)));

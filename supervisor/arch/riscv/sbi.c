@@ -1,7 +1,7 @@
 #include "sbi.h"
 
 #include "arch.h"
-#include "print.h"
+#include "format.h"
 
 static bool has_console, has_reset;
 static bool adds_returns; // OpenSBI puts a carriage return in front of each newline, whether there is one or not
@@ -36,7 +36,7 @@ static void name_find(void)
     const char *known = id < array_length(names) && names[id] ? names[id] : "unknown firmware";
 
     adds_returns = id == 1;
-    print_text(name, sizeof(name), "%s %u.%u", known, (unsigned)(version >> 16), (unsigned)(version & 0xffff));
+    format_print(name, sizeof(name), "%s %u.%u", known, (unsigned)(version >> 16), (unsigned)(version & 0xffff));
 }
 
 void sbi_init(void)
