@@ -389,11 +389,11 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_MEMORY] = {call_memory, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_HART] = {call_hart, 1, .direction = BUFFER_OUT, .rights = MANAGE},
     [DIOSIX_KEEP] = {call_keep, 1, .rights = RIGHTS_SERVICE},
-    [DIOSIX_TYPED] = {call_typed, .direction = BUFFER_OUT, .rights = RIGHTS_SERVICE},
-    [DIOSIX_SHOW] = {call_show, .direction = BUFFER_IN, .rights = RIGHTS_SERVICE},
-    [DIOSIX_NEWS] = {call_news, 1, .rights = RIGHTS_SERVICE},
-    [DIOSIX_SHOWN] = {call_shown, 2, .reach = REACH_STREAM, .rights = RIGHTS_SERVICE},
-    [DIOSIX_WATCH] = {call_watch, 2, .reach = REACH_STREAM, .rights = RIGHTS_SERVICE},
+    [DIOSIX_TYPED] = {call_typed, .direction = BUFFER_OUT, .is_keepers = true, .rights = RIGHTS_SERVICE},
+    [DIOSIX_SHOW] = {call_show, .direction = BUFFER_IN, .is_keepers = true, .rights = RIGHTS_SERVICE},
+    [DIOSIX_NEWS] = {call_news, 1, .is_keepers = true, .rights = RIGHTS_SERVICE},
+    [DIOSIX_SHOWN] = {call_shown, 2, .reach = REACH_STREAM, .is_keepers = true, .rights = RIGHTS_SERVICE},
+    [DIOSIX_WATCH] = {call_watch, 2, .reach = REACH_STREAM, .is_keepers = true, .rights = RIGHTS_SERVICE},
     [DIOSIX_POWER] = {.function = call_power, .arguments = 1},
 };
 
@@ -446,6 +446,8 @@ long manage_do(const struct manage_kind *kind, struct request *r)
         error = SBI_ERR_DENIED;
     else if (!target_find(kind, r) || (kind->direction == BUFFER_IN && r->call->size < kind->size))
         error = SBI_ERR_INVALID_PARAM;
+    else if (kind->is_keepers && !has_terminal(r))
+        error = SBI_ERR_INVALID_STATE;
     else
         error = kind->function(r);
     lock_release(&tree_lock);

@@ -24,6 +24,7 @@ struct manage_kind {
     bool wide;         // the last of them comes in two registers
     enum direction direction;
     enum reach reach;
+    bool is_keepers; // the caller keeps the terminal
     uint32_t rights; // the caller needs
     uint16_t size;   // least size of the buffer, BUFFER_IN only
 };
@@ -39,6 +40,7 @@ bool is_root(const struct request *r);
 struct stream *stream_of(const struct request *r);
 
 // terminal.c
+bool has_terminal(const struct request *r);
 long call_keep(struct request *r);
 long call_typed(struct request *r);
 long call_show(struct request *r);

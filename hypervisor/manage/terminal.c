@@ -30,7 +30,7 @@ long call_keep(struct request *r)
 }
 
 // Whether it still has what it thinks to keep: the hypervisor may have taken it back.
-static bool has_terminal(const struct request *r)
+bool has_terminal(const struct request *r)
 {
     return keeps(r) && console_is_kept();
 }
@@ -40,8 +40,6 @@ long call_typed(struct request *r)
     uint8_t *to = r->call->buffer;
     int byte;
 
-    if (!has_terminal(r))
-        return SBI_ERR_INVALID_STATE;
     while (r->call->value < r->call->size && (byte = stream_read(&console_terminal)) >= 0)
         to[r->call->value++] = (uint8_t)byte;
     return SBI_SUCCESS;
@@ -49,8 +47,6 @@ long call_typed(struct request *r)
 
 long call_show(struct request *r)
 {
-    if (!has_terminal(r))
-        return SBI_ERR_INVALID_STATE;
     r->call->value = stream_write(&console_terminal, r->call->buffer, r->call->size);
     return SBI_SUCCESS;
 }
@@ -71,8 +67,6 @@ static uint64_t next_with_news(struct request *r, uint64_t id)
 
 long call_news(struct request *r)
 {
-    if (!has_terminal(r))
-        return SBI_ERR_INVALID_STATE;
     if (!r->call->n[0]) {
         terminal_bell(false);
         console_news_begin();
@@ -83,15 +77,11 @@ long call_news(struct request *r)
 
 long call_shown(struct request *r)
 {
-    if (!has_terminal(r))
-        return SBI_ERR_INVALID_STATE;
     return console_shown(stream_of(r), (uint32_t)r->call->n[1]) ? SBI_SUCCESS : SBI_ERR_INVALID_PARAM;
 }
 
 long call_watch(struct request *r)
 {
-    if (!has_terminal(r))
-        return SBI_ERR_INVALID_STATE;
     if (r->call->n[1] > 1)
         return SBI_ERR_INVALID_PARAM;
     console_watch(stream_of(r), r->call->n[1]);
