@@ -83,12 +83,9 @@ static bool disk_make(struct vblk_memory *m, struct capsule *c, const struct bun
 static void host_disk_done(void *owner)
 {
     struct device *d = owner;
-    unsigned slot = 0;
 
-    while (d->capsule->virtio[slot] != &d->common)
-        slot++;
     virtio_call(&d->common, 0);
-    capsule_work(d->capsule, slot);
+    capsule_work(d->capsule, d->common.slot);
 }
 
 static bool host_disk_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
@@ -196,14 +193,14 @@ void equip_plan_clone(struct bundle_capsule *plan)
 }
 
 // Registers, queues and the requests that have begun. What was asked of a disk of the machine is asked again.
-static void device_copy(struct device *to, const struct device *from, unsigned slot)
+static void device_copy(struct device *to, const struct device *from)
 {
     struct device own = *to;
     struct capsule *c = own.capsule;
 
     if (to->kind == BUNDLE_DEVICE_NET) {
         vnet_adopt(&to->net, &from->net, &c->space);
-        capsule_work(c, slot); // whose link has changed
+        capsule_work(c, to->common.slot); // whose link has changed
         return;
     }
     *to = *from;
@@ -218,7 +215,7 @@ static void device_copy(struct device *to, const struct device *from, unsigned s
         to->host.part = 0;
         virtio_adopt(&to->common, &c->space, &to->host.disk.queue);
         virtio_call(&to->common, 0);
-        capsule_work(c, slot);
+        capsule_work(c, to->common.slot);
         return;
     default:
         virtio_adopt(&to->common, &c->space, &to->rng.queue);
@@ -240,7 +237,7 @@ bool equip_clone_step(struct capsule_state *clone, struct capsule_state *origina
         return *status == STATUS_OK;
     }
     if (device_at(&clone->capsule, f->slot))
-        device_copy(device_at(&clone->capsule, f->slot), device_at(&original->capsule, f->slot), f->slot);
+        device_copy(device_at(&clone->capsule, f->slot), device_at(&original->capsule, f->slot));
     f->block = 0;
     f->slot++;
     return true;
