@@ -4,23 +4,13 @@
 #   make programs            the archives
 #   make test-programs       the hostile ones of tests/programs/, build/<arch>/test-programs/NAME.elf
 
+# The compiler, its library and the linker are the hypervisor's (hypervisor/build.mk).
 PROGRAM_ARCHES := rv64 rv32
-PROGRAM_CC := riscv64-unknown-elf-gcc
 PROGRAM_AR := riscv64-unknown-elf-ar
 PROGRAM_STRIP := riscv64-linux-gnu-strip
-# Bare-metal binutils of Debian 12 can't link position-independent executables.
-PROGRAM_LD := riscv64-linux-gnu-ld
-PROGRAM_LIBC := /usr/lib/picolibc/riscv64-unknown-elf
-
-PROGRAM_ABI_rv64 := -march=rv64imac -mabi=lp64
-PROGRAM_ABI_rv32 := -march=rv32imac -mabi=ilp32
-PROGRAM_MULTI_rv64 := rv64imac/lp64
-PROGRAM_MULTI_rv32 := rv32imac/ilp32
-PROGRAM_EMULATION_rv64 := elf64lriscv
-PROGRAM_EMULATION_rv32 := elf32lriscv
 PROGRAM_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -fPIE -fvisibility=hidden -mcmodel=medany -ffreestanding \
     -ffunction-sections -fdata-sections -fno-stack-protector -fno-asynchronous-unwind-tables \
-    -iquote programs/libc -iquote include -iquote lib -Iprograms/libc -Iinclude -isystem $(PROGRAM_LIBC)/include -MMD -MP
+    -iquote programs/libc -iquote include -iquote lib -Iprograms/libc -Iinclude -isystem $(HV_LIBC)/include -MMD -MP
 
 PROGRAM_NAMES := $(filter-out libc,$(notdir $(patsubst %/,%,$(wildcard programs/*/))))
 TEST_PROGRAM_NAMES := $(notdir $(patsubst %/,%,$(wildcard tests/programs/*/)))
@@ -45,7 +35,7 @@ $(foreach f,programs/console hypervisor,$(BUILD)/$(1)/program-objects/$(f)/%.o):
 $(BUILD)/$(1)/program-objects/%.o: % programs/build.mk
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
-	$$(Q)$(PROGRAM_CC) $(PROGRAM_ABI_$(1)) $(PROGRAM_CFLAGS) $$(PROGRAM_SEES) -c -o $$@ $$<
+	$$(Q)$(HV_CC) $(subst _zicsr_zifencei,,$(HV_ARCH_$(1))) $(PROGRAM_CFLAGS) $$(PROGRAM_SEES) -c -o $$@ $$<
 
 $(BUILD)/$(1)/program-objects/libsv.a: $(call program_objects,$(1),$(PROGRAM_LIBC_SOURCES))
 	$$(call say,AR,$$@)
@@ -71,10 +61,10 @@ $(BUILD)/$(1)/$(3)/$(4).elf: $(call program_objects,$(1),$(sort $(wildcard $(2)/
     $(BUILD)/$(1)/program-objects/libsv.a programs/libc/program.ld programs/build.mk
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$(PROGRAM_LD) -m $(PROGRAM_EMULATION_$(1)) -pie --no-dynamic-linker -z norelro -z noexecstack --gc-sections \
+	$$(Q)$(HV_LD) -m $(HV_EMULATION_$(1)) -pie --no-dynamic-linker -z norelro -z noexecstack --gc-sections \
 	    -z max-page-size=4096 -z text --no-undefined -T programs/libc/program.ld -o $$@ $$(filter %.o,$$^) \
-	    --start-group $(BUILD)/$(1)/program-objects/libsv.a $(PROGRAM_LIBC)/lib/$(PROGRAM_MULTI_$(1))/libc.a \
-	    $$$$($(PROGRAM_CC) $(PROGRAM_ABI_$(1)) -print-libgcc-file-name) --end-group
+	    --start-group $(BUILD)/$(1)/program-objects/libsv.a $(HV_LIBC)/lib/$(HV_MULTI_$(1))/libc.a \
+	    $$$$($(HV_CC) $(subst _zicsr_zifencei,,$(HV_ARCH_$(1))) -print-libgcc-file-name) --end-group
 endef
 
 $(foreach w,$(PROGRAM_ARCHES),$(eval $(call program_arch,$(w))))
