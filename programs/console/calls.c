@@ -23,10 +23,7 @@ long manage_root(enum diosix_call function, struct manage_call *call)
 
 long hv_call(enum diosix_call function, uint64_t first, uint64_t second, uint64_t *value)
 {
-    struct manage_call call = {.n = {first, second}};
-    long error = manage_root(function, &call);
-    *value = call.value;
-    return error;
+    return hv_transfer(function, first, second, NULL, 0, value);
 }
 
 long hv_transfer(enum diosix_call function, uint64_t first, uint64_t second, void *buffer, size_t size, uint64_t *value)
