@@ -5,7 +5,7 @@
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
 // sources: tests/unit/explored/calls.c tests/unit/explored/manage_sbi.c hypervisor/manage/queries.c hypervisor/manage/terminal.c
 // sources: hypervisor/capsule/endings.c hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
-// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c
+// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
 //
 // Management calls as a hostile guest makes them: functions, registers and structures are the input's. A capsule
 // with the right to manage, and whoever of its descendants runs, takes records from the input, one per call; in

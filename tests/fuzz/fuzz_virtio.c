@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "driver.h"
+#include "input.h"
 #include "log.h"
 #include "vblk.h"
 #include "vrng.h"
@@ -33,32 +34,6 @@ _Noreturn void panic(const char *format, ...)
 static void draw(uint8_t *out, size_t size)
 {
     memset(out, 0x5a, size);
-}
-
-struct input {
-    const uint8_t *at, *end;
-};
-
-static uint8_t byte(struct input *in)
-{
-    return in->at < in->end ? *in->at++ : 0;
-}
-
-// Mostly an address that is one, and of what lies around.
-static uint64_t address(struct input *in)
-{
-    uint8_t kind = byte(in);
-    uint64_t value = (uint64_t)byte(in) << 8 | byte(in);
-    switch (kind & 7) {
-    case 0:
-        return UINT64_MAX - value;
-    case 1:
-        return DRIVER_RAM + DRIVER_RAM_SIZE - (value & 0x1ff);
-    case 2:
-        return value << (kind >> 3);
-    default:
-        return DRIVER_RAM + (value & 0xfff0);
-    }
 }
 
 static void descriptor_write(struct driver_queue *q, struct input *in)

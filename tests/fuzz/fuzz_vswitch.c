@@ -9,6 +9,7 @@
 
 #include "driver.h"
 #include "hart.h"
+#include "input.h"
 #include "vnet.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
@@ -45,29 +46,6 @@ void virtio_visit_end(struct virtio_device *other, const struct space *own, bool
     (void)own;
     REQUIRE(container_of(other, struct station, net.device)->visits--);
     REQUIRE(!exhausted || driver_lacking == 0);
-}
-
-struct input {
-    const uint8_t *at, *end;
-};
-
-static uint8_t byte(struct input *in)
-{
-    return in->at < in->end ? *in->at++ : 0;
-}
-
-static uint64_t address(struct input *in)
-{
-    uint8_t kind = byte(in);
-    uint64_t value = (uint64_t)byte(in) << 8 | byte(in);
-    switch (kind & 7) {
-    case 0:
-        return UINT64_MAX - value;
-    case 1:
-        return DRIVER_RAM + DRIVER_RAM_SIZE - (value & 0x1ff);
-    default:
-        return DRIVER_RAM + (value & 0xfff0);
-    }
 }
 
 static void start(struct station *s, struct input *in)

@@ -5,7 +5,7 @@
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
 // sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
 // sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
-// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c
+// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
 //
 // Capsules are made, started, stopped, killed, restarted, paused, cloned and destroyed, by a person and by
 // each other, while their guests run, sleep, stop and start vcores and end by themselves, on harts whose steps

@@ -2,7 +2,7 @@
 // sources: tests/unit/explored/queue.c tests/unit/explored/wake.c tests/unit/explored/pinned.c
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
-// sources: hypervisor/prompt/none.c
+// sources: tests/unit/fake/uplink.c hypervisor/prompt/none.c
 //
 // Guests that wait, sleep, suspend, stop and start each other, send interrupts and end their capsules, on
 // harts whose steps interleave at random. Each interrupt and each timer must arrive, each vcore must get
@@ -29,7 +29,6 @@
 #include "power.h"
 #include "sbi.h"
 #include "trace.h"
-#include "uplink.h"
 
 #define HARTS_MOST 4u
 #define CAPSULES 2u
@@ -152,20 +151,6 @@ bool console_off_asked(void)
 void console_poll(uint64_t at)
 {
     (void)at;
-}
-bool uplink_interrupt(uint32_t irq)
-{
-    (void)irq;
-    return false;
-}
-enum put uplink_step(void)
-{
-    return PUT_WAITING;
-}
-bool uplink_is_woken(struct entity *e)
-{
-    (void)e;
-    return false;
 }
 void console_interrupt(void) {}
 struct stream console_terminal;

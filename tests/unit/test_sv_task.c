@@ -1,45 +1,7 @@
 // sources: supervisor bearssl
 //
 // The supervisor's tasks: runs, continuations, clocks, errors, budgets, ends, and which hart runs whom.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake.h"
-#include "hart.h"
-
-#define CODE 0x4000
-static struct sv_handle self, frames, clock_handle, archive, console;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_boot(2, NULL, 0);
-    assert_non_null(fake_next());
-    assert_true(fake_store(fake_task()->stack_low, "", 1)); // what the tests touch is there
-    self = fake_start_handle("task");
-    frames = fake_start_handle("frames");
-    clock_handle = fake_start_handle("clock");
-    archive = fake_start_handle("archive");
-    console = fake_start_handle("console");
-    fake_check();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_check();
-    fake_end();
-    return 0;
-}
-
-#define ok(...) assert_int_equal(call(__VA_ARGS__), SV_OK)
+#include "init.h"
 
 static void test_first_run(void **state)
 {
@@ -125,11 +87,11 @@ static void test_then_refuses(void **state)
 {
     (void)state;
     assert_int_equal(call(SV_THEN, self, CODE, 0, SV_AGAIN), SV_INVALID);
-    assert_int_equal(call(SV_THEN, clock_handle, CODE, 0, SV_AGAIN, 5), SV_INVALID);
+    assert_int_equal(call(SV_THEN, fake_start_handle("clock"), CODE, 0, SV_AGAIN, 5), SV_INVALID);
     assert_int_equal(call(SV_THEN, self, CODE, 0, 64), SV_INVALID);
     assert_int_equal(call(SV_THEN, frames, CODE, 0, 0), SV_BAD_TYPE);
     assert_int_equal(call(SV_THEN, self, CODE, 0, 0, 0, 0, 16), SV_FAULT);
-    ok(SV_COPY, clock_handle, SV_RIGHT_COPY);
+    ok(SV_COPY, fake_start_handle("clock"), SV_RIGHT_COPY);
     assert_int_equal(call(SV_THEN, fake_handle, CODE, 0, 0, 5), SV_DENIED);
 }
 
@@ -148,10 +110,10 @@ static void test_clock(void **state)
     (void)state;
     uint64_t late = fake_time + 5000, never = UINT64_MAX;
 
-    ok(SV_THEN, clock_handle, CODE, 1, 0, low(late), high(late));
-    ok(SV_THEN, clock_handle, CODE, 2, 0, low(never), high(never));
+    ok(SV_THEN, fake_start_handle("clock"), CODE, 1, 0, low(late), high(late));
+    ok(SV_THEN, fake_start_handle("clock"), CODE, 2, 0, low(never), high(never));
     sv_word second = fake_value[1];
-    ok(SV_THEN, clock_handle, CODE, 3, 0, 1, 0);
+    ok(SV_THEN, fake_start_handle("clock"), CODE, 3, 0, 1, 0);
     call(SV_FINISH, self, 0);
     assert_int_equal(fake_task()->frame.entered_with, 3);
     assert_int_equal(fake_task()->frame.event, SV_EVENT_TIME);
@@ -238,7 +200,7 @@ static void test_stack_overflow(void **state)
 }
 
 // Starts the archive's program once more.
-static struct sv_handle start(uint32_t frame_count)
+static struct sv_handle start_again(uint32_t frame_count)
 {
     struct sv_start s = {.frames = frames, .frame_count = frame_count};
     uintptr_t at = fake_task()->stack_low;
@@ -259,7 +221,7 @@ static void test_start_and_watch(void **state)
     (void)state;
     uint64_t before = frames_free();
     struct task *init = fake_task();
-    struct sv_handle other = start(64);
+    struct sv_handle other = start_again(64);
 
     ok(SV_THEN, other, CODE, 9, 0);
     ok(SV_THEN, self, CODE, 1, 0);
@@ -286,7 +248,7 @@ static void test_kill(void **state)
 {
     (void)state;
     uint64_t before = frames_free();
-    struct sv_handle other = start(64);
+    struct sv_handle other = start_again(64);
 
     ok(SV_THEN, other, CODE, 9, 0);
     ok(SV_END, other, 5);
@@ -304,7 +266,7 @@ static void test_kill_on_another_hart(void **state)
 {
     (void)state;
     struct task *init = fake_task();
-    struct sv_handle other = start(64);
+    struct sv_handle other = start_again(64);
 
     assert_int_equal(fake_kicks[1], 0); // it was never idle
     fake_hart = 1;
@@ -333,7 +295,7 @@ static void test_idle_hart_is_kicked(void **state)
     fake_hart = 1;
     assert_null(fake_next());
     fake_hart = 0;
-    start(64);
+    start_again(64);
     assert_int_equal(fake_kicks[1], 0);
     fake_at(fake_time + ticks_of(SLICE_NANOSECONDS));
     assert_ptr_equal(fake_task(), init); // nobody had to go
@@ -352,9 +314,9 @@ static void test_two_that_are_ready_want_an_idle_hart(void **state)
     fake_hart = 1;
     assert_null(fake_next());
     fake_hart = 0;
-    start(64);
+    start_again(64);
     assert_int_equal(fake_kicks[1], 0);
-    start(64);
+    start_again(64);
     assert_int_equal(fake_kicks[1], 1);
 }
 
@@ -364,7 +326,7 @@ static void test_slices(void **state)
     struct task *init = fake_task();
     uint64_t slice = ticks_of(SLICE_NANOSECONDS);
 
-    start(64);
+    start_again(64);
     init->frame.argument[6] = 77;
     fake_at(fake_time + slice - 1);
     assert_ptr_equal(fake_task(), init);

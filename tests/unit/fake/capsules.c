@@ -20,7 +20,6 @@
 #include "sbi.h"
 #include "slab.h"
 #include "trace.h"
-#include "uplink.h"
 
 uint64_t fake_memory, fake_memory_used;
 unsigned fake_objects, fake_streams, fake_scarce;
@@ -593,25 +592,6 @@ void console_flush(void) {}
 void log_print(enum log_level level, const char *format, ...)
 {
     (void)level, (void)format;
-}
-
-// --- the machine's network device: none ---
-
-bool uplink_interrupt(uint32_t irq)
-{
-    (void)irq;
-    return false;
-}
-
-enum put uplink_step(void)
-{
-    return PUT_WAITING;
-}
-
-bool uplink_is_woken(struct entity *e)
-{
-    (void)e;
-    return false;
 }
 
 // --- the rest of the machine ------------------------------------------------------------------------------
