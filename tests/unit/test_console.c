@@ -793,6 +793,8 @@ static void run_threads(unsigned writers, bool switching)
         sched_yield();
     done = true;
     pthread_join(interrupt_thread, NULL);
+    while (tx_interrupt) // asked for by its last round, which may have ended after we looked
+        console_interrupt();
     sent[sent_length] = 0;
 }
 
