@@ -155,7 +155,9 @@ class Soak:
     def neighbour_check(self):
         """It answers, and its clock goes as the machine's does; while that was asked some time may have passed."""
         before = self.machine_time()
-        uptime = float(re.search(r"^(\d+\.\d+) ", at(self.m, "neighbour", "cat /proc/uptime"), re.M).group(1))
+        said = at(self.m, "neighbour", "cat /proc/uptime")
+        said = re.sub(r"\n(\[dio\] [^\n]*\n)+", "", said)  # of others' endings, maybe in the midst of a line
+        uptime = float(re.search(r"(\d+\.\d\d) \d+\.\d\d", said).group(1))
         after = self.machine_time()
         if self.clock:
             least, most = before - self.clock[1], after - self.clock[0]
