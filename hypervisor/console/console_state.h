@@ -35,6 +35,7 @@ struct console {
     bool scan;         // any stream may have something to show
     bool blocked;      // the port has no room, or we have done enough for this time
     bool tx_interrupt; // as told to the port
+    bool held;         // an urgent line waits, until held_until at most, for the attached capsule to end its own
     bool midline;      // the cursor is not at the left edge
     unsigned budget;   // bytes that the port surely takes
     unsigned loads;    // times that the budget may still be renewed under this hold of the lock
@@ -52,6 +53,7 @@ struct console {
     _Atomic uint32_t off_asked;     // Ctrl-] Q
     _Atomic uint32_t disturbed;     // the prompt has its line to draw again
 
+    uint64_t held_until;
     uint64_t hold;        // ticks that a line without end waits
     uint64_t poll_period; // ticks between polls where there is no interrupt
     uint64_t deadline;    // of the first such line, or of the next poll, if console_timed

@@ -225,6 +225,34 @@ static bool terminal_left(void)
     return true;
 }
 
+static bool is_midline(void)
+{
+    return console.midline && console.attached && console.attached != console_prompt && !console.kept &&
+           console.drain != DRAIN_WAIT;
+}
+
+// A line that the attached capsule is just printing may end before an urgent one is shown, for as long as a line
+// without end waits elsewhere: torn lines are hard to read, for programs too.
+static bool urgent_held(void)
+{
+    if (likely(!stream_unshown(&console_urgent)) || !is_midline()) {
+        console.held = false;
+        return false;
+    }
+    uint64_t now = clint_now();
+    if (!console.held) {
+        console.held = true;
+        console.held_until = now + console.hold;
+        deadline_set(console.held_until);
+    }
+    return now < console.held_until;
+}
+
+static bool urgent_begin(void)
+{
+    return !console.kept && !urgent_held() && line_begin(&console_urgent);
+}
+
 // Puts the next thing to show into screen.out, or sends it; false if there is nothing more.
 static bool compose(struct stream *hint)
 {
@@ -233,10 +261,10 @@ static bool compose(struct stream *hint)
         disturb();
         return true;
     }
-    if (!console.current && (console.kept || !line_begin(&console_urgent))) {
+    if (!console.current && !urgent_begin()) {
         if (console.attached) {
             send(console.attached);
-            return terminal_left();
+            return (console.held && !console.midline && !console.blocked) || terminal_left();
         }
         if (!(console.scan ? line_find() : hint && line_begin(hint)))
             return false;
@@ -265,7 +293,7 @@ static void pump(struct stream *hint)
     while (!enough && out_send() && compose(hint))
         enough = is_too_silent(&silent);
     console.scan = console.blocked || enough;
-    if (!console.scan)
+    if (!console.scan && !console.held)
         console.fast = console.attached;
 }
 

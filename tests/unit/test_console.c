@@ -309,9 +309,37 @@ static void test_attached(void **state)
     expect("");
     log_error("seen");
     console_announce("this too");
+    now += 50;
+    console_interrupt();
     expect("\r\n[dio] seen\r\n[dio] this too\r\n");
     type("\035a");
     expect(AT_ALL "[dio] kept\r\n[a] unseen\r\n");
+}
+
+// An urgent line does not tear the one that is just being printed, but does not wait for it without end either.
+static void test_attached_line_whole(void **state)
+{
+    (void)state;
+    start_attached(2);
+    print(0, "12.1");
+    console_announce("first");
+    console_announce("second");
+    now += 10;
+    print(0, "2 20.");
+    expect("12.12 20.");
+    print(0, "43\n> ");
+    expect("43\n[dio] first\r\n[dio] second\r\n> ");
+    console_announce("third");
+    now += 49;
+    console_interrupt();
+    expect("");
+    assert_true(console_timed);
+    now++;
+    console_interrupt();
+    expect("\r\n[dio] third\r\n");
+    print(0, "fast\n");
+    expect("fast\n");
+    assert_ptr_equal(console.fast, &streams[0]);
 }
 
 static void test_attach_first(void **state)
@@ -1227,6 +1255,7 @@ int main(void)
         cmocka_unit_test_setup(test_long_line, setup),
         cmocka_unit_test_setup(test_filter, setup),
         cmocka_unit_test_setup(test_attached, setup),
+        cmocka_unit_test_setup(test_attached_line_whole, setup),
         cmocka_unit_test_setup(test_attach_first, setup),
         cmocka_unit_test_setup(test_attach_later, setup),
         cmocka_unit_test_setup(test_attach_nobody, setup),
