@@ -107,17 +107,31 @@ static inline void shown_set(struct stream *s, uint32_t shown)
 // Showing -----------------------------------------------------------------------------------------
 
 // Bytes of the attached capsule, as they are.
-static inline void send(struct stream *s)
+static inline void send_to(struct stream *s, uint32_t end)
 {
-    uint32_t head = atomic_load_explicit(&s->head, memory_order_acquire);
     uint32_t shown = atomic_load_explicit(&s->shown, memory_order_relaxed);
 
-    while (shown != head && port_room()) {
+    while (shown != end && port_room()) {
         uint8_t byte = s->ring[shown++ & s->mask];
         port_send(byte);
         console.midline = byte != '\n';
     }
     shown_set(s, shown);
+}
+
+static inline void send(struct stream *s)
+{
+    send_to(s, atomic_load_explicit(&s->head, memory_order_acquire));
+}
+
+static void send_line(struct stream *s)
+{
+    uint32_t head = atomic_load_explicit(&s->head, memory_order_acquire);
+    uint32_t end = atomic_load_explicit(&s->shown, memory_order_relaxed);
+
+    while (end != head && s->ring[end++ & s->mask] != '\n') {
+    }
+    send_to(s, end);
 }
 
 // True if the screen's own text is all out.
@@ -262,9 +276,13 @@ static bool compose(struct stream *hint)
         return true;
     }
     if (!console.current && !urgent_begin()) {
+        if (console.held) {
+            send_line(console.attached);
+            return !console.midline && !console.blocked;
+        }
         if (console.attached) {
             send(console.attached);
-            return (console.held && !console.midline && !console.blocked) || terminal_left();
+            return terminal_left();
         }
         if (!(console.scan ? line_find() : hint && line_begin(hint)))
             return false;
