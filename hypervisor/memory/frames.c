@@ -3,31 +3,25 @@
 #include <string.h>
 
 #include "bits.h"
+#include "buddy.h"
 #include "lock.h"
 #include "log.h"
 
 #define UNIT_ORDER 9 // of FRAMES_RUN_UNIT
 #define UNIT_FRAMES (1u << UNIT_ORDER)
-#define ORDERS (FRAMES_ORDER_MAX + 1)
 #define POOL_GENERAL 0u
 #define POOL_ZONE 1u // the hypervisor's own range
 #define POOL_ROOM 2u // behind it, for it to grow: given to others when nothing else is left
 #define POOLS 3u
 
-// One entry of the table. Indices are 27 bits: 512 GiB of RAM. Behind the frames' entries lie the heads of
-// the free lists, which are circular, one for each pool and order.
-struct frame {
-    uint32_t state : 4;
-    uint32_t next : 28; // FREE: the next head in the free list; HYPERVISOR, CAPSULE: the owner
-    uint32_t order : 5;
-    uint32_t prev : 27; // FREE: the previous head in the free list; SHARED: the references
-};
+#define FRAMES_MAX (BUDDY_NOWHERE - POOLS * BUDDY_LISTS)
 
-#define NONE ((1u << 27) - 1)
-#define FRAMES_MAX (NONE - POOLS * ORDERS)
-
-_Static_assert(sizeof(struct frame) == 8, "the table's cost per frame is promised");
 _Static_assert(FRAMES_RUN_UNIT == FRAME_SIZE << UNIT_ORDER, "the unit is a block");
+_Static_assert(FRAMES_ORDER_MAX < BUDDY_ORDERS, "blocks are the buddy allocator's");
+_Static_assert((int)FRAME_FREE == (int)BUDDY_FREE, "it finds free neighbours by their state");
+
+// Where the table's entries keep what is ours: the owner of a HYPERVISOR's or CAPSULE's block in 'next', the references
+// to a SHARED one in 'prev'.
 
 // A range of RAM. Its frames follow each other in the table; a frame's number is its index plus 'delta'.
 struct area {
@@ -37,12 +31,11 @@ struct area {
 };
 
 static struct {
-    struct lock lock; // guards all of this, and the table
-    struct frame *table;
+    struct lock lock;         // guards all of this, and the table
+    struct buddy_unit *table; // behind the frames' entries lie the free lists of each pool
     uint32_t total;
     size_t area_count;
     struct area areas[FRAMES_RANGES_MAX];
-    uint32_t free, free_in_zone;    // frames in the free lists, and in the zone's
     uint32_t zone_base, zone_count; // the hypervisor's own range, as indices; empty if there is none
     uint32_t room_count;            // frames behind it that are kept for it as long as possible
 } frames;
@@ -103,6 +96,11 @@ static const struct area *area_of_range(struct range range, uint32_t *index, uin
     return area;
 }
 
+static uint32_t list_of(unsigned pool)
+{
+    return frames.total + pool * BUDDY_LISTS;
+}
+
 static unsigned pool_of(uint32_t index)
 {
     uint32_t offset = index - frames.zone_base;
@@ -111,44 +109,35 @@ static unsigned pool_of(uint32_t index)
     return offset - frames.zone_count < frames.room_count ? POOL_ROOM : POOL_GENERAL;
 }
 
+// What of an area is of the same pool as this frame: blocks don't reach over a pool's ends.
+static struct buddy buddy_at(const struct area *area, uint32_t index)
+{
+    uint32_t borders[] = {frames.zone_base, frames.zone_count, frames.room_count}, border = 0;
+    struct buddy b = {frames.table, area->delta, area->base, area->base + area->count, list_of(pool_of(index))};
+    for (size_t i = 0; i < array_length(borders); i++) {
+        border += borders[i];
+        if (border <= index && border > b.base)
+            b.base = border;
+        if (border > index && border < b.end)
+            b.end = border;
+    }
+    return b;
+}
+
 // Which pool an owner's frames come from. Where that is the general one, the room comes next.
 static unsigned pool_for(uint16_t owner)
 {
     return frames.zone_count && owner == FRAMES_OWNER_HYPERVISOR ? POOL_ZONE : POOL_GENERAL;
 }
 
-static uint32_t list_of(unsigned pool, unsigned order)
-{
-    return frames.total + pool * ORDERS + order;
-}
-
-// The head of the block that covers a frame, NONE if it is RESERVED. The block that covers the frame is
-// the one at the first head met when going to ever larger alignments.
 static uint32_t block_find(const struct area *area, uint32_t index)
 {
-    for (unsigned order = 0; order <= FRAMES_ORDER_MAX; order++) {
-        uint32_t offset = (uint32_t)frame_number(area, index) & ((1u << order) - 1);
-        if (offset > index - area->base)
-            break;
-        const struct frame *head = &frames.table[index - offset];
-        if (head->state != FRAME_RESERVED)
-            return head->order >= order ? index - offset : NONE;
-    }
-    return NONE;
-}
-
-// The largest order of a block that begins at 'index' and ends by 'end'.
-static unsigned block_order(const struct area *area, uint32_t index, uint32_t end)
-{
-    uint32_t number = (uint32_t)frame_number(area, index);
-    unsigned order = 0;
-    while (order < FRAMES_ORDER_MAX && !(number & 1u << order) && end - index >= 2u << order)
-        order++;
-    return order;
+    struct buddy b = buddy_at(area, index);
+    return buddy_find(&b, index);
 }
 
 // The one place where frames change their state: those of the block at 'head', which is in no free list.
-static void block_change(const struct area *area, uint32_t head, unsigned order, struct frame to)
+static void block_change(const struct area *area, uint32_t head, unsigned order, struct buddy_unit to)
 {
     unsigned from = frames.table[head].state;
     if (!legal[from][to.state])
@@ -158,77 +147,18 @@ static void block_change(const struct area *area, uint32_t head, unsigned order,
     frames.table[head] = to;
 }
 
-static void free_count(uint32_t head, int32_t more)
-{
-    frames.free += (uint32_t)more;
-    if (pool_of(head) == POOL_ZONE)
-        frames.free_in_zone += (uint32_t)more;
-}
-
-static void free_link(uint32_t head, unsigned order)
-{
-    struct frame *table = frames.table;
-    uint32_t list = list_of(pool_of(head), order), next = table[list].next;
-    table[head] = (struct frame){.state = FRAME_FREE, .order = order, .next = next, .prev = list};
-    table[list].next = head;
-    table[next].prev = head;
-    free_count(head, (int32_t)(1u << order));
-}
-
-// Leaves the entry itself as it is.
-static void free_unlink(uint32_t head)
-{
-    struct frame *table = frames.table, entry = table[head];
-    table[entry.prev].next = entry.next;
-    table[entry.next].prev = entry.prev;
-    free_count(head, -(int32_t)(1u << entry.order));
-}
-
-// Cuts a free block in two. The lower half is the first of its list then.
-static void free_split(uint32_t head)
-{
-    unsigned order = frames.table[head].order - 1;
-    free_unlink(head);
-    free_link(head + (1u << order), order);
-    free_link(head, order);
-}
-
-// The free block next to this one that would make one of the next order with it, NONE if there is none.
-static uint32_t free_buddy(const struct area *area, uint32_t head, unsigned order)
-{
-    bool is_upper = frame_number(area, head) >> order & 1;
-    uint32_t buddy = is_upper ? head - (1u << order) : head + (1u << order);
-    if (order == FRAMES_ORDER_MAX || !area_has(area, buddy) || pool_of(buddy) != pool_of(head))
-        return NONE;
-    struct frame entry = frames.table[buddy];
-    return entry.state == FRAME_FREE && entry.order == order ? buddy : NONE;
-}
-
-// Puts a block, whose entry says FREE already, into the free lists, merged with its free neighbours.
-static void free_insert(const struct area *area, uint32_t head, unsigned order)
-{
-    uint32_t buddy;
-    for (; (buddy = free_buddy(area, head, order)) != NONE; order++) {
-        free_unlink(buddy);
-        frames.table[head > buddy ? head : buddy] = (struct frame){0};
-        if (buddy < head)
-            head = buddy;
-    }
-    free_link(head, order);
-}
-
 static void block_make_free(const struct area *area, uint32_t head, unsigned order)
 {
-    block_change(area, head, order, (struct frame){.state = FRAME_FREE});
-    free_insert(area, head, order);
+    struct buddy b = buddy_at(area, head);
+    block_change(area, head, order, (struct buddy_unit){.state = FRAME_FREE});
+    buddy_insert(&b, head, order);
 }
 
-// Gives out a block that is in the free lists.
+// Gives out a block that is FREE, but in no free list any more.
 static void block_give(const struct area *area, uint32_t head, uint16_t owner)
 {
-    free_unlink(head);
     enum frame_state state = owner == FRAMES_OWNER_HYPERVISOR ? FRAME_HYPERVISOR : FRAME_CAPSULE;
-    block_change(area, head, frames.table[head].order, (struct frame){.state = state, .next = owner});
+    block_change(area, head, frames.table[head].order, (struct buddy_unit){.state = state, .next = owner});
 }
 
 size_t frames_table_size(const struct range *ram, size_t count)
@@ -236,7 +166,7 @@ size_t frames_table_size(const struct range *ram, size_t count)
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += ram[i].size >> FRAME_SHIFT; // a frame that is cut by the range's ends isn't counted
-    return (size_t)(total + POOLS * ORDERS) * sizeof(struct frame);
+    return (size_t)(total + POOLS * BUDDY_LISTS) * sizeof(struct buddy_unit);
 }
 
 static void area_add(struct range ram)
@@ -260,8 +190,8 @@ void frames_init(void *table, const struct range *ram, size_t count)
     for (size_t i = 0; i < count; i++)
         area_add(ram[i]);
     memset(table, 0, frames_table_size(ram, count));
-    for (uint32_t list = frames.total; list < list_of(POOLS, 0); list++)
-        frames.table[list].next = frames.table[list].prev = list;
+    for (unsigned pool = 0; pool < POOLS; pool++)
+        buddy_lists_init(frames.table, list_of(pool));
 }
 
 void frames_set_hypervisor_range(struct range zone, uint64_t room)
@@ -277,25 +207,15 @@ void frames_set_hypervisor_range(struct range zone, uint64_t room)
     frames_unlock();
 }
 
-// Where the frames from 'index' on leave the pool they are in, at most 'end'.
-static uint32_t pool_end(uint32_t index, uint32_t end)
-{
-    uint32_t borders[] = {frames.zone_base, frames.zone_count, frames.room_count}, border = 0;
-    for (size_t i = 0; i < array_length(borders); i++) {
-        border += borders[i];
-        if (index < border && border < end)
-            return border;
-    }
-    return end;
-}
-
 // Looking at every frame would cost more than all else here, so a frame that was released before is
 // found out only at a block's ends.
 static void area_release(const struct area *area, uint32_t index, uint32_t end)
 {
     while (index < end) {
-        unsigned order = block_order(area, index, pool_end(index, end));
-        bool was_reserved = block_find(area, index) == NONE && block_find(area, index + (1u << order) - 1) == NONE;
+        struct buddy b = buddy_at(area, index);
+        unsigned order = buddy_order_at(&b, index, end < b.end ? end : b.end);
+        bool was_reserved =
+            buddy_find(&b, index) == BUDDY_NOWHERE && buddy_find(&b, index + (1u << order) - 1) == BUDDY_NOWHERE;
         CHECK(was_reserved);
         block_make_free(area, index, order);
         index += 1u << order;
@@ -325,21 +245,16 @@ static const struct area *area_of_index(uint32_t index)
     return area;
 }
 
-// Of a block that is larger than wanted, the upper end is taken: single blocks gather at the top of
-// memory, and the runs of capsules, lowest first, find the rest in one piece.
+// The allocator takes the upper end of a larger block: so the runs of capsules, lowest first, find the rest of memory
+// in one piece.
 static enum status pool_allocate(unsigned pool, unsigned order, uint16_t owner, struct hpa *out)
 {
-    unsigned from = order;
-    while (from < ORDERS && frames.table[list_of(pool, from)].next == list_of(pool, from))
-        from++;
-    if (from == ORDERS)
+    uint32_t head = buddy_first(frames.table, list_of(pool), order);
+    if (head == BUDDY_NOWHERE)
         return STATUS_NO_MEMORY;
-    uint32_t head = frames.table[list_of(pool, from)].next;
-    while (from-- > order) {
-        free_split(head);
-        head += 1u << from;
-    }
     const struct area *area = area_of_index(head);
+    struct buddy b = buddy_at(area, head);
+    head = buddy_cut(&b, head, order);
     block_give(area, head, owner);
     *out = frame_address(area, head);
     return STATUS_OK;
@@ -377,7 +292,7 @@ static struct range extent_at(const struct area *area, unsigned pools, uint32_t 
 {
     uint32_t end = index;
     while (area_has(area, end)) {
-        struct frame entry = frames.table[end];
+        struct buddy_unit entry = frames.table[end];
         if (entry.state != FRAME_FREE || entry.order < UNIT_ORDER || !(pools >> pool_of(end) & 1))
             break;
         end += 1u << entry.order;
@@ -422,13 +337,14 @@ static bool extent_fit(struct range extent, const struct run *run, uint64_t *out
 static void area_give(const struct area *area, uint32_t index, uint32_t end, uint16_t owner)
 {
     while (index < end) {
-        uint32_t head = block_find(area, index);
-        uint32_t size = 1u << frames.table[head].order;
+        struct buddy b = buddy_at(area, index);
+        uint32_t head = buddy_find(&b, index), size = 1u << frames.table[head].order;
         if (head == index && size <= end - index) {
+            buddy_unlink(&b, head);
             block_give(area, head, owner);
             index += size;
         } else {
-            free_split(head);
+            buddy_split(&b, head);
         }
     }
 }
@@ -476,7 +392,7 @@ enum status frames_allocate_run(uint64_t bytes, uint64_t align, uint16_t owner, 
 // Cuts a block that is given out in two, of the same owner.
 static void block_split(uint32_t head)
 {
-    struct frame entry = frames.table[head];
+    struct buddy_unit entry = frames.table[head];
     entry.order = entry.order - 1;
     frames.table[head] = frames.table[head + (1u << entry.order)] = entry;
 }
@@ -496,9 +412,9 @@ static unsigned block_trim(uint32_t head, uint32_t index, uint32_t end)
 
 static bool block_is_given(uint32_t head, uint16_t owner)
 {
-    if (head == NONE)
+    if (head == BUDDY_NOWHERE)
         return false;
-    struct frame entry = frames.table[head];
+    struct buddy_unit entry = frames.table[head];
     return (entry.state == FRAME_HYPERVISOR || entry.state == FRAME_CAPSULE) && entry.next == owner;
 }
 
@@ -525,10 +441,10 @@ void frames_free(struct hpa start, uint64_t bytes, uint16_t owner)
 }
 
 // The block that covers a frame, which has to be the owner's own or shared; its entry.
-static struct frame block_shareable(const struct area *area, uint32_t index, uint16_t owner, uint32_t *head)
+static struct buddy_unit block_shareable(const struct area *area, uint32_t index, uint16_t owner, uint32_t *head)
 {
     *head = block_find(area, index);
-    struct frame entry = *head == NONE ? (struct frame){0} : frames.table[*head];
+    struct buddy_unit entry = *head == BUDDY_NOWHERE ? (struct buddy_unit){0} : frames.table[*head];
     if (entry.state != FRAME_SHARED && (entry.state != FRAME_CAPSULE || entry.next != owner))
         panic("frame 0x%llx: shared by %u, not its owner", (unsigned long long)frame_address(area, index).value, owner);
     return entry;
@@ -539,7 +455,7 @@ static bool references_within(const struct area *area, uint32_t index, uint32_t 
 {
     uint32_t head;
     while (index < end) {
-        struct frame entry = block_shareable(area, index, owner, &head);
+        struct buddy_unit entry = block_shareable(area, index, owner, &head);
         if (entry.state == FRAME_SHARED && entry.prev > most)
             return false;
         index = head + (1u << entry.order);
@@ -553,14 +469,14 @@ static unsigned references_change(const struct area *area, uint32_t index, uint3
     unsigned blocks = 0;
     uint32_t head;
     for (; index < end; blocks++) {
-        struct frame entry = block_shareable(area, index, owner, &head);
+        struct buddy_unit entry = block_shareable(area, index, owner, &head);
         unsigned order = block_trim(head, index, end);
         if (more)
             block_change(
                 area, index, order,
-                (struct frame){.state = FRAME_SHARED, .prev = entry.state == FRAME_SHARED ? entry.prev + 1 : 2});
+                (struct buddy_unit){.state = FRAME_SHARED, .prev = entry.state == FRAME_SHARED ? entry.prev + 1 : 2});
         else if (entry.state == FRAME_SHARED)
-            block_change(area, index, order, (struct frame){.state = FRAME_CAPSULE, .next = owner});
+            block_change(area, index, order, (struct buddy_unit){.state = FRAME_CAPSULE, .next = owner});
         index += 1u << order;
     }
     return blocks;
@@ -595,11 +511,11 @@ bool frames_unshare(struct hpa start, uint64_t bytes, uint16_t owner, uint64_t *
     uint32_t index, end, head;
     frames_lock();
     const struct area *area = area_of_range((struct range){start.value, bytes}, &index, &end);
-    struct frame entry = block_shareable(area, index, owner, &head), to = {.state = FRAME_CAPSULE, .next = owner};
+    struct buddy_unit entry = block_shareable(area, index, owner, &head), to = {.state = FRAME_CAPSULE, .next = owner};
     unsigned order = block_trim(head, index, end);
     bool is_last = entry.state == FRAME_CAPSULE || entry.prev == 1;
     if (!is_last)
-        to = (struct frame){.state = FRAME_SHARED, .prev = entry.prev - 1};
+        to = (struct buddy_unit){.state = FRAME_SHARED, .prev = entry.prev - 1};
     if (entry.state == FRAME_SHARED)
         block_change(area, index, order, to);
     frames_unlock();
@@ -612,7 +528,7 @@ static bool area_is_free(const struct area *area, uint32_t index, uint32_t end)
 {
     while (index < end) {
         uint32_t head = block_find(area, index);
-        if (head == NONE || frames.table[head].state != FRAME_FREE)
+        if (head == BUDDY_NOWHERE || frames.table[head].state != FRAME_FREE)
             return false;
         index = head + (1u << frames.table[head].order);
     }
@@ -651,12 +567,19 @@ uint64_t frames_total_bytes(void)
     return (uint64_t)frames.total << FRAME_SHIFT;
 }
 
-uint64_t frames_free_bytes(void)
+static uint64_t pools_free(unsigned first, unsigned last)
 {
+    uint64_t count = 0;
     frames_lock();
-    uint64_t count = frames.free;
+    for (unsigned pool = first; pool <= last; pool++)
+        count += buddy_free_units(&(struct buddy){.table = frames.table, .lists = list_of(pool)});
     frames_unlock();
     return count << FRAME_SHIFT;
+}
+
+uint64_t frames_free_bytes(void)
+{
+    return pools_free(0, POOLS - 1);
 }
 
 struct range frames_hypervisor_range(void)
@@ -670,10 +593,7 @@ struct range frames_hypervisor_range(void)
 
 uint64_t frames_hypervisor_free_bytes(void)
 {
-    frames_lock();
-    uint64_t count = frames.free_in_zone;
-    frames_unlock();
-    return count << FRAME_SHIFT;
+    return pools_free(POOL_ZONE, POOL_ZONE);
 }
 
 uint64_t frames_largest_free(void)
@@ -692,10 +612,10 @@ uint64_t frames_largest_free(void)
     return largest;
 }
 
-static struct frame entry_of(const struct area *area, uint32_t index)
+static struct buddy_unit entry_of(const struct area *area, uint32_t index)
 {
     uint32_t head = block_find(area, index);
-    return head == NONE ? (struct frame){.state = FRAME_RESERVED} : frames.table[head];
+    return head == BUDDY_NOWHERE ? (struct buddy_unit){.state = FRAME_RESERVED} : frames.table[head];
 }
 
 enum frame_state frames_state(struct hpa address, uint16_t *owner)
@@ -703,7 +623,7 @@ enum frame_state frames_state(struct hpa address, uint16_t *owner)
     frames_lock();
     uint32_t index = 0;
     const struct area *area = area_locate(address, &index);
-    struct frame entry = area ? entry_of(area, index) : (struct frame){.state = FRAME_ABSENT};
+    struct buddy_unit entry = area ? entry_of(area, index) : (struct buddy_unit){.state = FRAME_ABSENT};
     frames_unlock();
     if (owner)
         *owner = entry.state == FRAME_CAPSULE ? (uint16_t)entry.next : FRAMES_OWNER_HYPERVISOR;
@@ -715,7 +635,7 @@ unsigned frames_references(struct hpa address)
     frames_lock();
     uint32_t index = 0;
     const struct area *area = area_locate(address, &index);
-    struct frame entry = area ? entry_of(area, index) : (struct frame){.state = FRAME_RESERVED};
+    struct buddy_unit entry = area ? entry_of(area, index) : (struct buddy_unit){.state = FRAME_RESERVED};
     frames_unlock();
     if (entry.state == FRAME_SHARED)
         return entry.prev;

@@ -87,5 +87,5 @@ uint64_t frames_total(void)
 
 uint64_t frames_free(void)
 {
-    return buddy.free;
+    return buddy_free_units(&buddy);
 }

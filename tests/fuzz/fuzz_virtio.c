@@ -1,6 +1,6 @@
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
 // sources: hypervisor/virtio/vrng.c hypervisor/virtio/vblk.c hypervisor/virtio/vblk_memory.c hypervisor/virtio/store.c
-// sources: hypervisor/memory/frames.c tests/unit/fake/driver.c
+// sources: hypervisor/memory/frames.c lib/buddy.c tests/unit/fake/driver.c
 //
 // A driver that writes any registers and any rings, before and while each device works, and resets it whenever it
 // likes. The device touches nothing but the guest's memory and its own disk; each step ends; what was read from an

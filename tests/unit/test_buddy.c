@@ -14,7 +14,7 @@
 #define FIRST 0x80003 // blocks are aligned by the number, not by the place in the table
 
 static struct buddy buddy;
-static uint64_t table[UNITS + BUDDY_ORDERS];
+static uint64_t table[UNITS + BUDDY_LISTS];
 static uint8_t owner[UNITS]; // what we think
 
 static void start(void)
@@ -24,12 +24,21 @@ static void start(void)
     buddy_init(&buddy, table, FIRST, UNITS);
 }
 
+static unsigned nonempty(void)
+{
+    unsigned lists = 0;
+    for (unsigned order = 0; order < BUDDY_ORDERS; order++)
+        lists |= (unsigned)(buddy.table[UNITS + order].next < UNITS) << order;
+    assert_int_equal(buddy.table[UNITS + BUDDY_ORDERS].prev, lists);
+    return lists;
+}
+
 static void nothing_is_free_at_first(void **state)
 {
     (void)state;
     uint64_t unit;
     start();
-    assert_int_equal(buddy.free, 0);
+    assert_int_equal(buddy_free_units(&buddy), 0);
     assert_int_equal(buddy_take(&buddy, 0, &unit), STATUS_NO_MEMORY);
     assert_int_equal(buddy_take(&buddy, BUDDY_ORDERS, &unit), STATUS_INVALID);
 }
@@ -45,7 +54,7 @@ static void what_is_not_there_is_refused(void **state)
     assert_int_equal(buddy_give(&buddy, FIRST - 1, 0), STATUS_INVALID);
     assert_int_equal(buddy_give(&buddy, FIRST + UNITS, 0), STATUS_INVALID);
     assert_int_equal(buddy_give(&buddy, FIRST, 0), STATUS_INVALID); // never taken
-    assert_int_equal(buddy.free, 0);
+    assert_int_equal(buddy_free_units(&buddy), 0);
 }
 
 static void what_is_free_is_not_freed_again(void **state)
@@ -55,7 +64,7 @@ static void what_is_free_is_not_freed_again(void **state)
     start();
     assert_int_equal(buddy_release(&buddy, FIRST, UNITS), STATUS_OK);
     assert_int_equal(buddy_release(&buddy, FIRST + 5, 1), STATUS_INVALID);
-    assert_int_equal(buddy.free, UNITS);
+    assert_int_equal(buddy_free_units(&buddy), UNITS);
     assert_int_equal(buddy_take(&buddy, 3, &unit), STATUS_OK);
     assert_int_equal(unit % 8, 0);
     assert_int_equal(buddy_release(&buddy, unit, 1), STATUS_INVALID);
@@ -63,7 +72,7 @@ static void what_is_free_is_not_freed_again(void **state)
     assert_int_equal(buddy_give(&buddy, unit + 1, 0), STATUS_INVALID);
     assert_int_equal(buddy_give(&buddy, unit, 3), STATUS_OK);
     assert_int_equal(buddy_give(&buddy, unit, 3), STATUS_INVALID);
-    assert_int_equal(buddy.free, UNITS);
+    assert_int_equal(buddy_free_units(&buddy), UNITS);
 }
 
 static void all_comes_together_again(void **state)
@@ -73,16 +82,16 @@ static void all_comes_together_again(void **state)
     uint64_t unit;
     start();
     assert_int_equal(buddy_release(&buddy, FIRST, UNITS), STATUS_OK);
-    struct buddy before = buddy;
+    unsigned before = nonempty();
     for (unsigned i = 0; i < UNITS; i++)
         assert_int_equal(buddy_take(&buddy, 0, &units[i]), STATUS_OK);
     assert_int_equal(buddy_take(&buddy, 0, &unit), STATUS_NO_MEMORY);
-    assert_int_equal(buddy.free, 0);
-    assert_int_equal(buddy.nonempty, 0);
+    assert_int_equal(buddy_free_units(&buddy), 0);
+    assert_int_equal(nonempty(), 0);
     for (unsigned i = 0; i < UNITS; i++)
         assert_int_equal(buddy_give(&buddy, units[i * 7 % UNITS], 0), STATUS_OK);
-    assert_int_equal(buddy.free, UNITS);
-    assert_int_equal(buddy.nonempty, before.nonempty);
+    assert_int_equal(buddy_free_units(&buddy), UNITS);
+    assert_int_equal(nonempty(), before);
     assert_int_equal(buddy_take(&buddy, 8, &unit), STATUS_OK); // 256 units in one piece
     assert_int_equal(unit % 256, 0);
 }
@@ -141,7 +150,7 @@ static void random_takes_and_gives(void **state)
             assert_int_equal(buddy_give(&buddy, blocks[n].unit, blocks[n].order), STATUS_OK);
             blocks[n] = blocks[--count];
         }
-        assert_int_equal(buddy.free, UNITS - taken);
+        assert_int_equal(buddy_free_units(&buddy), UNITS - taken);
     }
 }
 

@@ -1,4 +1,4 @@
-// sources: hypervisor/memory/frames.c
+// sources: hypervisor/memory/frames.c lib/buddy.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

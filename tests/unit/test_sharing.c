@@ -1,4 +1,4 @@
-// sources: hypervisor/isolation/gstage/gstage_table.c hypervisor/isolation/pmp/pmp_plan.c hypervisor/memory/frames.c
+// sources: hypervisor/isolation/gstage/gstage_table.c hypervisor/isolation/pmp/pmp_plan.c hypervisor/memory/frames.c lib/buddy.c
 // wrap: frames_allocate
 //
 // Copy on write against a model: what each capsule should find in each of its pages, whatever is forked,

@@ -1,5 +1,5 @@
 // sources: hypervisor/isolation/space.c hypervisor/isolation/gstage/gstage.c hypervisor/isolation/gstage/sharing.c
-// sources: hypervisor/isolation/gstage/gstage_table.c hypervisor/isolation/pmp/pmp_plan.c hypervisor/memory/frames.c
+// sources: hypervisor/isolation/gstage/gstage_table.c hypervisor/isolation/pmp/pmp_plan.c hypervisor/memory/frames.c lib/buddy.c
 // width: 64 (its sizes are those of Sv39x4)
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 // sources: tests/unit/explored/fence.c tests/unit/explored/world.c
 // sources: tests/unit/fake/explore.c hypervisor/isolation/counters.c hypervisor/isolation/gstage/gstage.c
 // sources: hypervisor/isolation/gstage/gstage_table.c
-// sources: tests/unit/explored/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c
+// sources: tests/unit/explored/sharing.c hypervisor/isolation/space.c hypervisor/memory/frames.c lib/buddy.c
 // sources: hypervisor/isolation/pmp/pmp.c hypervisor/isolation/pmp/pmp_plan.c lib/heap.c
 // width: 64 (its guests have Sv39 tables)
 //

@@ -1,6 +1,6 @@
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
 // sources: hypervisor/virtio/vblk.c hypervisor/virtio/vblk_memory.c hypervisor/virtio/store.c
-// sources: hypervisor/memory/frames.c tests/unit/fake/driver.c
+// sources: hypervisor/memory/frames.c lib/buddy.c tests/unit/fake/driver.c
 //
 // Disks in memory, by what a driver may ask of them.
 #include <setjmp.h>

@@ -295,7 +295,7 @@ void fake_check(void)
     each(SV_TYPE_CHANNEL, o) check_channel(container_of(o, struct channel, object));
     each(SV_TYPE_GROUP, o) check_group(container_of(o, struct group, object));
     each(SV_TYPE_TASK, o) check_task(task_of(o));
-    HOLDS(addresses + ranges.free == ranges.count);
+    HOLDS(addresses + buddy_free_units(&ranges) == ranges.end);
     HOLDS(capabilities_seen == capabilities_count);
     if (!fake_base_frames)
         fake_base_frames = frames_total() - frames_free() - owned;
