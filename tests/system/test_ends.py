@@ -1,4 +1,6 @@
 """How capsules end, restart, and what the machine makes of it."""
+import re
+
 import pytest
 from conftest import payload
 
@@ -15,32 +17,48 @@ REBOOTS = ["reboot-cold", "reboot-warm", "finisher-reset"]
 NAMES = [name for name, _ in ENDS]
 
 
-@pytest.mark.both_widths
 @pytest.mark.parametrize("end,fails", ENDS, ids=NAMES)
-def test_end_never(machine, backend, end, fails):
-    m = machine([payload("ends", cmdline=f"end={end}")], backend)
+def test_end_never(machine, end, fails):
+    m = machine([payload("ends", cmdline=f"end={end}")])
     m.expect(rf"START ends: {end}, 2 harts")
     m.expect(r"\[dio\] ends: [^\n]*ended")
     assert m.end() == (1 if fails else 0)
 
 
-@pytest.mark.parametrize("end,fails", ENDS, ids=NAMES)
-def test_end_on_crash(machine, end, fails):
-    m = machine([payload("ends", cmdline=f"end={end}", restart="on-crash")])
-    m.expect("START ends")
-    if not fails:
-        m.expect(r"\[dio\] ends: [^\n]*ended")
-        assert m.end() == 0
-        return
-    for _ in range(2):
-        m.expect("START ends")
+def ends(restart, fails=(False, True)):
+    return [payload("ends", end, cmdline=f"end={end}", restart=restart) for end, is_failure in ENDS if is_failure in fails]
 
 
-@pytest.mark.parametrize("end", NAMES)
-def test_end_always(machine, end):
-    m = machine([payload("ends", cmdline=f"end={end}", restart="always")])
-    for _ in range(3):
-        m.expect("START ends")
+def starts(m, end):
+    return len(re.findall(rf"^\[{end}\] START ends: {end}, 2 harts", m.console(), re.M))
+
+
+def starts_await(m, names, count):
+    while any(starts(m, end) < count for end in names):
+        m.expect("START ends: [^\n]*\n")
+
+
+@pytest.mark.both_widths
+@pytest.mark.parametrize("fails", [False, True], ids=["successes", "failures"])
+def test_ends_never(machine, backend, fails):
+    m = machine(ends("never", [fails]), backend)
+    assert m.end() == (1 if fails else 0)
+    for end in [end for end, is_failure in ENDS if is_failure == fails]:
+        assert starts(m, end) == 1
+        assert len(re.findall(rf"^\[dio\] {end}: [^\n]*ended", m.console(), re.M)) == 1
+
+
+def test_ends_on_crash(machine):
+    """What ended well stays ended, what did not starts again and again."""
+    m = machine(ends("on-crash"))
+    m.expect_all([rf"\[dio\] {end}: [^\n]*ended" for end, fails in ENDS if not fails])
+    starts_await(m, [end for end, fails in ENDS if fails], 2)
+    assert all(starts(m, end) == 1 for end, fails in ENDS if not fails)
+
+
+def test_ends_always(machine):
+    m = machine(ends("always"))
+    starts_await(m, NAMES, 3)
 
 
 @pytest.mark.parametrize("end", REBOOTS)
