@@ -1,7 +1,7 @@
 """The console service: the hypervisor's views, keys and prompt as a program in a capsule."""
 import os
 import pytest
-from conftest import PROMPT, ROOT, Capsule, linux, payload
+from conftest import GSTAGE, PMP_BARE, PROMPT, ROOT, Capsule, linux, payload
 
 
 def service(attach="attach=", **keys):
@@ -70,6 +70,7 @@ def test_nothing_is_lost(machine, backend):
     assert len([line for line in m.console().splitlines() if "START ends" in line]) == 1
 
 
+@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE], ids=repr)
 def test_linux(machine, backend):
     m = machine([linux(), service()], backend)
     m.expect(PROMPT.format("linux1"))

@@ -30,7 +30,7 @@ def disk_linux(tmp_path, **keys):
                  **{"cmdline": "console=ttyS0", **keys})
 
 
-@pytest.mark.both_widths
+@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, BACKENDS_RV32[1]], ids=repr)
 def test_disk_journey(machine, backend, tmp_path):
     """Read, write, sync, reboot, read; the image itself can't be written, and what ends begins anew."""
     m = machine([disk_linux(tmp_path)], backend, options="console=attach:linux1")
@@ -108,7 +108,7 @@ def host_linux(*devices, **keys):
     return linux(devices=f"[{', '.join(devices)}]", **keys)
 
 
-@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, BACKENDS_RV32[0]], ids=repr)
+@pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)
 def test_host_disk_keeps_what_was_synced(machine, backend, tmp_path):
     """Written in one machine, whose QEMU is killed after the sync, and read in the next."""
     path = filesystem(tmp_path / "data.img", greeting=b"hello-from-the-disk\n")
