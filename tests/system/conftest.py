@@ -114,7 +114,7 @@ def linux(name="linux1", **keys):
     """A capsule with the stock kernel and a small system."""
     folder = os.path.join(ROOT, "build/guests/ARCH")
     return Capsule(name, os.path.join(folder, "linux"), **{
-        "initrd": os.path.join(folder, "initrd.cpio"), "cmdline": "console=ttyS0", "memory": "192M", "vcores": 2, **keys})
+        "initrd": os.path.join(folder, "initrd.cpio"), "cmdline": "console=ttyS0 quiet cryptomgr.notests", "memory": "192M", "vcores": 2, **keys})
 
 
 def manifest_write(path, capsules, arch):
