@@ -25,7 +25,7 @@ HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -
 # together would be slower: saving registers by calls is a choice for all.
 HV_FAST := -O2
 HV_FAST_FILES := $(addprefix hypervisor/, guest/devices.c isolation/pmp/walk.c capsule/run.c console/stream.c) \
-    $(addprefix hypervisor/riscv/, hart.c builtins.c) $(addprefix lib/, copy.c heap.c insn.c)
+    $(addprefix hypervisor/riscv/, hart.c builtins.c) $(addprefix lib/, copy.c heap.c insn.c isa.c)
 HV_TIGHT := -Os --param=max-inline-insns-size=12
 HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c slots.c) \
     $(addprefix hypervisor/, virtio/virtio.c virtio/virtqueue.c isolation/transfer.c) \
@@ -100,7 +100,7 @@ $(BUILD)/$(1)/%.S.o: %.S $$(HV_HEADERS_$(1)) hypervisor/build.mk
 
 $(BUILD)/$(1)/libfdt/%.o: $(LIBFDT_DIR)/%.c hypervisor/build.mk
 	@mkdir -p $$(@D)
-	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $(HV_SMALL) $(LIBFDT_FLAGS) -I$(LIBFDT_DIR) -c -o $$@ $$<
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $$(if $$(filter fdt.c,$$(notdir $$<)),$(HV_FAST),$(HV_SMALL)) $(LIBFDT_FLAGS) -I$(LIBFDT_DIR) -c -o $$@ $$<
 
 $(BUILD)/$(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c hypervisor/build.mk
 	@mkdir -p $$(@D)

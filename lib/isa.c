@@ -134,9 +134,10 @@ struct writer {
 
 static void writer_put(struct writer *w, const char *text, size_t length)
 {
-    for (; length; length--, text++, w->used++)
-        if (w->used < w->size)
-            w->text[w->used] = *text;
+    size_t end = w->used + length;
+    while (w->used < end && w->used < w->size)
+        w->text[w->used++] = *text++;
+    w->used = end;
 }
 
 // The names of all there are, a separator before or a zero behind each.

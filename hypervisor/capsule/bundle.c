@@ -125,7 +125,7 @@ static const char *image_read_at(const struct reader *r, int node, struct bundle
     if (!image->data || length <= 0)
         return "the image is empty or lies outside the bundle's tree: pack it with 'dio pack'";
     image->size = (size_t)length;
-    image->sha256 = hash_find(r->fdt, node);
+    image->node = node;
     return NULL;
 }
 
@@ -421,14 +421,15 @@ static bool image_verify(const struct bundle *bundle, struct bundle_capsule *cap
 {
     if (!image->data || image_known_good(bundle, image))
         return true;
-    if (!image->sha256)
+    const uint8_t *expected = hash_find(bundle->blob, image->node);
+    if (!expected)
         return capsule_fail(capsule, field, "the image has no SHA-256 hash: pack it with 'dio pack'");
     uint8_t hash[br_sha256_SIZE];
     br_sha256_context context;
     br_sha256_init(&context);
     br_sha256_update(&context, image->data, image->size);
     br_sha256_out(&context, hash);
-    return !memcmp(hash, image->sha256, sizeof(hash)) ||
+    return !memcmp(hash, expected, sizeof(hash)) ||
            capsule_fail(capsule, field, "the image is damaged: its SHA-256 hash is another");
 }
 

@@ -38,7 +38,7 @@ struct bundle_error {
 struct bundle_image {
     const void *data; // null if the capsule has none
     size_t size;
-    const uint8_t *sha256; // null if the bundle gives none
+    int node; // its own, in the bundle
 };
 
 enum bundle_device_kind {

@@ -5,7 +5,7 @@
 #include "status.h"
 #include "types.h"
 
-#define GUEST_TREE_SEED_SIZE 64
+#define GUEST_TREE_SEED_SIZE 32 // 256 bits are all that a generator can make use of
 #define GUEST_TREE_VCORES_MAX 64
 
 // Enough for the longest bootargs and the richest harts: 2.5 KiB for each vcore.
