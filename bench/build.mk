@@ -7,11 +7,17 @@ BENCH_CC_rv32 := $(CACHE)/guests/rv32/musl/bin/rv32-gcc
 .PHONY: bench-guests-rv64 bench-guests-rv32
 
 define bench_rules
-bench-guests-$(1): $(BUILD)/bench/$(1)/initrd.cpio guests-$(1)
+bench-guests-$(1): $(BUILD)/bench/$(1)/initrd.cpio $(BUILD)/bench/$(1)/devices.cpio guests-$(1)
 
-$(BUILD)/bench/$(1)/init: bench/guest/init.c
+$(BUILD)/bench/$(1)/%: bench/guest/%.c
 	@mkdir -p $$(@D)
 	$$(Q)$(BENCH_CC_$(1)) -static -O2 -Wall -Wextra -Werror -o $$@ $$<
+
+# The guests' usual one, for its drivers, and behind it what is measured.
+$(BUILD)/bench/$(1)/devices.cpio: $(BUILD)/guests/$(1)/initrd.cpio $(BUILD)/bench/$(1)/devices bench/guest/devices-init
+	$$(Q)rm -rf $$@.d && mkdir -p $$@.d/bin
+	$$(Q)cp $(BUILD)/bench/$(1)/devices $$@.d/bin/devices && cp bench/guest/devices-init $$@.d/
+	$$(Q)(cat $$< && cd $$@.d && find . | cpio --quiet --reproducible -o -H newc -R 0:0) >$$@
 
 $(BUILD)/bench/$(1)/initrd.cpio: $(BUILD)/bench/$(1)/init bench/guest/initrd
 	$$(Q)bench/guest/initrd $$< $$@

@@ -24,6 +24,7 @@ class Guest:
     def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1, manages=False):
         self.kernel, self.initrd, self.cmdline = kernel, initrd, cmdline
         self.memory, self.vcores, self.manages = memory, vcores, manages
+        self.devices = ""  # as the manifest has them
 
     def manifest(self, name):
         lines = [f"  - name: {name}", f"    kernel: {self.kernel}"]
@@ -33,6 +34,8 @@ class Guest:
             lines.append(f'    cmdline: "{self.cmdline}"')
         if self.manages:
             lines += ["    rights: [manage]", "    quota: {memory: 4G, vcores: 4000, capsules: 2000}"]
+        if self.devices:
+            lines.append(f"    devices: {self.devices}")
         return "\n".join(lines + [f"    memory: {self.memory}", f"    vcores: {self.vcores}"])
 
 
@@ -51,6 +54,8 @@ class Machine:
     def pack(self, guests):
         manifest, bundle = self.path("bench.yaml"), self.path("bench.itb")
         with open(manifest, "w") as out:
+            for net in sorted(set(re.findall(r"\bnet: (\w+)", " ".join(guest.devices for guest in guests)))):
+                out.write(f"switches:\n  - name: {net}\n")
             out.write("capsules:\n")
             for number, guest in enumerate(guests):
                 out.write(guest.manifest(f"guest{number}") + "\n")
