@@ -1,4 +1,4 @@
-// A tree of capsules behind manage_root, for tests of who calls it.
+// A tree of capsules behind manage_as, for tests of who calls it.
 #include "manage_fake.h"
 
 #include <string.h>
@@ -148,8 +148,9 @@ static const struct diosix_memory ranges[] = {
     {.start = 0x80600000, .size = 0x3fa00000, .kind = DIOSIX_MEMORY_CAPSULES},
 };
 
-long manage_root(enum diosix_call function, struct manage_call *c)
+long manage_as(struct space *who, enum diosix_call function, struct manage_call *c)
 {
+    (void)who;
     switch (function) {
     case DIOSIX_STATUS:
         return status(c);

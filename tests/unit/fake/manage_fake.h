@@ -1,4 +1,4 @@
-// A fake manage_root: a table of capsules, and what it was asked last.
+// A fake manage_as: a table of capsules, and what it was asked last.
 #pragma once
 
 #include "manage.h"
