@@ -8,11 +8,11 @@
 #include "session.h"
 
 struct talk {
-    struct session session;
     bool is_trusted;
     bool is_too_long; // the line that is being read: the rest of it is dropped
     uint32_t waiting;
     uint8_t input[SERVICE_INPUT];
+    struct session session; // last, as its end is open
 };
 _Static_assert(sizeof(struct talk) <= SERVICE_TALK_SIZE, "who allocates it knows no more");
 

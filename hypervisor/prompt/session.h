@@ -24,7 +24,6 @@ struct session {
     bool resolving; // the capsule that the command is about, from this id on:
     uint32_t resolve_at;
 
-    union answer answer;
     uint64_t answer_value;
 
     // A step's output.
@@ -48,6 +47,8 @@ struct session {
         bool midline;
         enum { TEXT, ESCAPE, SEQUENCE, LEAD } state;
     } filter;
+
+    union answer answer; // last, as its end is open
 };
 
 extern struct session session_terminal;

@@ -400,7 +400,7 @@ static enum vsock_step patience(struct vsock *v, enum vsock_step step)
         return step;
     }
     if (!v->stalled_since)
-        v->stalled_since = now | 1;
+        v->stalled_since = now + !now;
     if (now - v->stalled_since < stall_limit)
         return step;
     v->stalled_since = 0;
@@ -525,7 +525,7 @@ static enum status owed_pay(struct vsock *v, uint32_t *budget)
 }
 
 // Section 5.10.6.7: the driver forgets its connections and reads its CID anew. Later, if it is not ready for that.
-static enum status rename(struct vsock *v)
+static enum status event_tell(struct vsock *v)
 {
     struct virtqueue *ring = &v->queues[VIRTIO_VSOCK_EVENT].ring;
     const uint32_t event = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET;
@@ -550,7 +550,7 @@ static enum status rename(struct vsock *v)
 static enum virtio_progress receive(struct vsock *v, uint32_t *budget)
 {
     waiters_call(v);
-    enum status status = v->is_renamed ? rename(v) : STATUS_OK;
+    enum status status = v->is_renamed ? event_tell(v) : STATUS_OK;
     if (status == STATUS_OK)
         status = owed_pay(v, budget);
     if (status == STATUS_NOT_FOUND)

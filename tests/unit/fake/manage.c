@@ -12,7 +12,7 @@ enum diosix_call fake_last_function;
 char fake_last_buffer[2048];
 const char *fake_log = "";
 unsigned fake_records;
-bool fake_breeds;
+bool fake_breeds, fake_denies;
 unsigned fake_calls_until_stopped;
 
 static const struct diosix_image images[] = {{.name = "linux", .size = 20 << 20, .kind = 1},
@@ -150,7 +150,8 @@ static const struct diosix_memory ranges[] = {
 
 long manage_as(struct space *who, enum diosix_call function, struct manage_call *c)
 {
-    (void)who;
+    if (who && fake_denies)
+        return -4;
     switch (function) {
     case DIOSIX_STATUS:
         return status(c);
