@@ -382,9 +382,9 @@ static enum vsock_step packet_step(struct vsock *v)
 
     if (h->op < VIRTIO_VSOCK_REQUEST || h->op > VIRTIO_VSOCK_CREDIT_REQUEST)
         return PACKET_DONE;
-    if (h->type != VIRTIO_VSOCK_STREAM || h->dst_cid > UINT32_MAX)
-        return peer_end(v, name, h->op != VIRTIO_VSOCK_RST);
     name = link_get(v, &name);
+    if (h->type != VIRTIO_VSOCK_STREAM)
+        return name.state == LINK_FREE ? peer_end(v, name, h->op != VIRTIO_VSOCK_RST) : PACKET_DONE;
     return name.cid == VSOCK_HOST ? vsock_host_hear(v, &name) : peer_step(v, name);
 }
 
@@ -407,7 +407,7 @@ static enum vsock_step patience(struct vsock *v, enum vsock_step step)
     return peer_end(v, link_get(v, &name), true);
 }
 
-// One that is none, or from somebody else, goes nowhere.
+// One that is none, or from or to nobody, goes nowhere.
 static enum status packet_open(struct vsock *v)
 {
     struct virtqueue_chain *c = &v->sent;
@@ -419,7 +419,7 @@ static enum status packet_open(struct vsock *v)
     if (c->read.left < sizeof(*h))
         return STATUS_OK;
     enum status status = chain_read(c, v->device.space, h, sizeof(*h));
-    if (h->src_cid != v->cid || h->len > c->read.left)
+    if (h->src_cid != v->cid || h->dst_cid > UINT32_MAX || h->len > c->read.left)
         h->op = 0;
     if (h->op == VIRTIO_VSOCK_RW)
         v->left = h->len;

@@ -435,6 +435,15 @@ static void test_false_names(void **state)
     assert_true(stations_settle());
     expect(left, VIRTIO_VSOCK_RST, 11, 2, 70);
     assert_int_equal(got.h.type, 2);
+    h.src_port = 1; // one that there is
+    packet_send(left, &h, NULL);
+    h.src_port = 1000;
+    ring_up(left, 1000);
+    h.dst_cid = VSOCK_HOST;
+    h.dst_port = VSOCK_PORT;
+    packet_send(left, &h, NULL);
+    assert_true(stations_settle());
+    expect_nothing(left);
     sent_bytes(right, 9, 10, 1, "x", 1); // by no connection that there is
     expect(right, VIRTIO_VSOCK_RST, 10, 1, 9);
     expect_nothing(left);
