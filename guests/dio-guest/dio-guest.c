@@ -183,21 +183,31 @@ static bool piece_move(int from, int to)
     return got > 0 && system_write_all(to, bytes, (size_t)got);
 }
 
-// Until the other end says no more.
+// Does the other end still read? It may have said all it has to say, and it may be gone.
+static bool is_heard(int fd)
+{
+    return system_call(SYSTEM_SENDTO, fd, 0, 0, MSG_NOSIGNAL, 0) == 0;
+}
+
+// Until both have said all, or the other end is gone.
 static int join(int fd)
 {
     struct pollfd watched[2] = {{.fd = fd, .events = POLL_IN}, {.fd = STDIN, .events = POLL_IN}};
 
-    for (;;) {
+    while (watched[0].fd >= 0 || watched[1].fd >= 0) {
         if (system_call(SYSTEM_PPOLL, (long)watched, 2, 0, 0, 0) < 0)
             return 2;
-        if (watched[0].revents && !piece_move(fd, STDOUT))
-            return 0;
+        if (watched[0].revents && !piece_move(fd, STDOUT)) {
+            if (!is_heard(fd))
+                return 0;
+            watched[0].fd = -1;
+        }
         if (watched[1].revents && !piece_move(STDIN, fd)) {
             system_call(SYSTEM_SHUTDOWN, fd, SHUTDOWN_WRITE, 0, 0, 0);
             watched[1].fd = -1;
         }
     }
+    return 0;
 }
 
 static uint32_t number_of(const char *text)

@@ -16,6 +16,7 @@ enum system {
     SYSTEM_LISTEN = 201,
     SYSTEM_ACCEPT = 202,
     SYSTEM_CONNECT = 203,
+    SYSTEM_SENDTO = 206,
     SYSTEM_SHUTDOWN = 210,
 #if __riscv_xlen == 64
     SYSTEM_PPOLL = 73,
@@ -31,6 +32,7 @@ enum system {
 #define AF_VSOCK 40
 #define SOCK_STREAM 1
 #define SHUTDOWN_WRITE 1
+#define MSG_NOSIGNAL 0x4000
 #define CID_ANY 0xffffffffu
 #define GET_LOCAL_CID 0x7b9
 #define GET_TERMINAL 0x5401

@@ -76,8 +76,8 @@ static const struct command commands[] = {
     {1, 4, COMMAND_CAPSULE, 0, STEP_FORK},
     {1, 1, COMMAND_CAPSULE, DIOSIX_DESTROY, STEP_END},
     {0, 0, 0, 0, STEP_MACHINE},
-    {0, 0, 0, DIOSIX_POWER_OFF, STEP_POWER},
-    {0, 0, 0, DIOSIX_POWER_REBOOT, STEP_POWER},
+    {0, 0, COMMAND_TERMINAL, DIOSIX_POWER_OFF, STEP_POWER},
+    {0, 0, COMMAND_TERMINAL, DIOSIX_POWER_REBOOT, STEP_POWER},
 };
 
 struct session session_terminal, *session = &session_terminal;
@@ -215,6 +215,11 @@ bool key_typed(void)
 
 #define HELP_WIDTH 28 // of the arguments, in the list of all
 
+static bool is_elsewhere(const struct command *command)
+{
+    return command->flags & COMMAND_TERMINAL && !is_at_terminal();
+}
+
 static enum next command_help(struct run *r)
 {
     if (r->count) {
@@ -222,8 +227,11 @@ static enum next command_help(struct run *r)
         if (!command)
             return fail(r, "no command '%s': help lists them", r->words[0]);
         r->phase = (unsigned)(command - commands);
-    } else if (r->phase == array_length(commands)) {
-        return NEXT_DONE;
+    } else {
+        while (r->phase < array_length(commands) && is_elsewhere(&commands[r->phase]))
+            r->phase++;
+        if (r->phase == array_length(commands))
+            return NEXT_DONE;
     }
     const char *usage = list_word(texts, 2 * r->phase);
     unsigned length = (unsigned)strlen(usage);
@@ -260,7 +268,7 @@ static void begin_words(struct run *r, unsigned count, char **words)
     r->count = count - 1;
     if (!command)
         fail(r, "no command '%s': help lists them", words[0]);
-    else if (command->flags & COMMAND_TERMINAL && !is_at_terminal())
+    else if (is_elsewhere(command))
         fail(r, "%s: only at the machine's terminal", words[0]);
     else if (r->count < command->least || r->count > command->most)
         fail_usage(r);

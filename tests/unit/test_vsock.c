@@ -157,6 +157,8 @@ static void test_service(void **state)
     assert_non_null(strstr(heard(s), "linux-initrd                    1.5M\nok\n"));
     say(s, 1000, "frobnicate\n");
     assert_string_equal(heard(s), "error: no command 'frobnicate': help lists them\n");
+    say(s, 1000, "help\n");
+    assert_null(strstr(heard(s), "poweroff"));
     say(s, 1000, "top\n");
     assert_string_equal(heard(s), "error: top: only at the machine's terminal\n");
 }
