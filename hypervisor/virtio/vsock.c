@@ -245,15 +245,7 @@ static void waiters_call(struct vsock *v)
 // With the receive queue's lock held.
 static enum status buffer_take(struct vsock *v)
 {
-    struct virtqueue *ring = &v->queues[VIRTIO_VSOCK_RECEIVE].ring;
-    enum status status = virtqueue_take(ring, v->device.space, &v->received);
-
-    if (status != STATUS_NOT_FOUND)
-        return status;
-    status = virtqueue_rest(ring, v->device.space);
-    if (status == STATUS_BUSY)
-        return virtqueue_take(ring, v->device.space, &v->received);
-    return status == STATUS_OK ? STATUS_NOT_FOUND : status;
+    return virtqueue_next(&v->queues[VIRTIO_VSOCK_RECEIVE].ring, v->device.space, &v->received);
 }
 
 // The chain that was taken gets header and bytes, from `from` or else from the sender's chain, as many as it has room
@@ -429,16 +421,7 @@ static enum status packet_open(struct vsock *v)
 // STATUS_NOT_FOUND: there is none, and we will be notified.
 static enum status packet_next(struct vsock *v)
 {
-    struct virtqueue *ring = &v->queues[VIRTIO_VSOCK_TRANSMIT].ring;
-    struct space *s = v->device.space;
-    enum status status = virtqueue_take(ring, s, &v->sent);
-
-    if (status == STATUS_NOT_FOUND) {
-        status = virtqueue_rest(ring, s);
-        if (status != STATUS_BUSY)
-            return status == STATUS_OK ? STATUS_NOT_FOUND : status;
-        status = virtqueue_take(ring, s, &v->sent);
-    }
+    enum status status = virtqueue_next(&v->queues[VIRTIO_VSOCK_TRANSMIT].ring, v->device.space, &v->sent);
     return status == STATUS_OK ? packet_open(v) : status;
 }
 
