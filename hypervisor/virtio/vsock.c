@@ -3,15 +3,9 @@
 #include <string.h>
 
 #include "hart.h"
+#include "vsock_parts.h"
 
-#define WAYS 8u // places where a link may be
-#define BUCKETS 64u
 #define PACKET_STEP VIRTIO_STEP_BYTES // bytes that are moved at once
-
-static struct bucket {
-    struct lock lock;
-    struct vsock *first;
-} buckets[BUCKETS];
 
 static uint64_t stall_limit; // ticks
 
@@ -21,226 +15,7 @@ void vsocks_init(uint32_t timebase_hz)
     vsock_host_init();
 }
 
-// --- who is there --------------------------------------------------------------------------------------------
-
-static struct bucket *bucket_of(uint32_t cid)
-{
-    return &buckets[cid % BUCKETS];
-}
-
-// With the bucket's lock held.
-static struct vsock *find(struct bucket *b, uint32_t cid)
-{
-    struct vsock *v = b->first;
-
-    while (v && v->cid != cid)
-        v = v->next;
-    return v;
-}
-
-static enum status add(struct vsock *v)
-{
-    struct bucket *b = bucket_of(v->cid);
-
-    lock_acquire(&b->lock);
-    bool taken = find(b, v->cid);
-    if (!taken) {
-        v->next = b->first;
-        b->first = v;
-    }
-    lock_release(&b->lock);
-    return taken ? STATUS_BUSY : STATUS_OK;
-}
-
-void vsock_remove(struct vsock *v)
-{
-    struct bucket *b = bucket_of(v->cid);
-    struct vsock **at = &b->first;
-
-    lock_acquire(&b->lock);
-    while (*at && *at != v)
-        at = &(*at)->next;
-    if (*at)
-        *at = v->next;
-    lock_release(&b->lock);
-}
-
-void vsock_call(struct vsock *v, unsigned queue)
-{
-    virtio_call(&v->device, queue);
-    virtio_wake(&v->device);
-}
-
-// --- links ---------------------------------------------------------------------------------------------------
-
-static bool is_same(const struct vsock_link *one, const struct vsock_link *other)
-{
-    return one->port == other->port && one->cid == other->cid && one->other == other->other;
-}
-
-static struct vsock_link *place(struct vsock *v, const struct vsock_link *link, unsigned way)
-{
-    return &v->links[(link->port + link->other + link->cid * 7u + way) % VSOCK_LINKS];
-}
-
-// Under the lock. The link of that name; NULL: there is none.
-static struct vsock_link *link_find(struct vsock *v, const struct vsock_link *name)
-{
-    for (unsigned i = 0; i < WAYS; i++) {
-        struct vsock_link *at = place(v, name, i);
-        if (at->state != LINK_FREE && is_same(at, name))
-            return at;
-    }
-    return NULL;
-}
-
-static struct vsock_link *room_find(struct vsock *v, const struct vsock_link *name)
-{
-    for (unsigned i = 0; i < WAYS; i++)
-        if (place(v, name, i)->state == LINK_FREE)
-            return place(v, name, i);
-    return NULL;
-}
-
-// Under the lock.
-static bool link_put(struct vsock *v, const struct vsock_link *link, bool only_old)
-{
-    struct vsock_link *at = link_find(v, link);
-
-    if (!at && (only_old || link->state == LINK_FREE))
-        return true;
-    if (!at && !(at = room_find(v, link)))
-        return false;
-    v->owed -= at->state == LINK_OWED;
-    *at = *link;
-    v->owed += at->state == LINK_OWED;
-    return true;
-}
-
-bool vsock_link_set(struct vsock *v, const struct vsock_link *link)
-{
-    lock_acquire(&v->lock);
-    bool done = link_put(v, link, false);
-    lock_release(&v->lock);
-    if (link->state == LINK_OWED)
-        vsock_call(v, VIRTIO_VSOCK_RECEIVE);
-    return done;
-}
-
-// The link of that name as it is; FREE: there is none.
-static struct vsock_link link_get(struct vsock *v, const struct vsock_link *name)
-{
-    struct vsock_link link = *name;
-
-    lock_acquire(&v->lock);
-    const struct vsock_link *at = link_find(v, name);
-    if (at)
-        link = *at;
-    else
-        link.state = LINK_FREE;
-    lock_release(&v->lock);
-    return link;
-}
-
-// The same connection, as the other end sees it.
-static struct vsock_link link_turned(const struct vsock *v, const struct vsock_link *link)
-{
-    return (struct vsock_link){
-        .port = link->other, .cid = v->cid, .other = link->port, .type = link->type, .state = link->state};
-}
-
-// The other end learns that it is over, if it is still there.
-static void peer_lost(const struct vsock *v, const struct vsock_link *link)
-{
-    struct bucket *b = bucket_of(link->cid);
-    struct vsock_link turned = link_turned(v, link);
-
-    turned.state = LINK_OWED;
-    lock_acquire(&b->lock);
-    struct vsock *peer = find(b, link->cid);
-    if (peer) {
-        lock_acquire(&peer->lock);
-        (void)link_put(peer, &turned, true);
-        lock_release(&peer->lock);
-        vsock_call(peer, VIRTIO_VSOCK_RECEIVE);
-    }
-    lock_release(&b->lock);
-}
-
-// Our guest is told that there is no such connection, or none any more. If it has so many that there is no room to
-// note that, it is not: then it must have patience.
-static void owe(struct vsock *v, struct vsock_link link)
-{
-    link.state = LINK_OWED;
-    (void)!vsock_link_set(v, &link);
-}
-
-static void forget(struct vsock *v, struct vsock_link link)
-{
-    link.state = LINK_FREE;
-    (void)!vsock_link_set(v, &link);
-}
-
-static void links_drop(struct vsock *v)
-{
-    for (unsigned i = 0; i < VSOCK_LINKS; i++) {
-        lock_acquire(&v->lock);
-        struct vsock_link link = v->links[i];
-        v->owed -= link.state == LINK_OWED;
-        v->links[i].state = LINK_FREE;
-        lock_release(&v->lock);
-        if (link.state == LINK_OPEN)
-            peer_lost(v, &link);
-    }
-}
-
 // --- peers ---------------------------------------------------------------------------------------------------
-
-// It stays, with its memory, until virtio_visit_end(). NULL: it is not there for us; *is_held: or does not run now.
-static struct vsock *peer_enter(struct vsock *v, uint32_t cid, bool *is_held)
-{
-    struct bucket *b = bucket_of(cid);
-
-    lock_acquire(&b->lock);
-    struct vsock *peer = find(b, cid);
-    if (peer && !(peer->groups & v->groups))
-        peer = NULL;
-    *is_held = peer && !virtio_visit(&peer->device, v->device.space);
-    lock_release(&b->lock);
-    return *is_held ? NULL : peer;
-}
-
-// Somebody has no buffer of ours for what it sends, and is called when there is one. If too many wait already, it
-// looks again by itself.
-static void wait_for(struct vsock *peer, const struct vsock *v)
-{
-    unsigned room = 0;
-
-    lock_acquire(&peer->lock);
-    while (room < VSOCK_WAITERS && peer->waiters[room] && peer->waiters[room] != v->cid)
-        room++;
-    if (room < VSOCK_WAITERS)
-        peer->waiters[room] = v->cid;
-    lock_release(&peer->lock);
-}
-
-static void waiters_call(struct vsock *v)
-{
-    uint32_t waiters[VSOCK_WAITERS];
-
-    lock_acquire(&v->lock);
-    memcpy(waiters, v->waiters, sizeof(waiters));
-    memset(v->waiters, 0, sizeof(v->waiters));
-    lock_release(&v->lock);
-    for (unsigned i = 0; i < VSOCK_WAITERS && waiters[i]; i++) {
-        struct bucket *b = bucket_of(waiters[i]);
-        lock_acquire(&b->lock);
-        struct vsock *waiter = find(b, waiters[i]);
-        if (waiter)
-            vsock_call(waiter, VIRTIO_VSOCK_TRANSMIT);
-        lock_release(&b->lock);
-    }
-}
 
 // With the receive queue's lock held.
 static enum status buffer_take(struct vsock *v)
@@ -286,7 +61,7 @@ static enum vsock_step peer_give(struct vsock *v, struct vsock *peer, enum statu
     h.len = v->left < PACKET_STEP ? v->left : PACKET_STEP;
     *status = buffer_take(peer);
     if (*status == STATUS_NOT_FOUND) {
-        wait_for(peer, v);
+        vsock_wait_for(peer, v);
         *status = buffer_take(peer); // one that came before we waited
     }
     if (*status == STATUS_NOT_FOUND) {
@@ -312,7 +87,7 @@ static enum vsock_step peer_deliver(struct vsock *v, struct vsock *peer, const s
     }
     if (progress == VIRTIO_BROKEN || status != STATUS_OK) {
         step = PACKET_DONE;
-        owe(v, *link);
+        vsock_owe(v, *link);
     }
     virtio_visit_end(&peer->device, v->device.space, status == STATUS_NO_MEMORY);
     return step;
@@ -322,24 +97,24 @@ static enum vsock_step peer_deliver(struct vsock *v, struct vsock *peer, const s
 static bool peer_connect(struct vsock *v, struct vsock *peer, struct vsock_link *link)
 {
     link->state = LINK_OPEN;
-    struct vsock_link turned = link_turned(v, link);
+    struct vsock_link turned = vsock_link_turned(v, link);
 
     if (!vsock_link_set(v, link))
         return false;
     if (vsock_link_set(peer, &turned))
         return true;
-    owe(v, *link);
+    vsock_owe(v, *link);
     return false;
 }
 
 static enum vsock_step peer_end(struct vsock *v, struct vsock_link link, bool tells_us)
 {
     if (tells_us)
-        owe(v, link);
+        vsock_owe(v, link);
     else
-        forget(v, link);
+        vsock_forget(v, link);
     if (link.state == LINK_OPEN)
-        peer_lost(v, &link);
+        vsock_peer_lost(v, &link);
     return PACKET_DONE;
 }
 
@@ -353,7 +128,7 @@ static enum vsock_step peer_step(struct vsock *v, struct vsock_link link)
         return peer_end(v, link, true);
     if (link.state == LINK_OWED)
         return PACKET_DONE;
-    struct vsock *peer = peer_enter(v, link.cid, &is_held);
+    struct vsock *peer = vsock_peer_enter(v, link.cid, &is_held);
     if (!peer && is_held && link.state == LINK_OPEN)
         return PACKET_STALLED;
     if (!peer)
@@ -374,7 +149,7 @@ static enum vsock_step packet_step(struct vsock *v)
 
     if (h->op < VIRTIO_VSOCK_REQUEST || h->op > VIRTIO_VSOCK_CREDIT_REQUEST)
         return PACKET_DONE;
-    name = link_get(v, &name);
+    name = vsock_link_get(v, &name);
     if (h->type != VIRTIO_VSOCK_STREAM)
         return name.state == LINK_FREE ? peer_end(v, name, h->op != VIRTIO_VSOCK_RST) : PACKET_DONE;
     return name.cid == VSOCK_HOST ? vsock_host_hear(v, &name) : peer_step(v, name);
@@ -396,7 +171,7 @@ static enum vsock_step patience(struct vsock *v, enum vsock_step step)
     if (now - v->stalled_since < stall_limit)
         return step;
     v->stalled_since = 0;
-    return peer_end(v, link_get(v, &name), true);
+    return peer_end(v, vsock_link_get(v, &name), true);
 }
 
 // One that is none, or from or to nobody, goes nowhere.
@@ -477,31 +252,18 @@ struct virtio_vsock_header vsock_header(const struct vsock *v, const struct vsoc
                                         .op = op};
 }
 
-static bool owed_find(struct vsock *v, struct vsock_link *link)
-{
-    bool found = false;
-
-    lock_acquire(&v->lock);
-    for (unsigned i = 0; v->owed && i < VSOCK_LINKS && !found; i++) {
-        found = v->links[i].state == LINK_OWED;
-        *link = v->links[i];
-    }
-    lock_release(&v->lock);
-    return found;
-}
-
 // STATUS_OK: nothing is owed any more, or the budget is used up.
 static enum status owed_pay(struct vsock *v, uint32_t *budget)
 {
     struct vsock_link link;
 
-    while (*budget && owed_find(v, &link)) {
+    while (*budget && vsock_owed_find(v, &link)) {
         struct virtio_vsock_header h = vsock_header(v, &link, VIRTIO_VSOCK_RST);
         uint32_t none = 0;
         enum status status = vsock_tell(v, &h, NULL, &none);
         if (status != STATUS_OK)
             return status;
-        forget(v, link);
+        vsock_forget(v, link);
         vsock_spend(budget, VIRTIO_REQUEST_BYTES);
     }
     return STATUS_OK;
@@ -532,7 +294,7 @@ static enum status event_tell(struct vsock *v)
 // The driver has given buffers, or there is something to tell.
 static enum virtio_progress receive(struct vsock *v, uint32_t *budget)
 {
-    waiters_call(v);
+    vsock_waiters_call(v);
     enum status status = v->is_renamed ? event_tell(v) : STATUS_OK;
     if (status == STATUS_OK)
         status = owed_pay(v, budget);
@@ -560,7 +322,7 @@ void vsock_silence(struct vsock *v)
     v->is_open = false;
     v->stalled_since = 0;
     vsock_host_reset(v);
-    links_drop(v);
+    vsock_links_drop(v);
 }
 
 static void reset(struct virtio_device *d)
@@ -588,7 +350,7 @@ enum status vsock_init(struct vsock *v, struct space *space, uint32_t cid, uint3
     v->cid = cid;
     v->groups = groups;
     config_set(v);
-    return add(v);
+    return vsock_add(v);
 }
 
 // What was on its way goes on from the original.

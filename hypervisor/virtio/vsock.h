@@ -96,39 +96,3 @@ void vsock_adopt(struct vsock *v, const struct vsock *from, struct space *space)
 void vsock_silence(struct vsock *v);
 // Nobody finds it any more.
 void vsock_remove(struct vsock *v);
-
-// --- vsock.c and vsock_host.c ------------------------------------------------------------------------------------
-
-// What becomes of a packet.
-enum vsock_step {
-    PACKET_DONE,
-    PACKET_PART,    // some of it has got there
-    PACKET_BUSY,    // somebody else is at work there
-    PACKET_STALLED, // there is no buffer for it
-    PACKET_BROKEN,  // our driver broke a rule
-    PACKET_NO_MEMORY,
-};
-static inline enum vsock_step vsock_step_of(enum status status, enum vsock_step otherwise)
-{
-    return status == STATUS_OK ? otherwise : status == STATUS_NO_MEMORY ? PACKET_NO_MEMORY : PACKET_BROKEN;
-}
-
-// The packet that is on its way is for the service, by this link.
-void vsock_host_init(void);
-enum vsock_step vsock_host_hear(struct vsock *v, struct vsock_link *link);
-// Tells the guest what the service has to say, and lets it go on. With the receive queue's lock held; budget and answer
-// as of virtio_class.run.
-enum virtio_progress vsock_host_run(struct vsock *v, uint32_t *budget);
-void vsock_host_reset(struct vsock *v);
-
-// A packet with so many bytes for our own guest, as many as there is room for in a buffer; *count says how many that
-// were. With the receive queue's lock held. STATUS_NOT_FOUND: there is no buffer, and the driver will notify us of one.
-must_check enum status vsock_tell(struct vsock *v, struct virtio_vsock_header *h, const void *bytes, uint32_t *count);
-// It has something to do on a queue, not asked by its driver. It is there until the call returns.
-void vsock_call(struct vsock *v, unsigned queue);
-// Takes so much out of a budget, or all that is left.
-void vsock_spend(uint32_t *budget, uint32_t bytes);
-// The header of a packet to our guest from the link's other end.
-struct virtio_vsock_header vsock_header(const struct vsock *v, const struct vsock_link *link, uint16_t op);
-// The link of that name becomes so; one that was not there is made. False: there is no room.
-must_check bool vsock_link_set(struct vsock *v, const struct vsock_link *link);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "slab.h"
-#include "vsock.h"
+#include "vsock_parts.h"
 
 #define STEP_COST 4096u // of the budget, for a step of the service
 

@@ -1,4 +1,5 @@
-// sources: hypervisor/virtio/vsock.c hypervisor/virtio/vsock_host.c hypervisor/virtio/virtio.c
+// sources: hypervisor/virtio/vsock.c hypervisor/virtio/vsock_host.c hypervisor/virtio/vsock_links.c
+// sources: hypervisor/virtio/virtio.c
 // sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c tests/unit/fake/driver.c
 // sources: tests/unit/fake/sockets.c tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c lib/edit.c
 // sources: hypervisor/prompt/ask.c hypervisor/prompt/command.c hypervisor/prompt/complete.c
