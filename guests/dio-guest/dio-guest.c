@@ -192,16 +192,15 @@ static bool is_heard(int fd)
 // Until both have said all, or the other end is gone.
 static int join(int fd)
 {
+    static const int64_t second[2] = {1, 0}; // a time, for both widths
     struct pollfd watched[2] = {{.fd = fd, .events = POLL_IN}, {.fd = STDIN, .events = POLL_IN}};
 
-    while (watched[0].fd >= 0 || watched[1].fd >= 0) {
-        if (system_call(SYSTEM_PPOLL, (long)watched, 2, 0, 0, 0) < 0)
+    while (watched[0].fd >= 0 || (watched[1].fd >= 0 && is_heard(fd))) {
+        // Of one that has said all, nothing tells when it goes.
+        if (system_call(SYSTEM_PPOLL, (long)watched, 2, watched[0].fd < 0 ? (long)second : 0, 0, 0) < 0)
             return 2;
-        if (watched[0].revents && !piece_move(fd, STDOUT)) {
-            if (!is_heard(fd))
-                return 0;
+        if (watched[0].revents && !piece_move(fd, STDOUT))
             watched[0].fd = -1;
-        }
         if (watched[1].revents && !piece_move(STDIN, fd)) {
             system_call(SYSTEM_SHUTDOWN, fd, SHUTDOWN_WRITE, 0, 0, 0);
             watched[1].fd = -1;
