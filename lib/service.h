@@ -20,9 +20,8 @@ enum service_step {
     SERVICE_LATER, // it waits for something: ask again in some milliseconds
 };
 
-// Begins a talk, in zeroed memory, with the capsule whose memory `who` is. If it is not trusted, all requests are
-// refused. False: there is no service.
-must_check bool service_open(struct talk *t, struct space *who, bool is_trusted);
+// Begins a talk, in zeroed memory, with the capsule whose memory `who` is. False: there is no service.
+must_check bool service_open(struct talk *t, struct space *who);
 
 // Where what the guest says is to be put, and how many bytes of it there is room for.
 uint8_t *service_room(struct talk *t, uint32_t *count);

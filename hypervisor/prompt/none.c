@@ -23,9 +23,9 @@ bool prompt_is_woken(struct entity *e)
     return false;
 }
 
-bool service_open(struct talk *t, struct space *who, bool is_trusted)
+bool service_open(struct talk *t, struct space *who)
 {
-    (void)t, (void)who, (void)is_trusted;
+    (void)t, (void)who;
     return false;
 }
 

@@ -8,7 +8,6 @@
 #include "session.h"
 
 struct talk {
-    bool is_trusted;
     bool is_too_long; // the line that is being read: the rest of it is dropped
     uint32_t waiting;
     uint8_t input[SERVICE_INPUT];
@@ -16,10 +15,9 @@ struct talk {
 };
 _Static_assert(sizeof(struct talk) <= SERVICE_TALK_SIZE, "who allocates it knows no more");
 
-bool service_open(struct talk *t, struct space *who, bool is_trusted)
+bool service_open(struct talk *t, struct space *who)
 {
     t->session.who = who;
-    t->is_trusted = is_trusted;
     return true;
 }
 
@@ -71,23 +69,15 @@ static bool line_take(struct talk *t)
 
 // --- what it does --------------------------------------------------------------------------------------------
 
-// NULL: nothing speaks against a request.
-static const char *refusal(const struct talk *t)
-{
-    if (!t->is_trusted)
-        return "only from a port below 1024, which Linux gives to root alone";
-    if (ask(DIOSIX_NEXT, 0, 0, 0) == SBI_ERR_DENIED)
-        return "this capsule may not manage others: its manifest gives `rights: [manage]`";
-    return NULL;
-}
-
 static void line_begin(struct talk *t)
 {
-    const char *why = t->is_too_long ? "the line is too long" : refusal(t);
+    bool is_too_long = t->is_too_long;
 
     t->is_too_long = false;
-    if (why)
-        fail(&t->session.run, "%s", why);
+    if (is_too_long)
+        fail(&t->session.run, "the line is too long");
+    else if (ask(DIOSIX_NEXT, 0, 0, 0) == SBI_ERR_DENIED)
+        fail(&t->session.run, "this capsule may not manage others: its manifest gives `rights: [manage]`");
     else
         command_begin();
 }

@@ -300,6 +300,8 @@ static enum virtio_progress receive(struct vsock *v, uint32_t *budget)
         status = owed_pay(v, budget);
     if (status == STATUS_NOT_FOUND)
         return VIRTIO_IDLE;
+    if (status == STATUS_OK && !*budget)
+        return VIRTIO_MORE;
     return status == STATUS_OK ? vsock_host_run(v, budget) : virtio_progress_of(status);
 }
 

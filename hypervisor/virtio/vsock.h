@@ -24,7 +24,7 @@
 
 #define VSOCK_HOST 2u
 #define VSOCK_PORT 3344u     // of the service
-#define VSOCK_TRUSTED 1024u  // it listens to ports below
+#define VSOCK_TRUSTED 1024u  // it listens to ports below, which Linux gives to root alone
 #define VSOCK_CID_LEAST 3u   // of a guest
 #define VSOCK_CID_OWN 65536u // plus a capsule's id: where it was not given one, which are below
 #define VSOCK_LINKS 64u      // a power of two

@@ -38,12 +38,12 @@ static bool talk_begin(struct vsock *v, struct vsock_link *link)
 
     while (i < VSOCK_TALKS && v->talks[i].talk)
         i++;
-    if (i == VSOCK_TALKS || v->header.dst_port != VSOCK_PORT)
+    if (i == VSOCK_TALKS || v->header.dst_port != VSOCK_PORT || link->port >= VSOCK_TRUSTED)
         return false;
     struct talk *talk = slab_allocate(&talk_slab);
     link->state = LINK_SERVED;
     link->talk = (uint8_t)i;
-    if (!talk || !service_open(talk, v->device.space, link->port < VSOCK_TRUSTED) || !vsock_link_set(v, link)) {
+    if (!talk || !service_open(talk, v->device.space) || !vsock_link_set(v, link)) {
         slab_free(&talk_slab, talk);
         return false;
     }

@@ -193,9 +193,8 @@ static void test_rights(void **state)
     struct station *s = started(0, 70000, 0);
 
     (void)state;
-    ring_up(s, 1024);
-    say(s, 1024, "list\n");
-    assert_string_equal(heard(s), "error: only from a port below 1024, which Linux gives to root alone\n");
+    sent(s, 1024, SERVICE, VIRTIO_VSOCK_REQUEST);
+    expect(s, VIRTIO_VSOCK_RST, SERVICE, 1024);
     ring_up(s, 1023);
     fake_denies = true;
     say(s, 1023, "list\n");
@@ -578,12 +577,14 @@ static void test_many(void **state)
             assert_int_equal(got.h.op, VIRTIO_VSOCK_RST);
     }
     assert_in_range(made, VSOCK_LINKS / 2, VSOCK_LINKS);
-    for (uint32_t port = 100; port < 300; port++)
-        sent(left, port, 11, 2, VIRTIO_VSOCK_RST);
-    while (next(right)) {
+    station_start(left);
+    assert_true(stations_settle());
+    for (; made; made--) {
+        assert_true(next(right));
+        assert_int_equal(got.h.op, VIRTIO_VSOCK_RST);
     }
-    sent(right, 2, 10, 1, VIRTIO_VSOCK_RST);
-    expect(left, VIRTIO_VSOCK_RST, 11, 2, 1);
+    expect_nothing(right);
+    expect_nothing(left);
     for (unsigned i = 0; i < VSOCK_LINKS; i++)
         assert_true(left->vsock.links[i].state == LINK_FREE && right->vsock.links[i].state == LINK_FREE);
     assert_int_equal(left->vsock.owed + right->vsock.owed, 0);

@@ -8,6 +8,7 @@
 
 #define FEATURES (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_VSOCK_F_STREAM)
 #define ROUNDS 100000u
+#define BUDGET 4096u // small, so that much takes several steps
 
 unsigned char *hpa_arena; // addresses are themselves
 struct station *stations[STATIONS];
@@ -134,7 +135,7 @@ bool stations_settle(void)
             if (!s || s->is_away || !s->is_woken)
                 continue;
             s->is_woken = false;
-            s->is_woken |= virtio_run(&s->vsock.device, VIRTIO_STEP_BYTES) == VIRTIO_MORE;
+            s->is_woken |= virtio_run(&s->vsock.device, BUDGET) == VIRTIO_MORE;
             more = true;
         }
     }
