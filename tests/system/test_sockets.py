@@ -78,7 +78,7 @@ def test_clone_has_its_own_cid(machine):
     m.key("3")
     m.line("")
     m.expect(PROMPT.format("one"), timeout=240)
-    m.command("until [ -e /tmp/over ]; do sleep 1; done", "one")
+    m.command("echo list >/tmp/pipe; until [ -e /tmp/over ]; do sleep 1; done", "one")
     after = cid(m, "one")
     assert after != before
     assert "ID NAME" in m.command("dio-guest list", "one")
