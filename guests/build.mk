@@ -1,6 +1,7 @@
 # What the bundled manifests boot. Kernel and busybox are in the cache, where ./dio puts them: Debian's
 # own for RV64, built from Debian's sources for RV32.
 
+DIO_GUEST_FILES := $(wildcard guests/dio-guest/*)
 GUEST_ROOT_FILES := $(shell find guests/root -type f)
 
 .PHONY: guests guests-rv64 guests-rv32 FORCE
@@ -14,10 +15,19 @@ $(BUILD)/guests/$(1)/linux: $(CACHE)/guests/$(1)/linux FORCE
 	@mkdir -p $$(@D)
 	$$(Q)ln -sfn $$$$(realpath $$<) $$@
 
-$(BUILD)/guests/$(1)/initrd.cpio: guests/initrd $(CACHE)/guests/$(1)/busybox $(GUEST_ROOT_FILES) $(wildcard $(CACHE)/guests/$(1)/modules)
+$(BUILD)/guests/$(1)/initrd.cpio: guests/initrd $(CACHE)/guests/$(1)/busybox $(GUEST_ROOT_FILES) \
+    $(BUILD)/guests/$(1)/own/bin/dio-guest $(wildcard $(CACHE)/guests/$(1)/modules)
 	@mkdir -p $$(@D)
 	$$(call say,INITRD,$$@)
-	$$(Q)guests/initrd $(CACHE)/guests/$(1)/busybox $$@ $(wildcard $(CACHE)/guests/$(1)/modules)
+	$$(Q)guests/initrd $(CACHE)/guests/$(1)/busybox $$@ $(BUILD)/guests/$(1)/own $(wildcard $(CACHE)/guests/$(1)/modules)
+
+# For Linux, by the bare-metal compiler: it needs nothing but system calls.
+$(BUILD)/guests/$(1)/own/bin/dio-guest: $(DIO_GUEST_FILES) guests/build.mk $(HV_LINKER)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$(HV_CC) $(HV_ARCH_$(1)) -std=gnu11 -Os $(WARNINGS) -ffreestanding -fno-pic -mcmodel=medany \
+	    -isystem $(HV_LIBC)/include -nostdlib -static -s -o $$@ \
+	    $(filter %.c,$(DIO_GUEST_FILES)) $(HV_LIBC)/lib/$(HV_MULTI_$(1))/libc.a
 endef
 
 $(eval $(call guest_rules,rv64))

@@ -35,6 +35,7 @@ enum virtio_register {
 #define VIRTIO_ID_NET 1u
 #define VIRTIO_ID_BLOCK 2u
 #define VIRTIO_ID_RNG 4u
+#define VIRTIO_ID_VSOCK 19u
 
 // Feature bits that all devices may have (section 6).
 #define VIRTIO_F_INDIRECT_DESC (1ull << 28)
@@ -104,3 +105,31 @@ struct virtio_net_header {
     uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
 };
 _Static_assert(sizeof(struct virtio_net_header) == 12, "as the specification has it");
+
+// The socket device (section 5.10): features, queues, and what comes before each packet's bytes.
+#define VIRTIO_VSOCK_F_STREAM (1u << 0)
+#define VIRTIO_VSOCK_RECEIVE 0u
+#define VIRTIO_VSOCK_TRANSMIT 1u
+#define VIRTIO_VSOCK_EVENT 2u
+#define VIRTIO_VSOCK_EVENT_TRANSPORT_RESET 0u
+#define VIRTIO_VSOCK_STREAM 1u           // a type
+#define VIRTIO_VSOCK_SHUTDOWN_RECEIVE 1u // flags of a SHUTDOWN: what its sender won't do any more
+#define VIRTIO_VSOCK_SHUTDOWN_SEND 2u
+
+enum virtio_vsock_operation {
+    VIRTIO_VSOCK_REQUEST = 1,
+    VIRTIO_VSOCK_RESPONSE = 2,
+    VIRTIO_VSOCK_RST = 3,
+    VIRTIO_VSOCK_SHUTDOWN = 4,
+    VIRTIO_VSOCK_RW = 5,
+    VIRTIO_VSOCK_CREDIT_UPDATE = 6,
+    VIRTIO_VSOCK_CREDIT_REQUEST = 7,
+};
+
+struct virtio_vsock_header {
+    uint64_t src_cid, dst_cid;
+    uint32_t src_port, dst_port, len;
+    uint16_t type, op;
+    uint32_t flags, buf_alloc, fwd_cnt;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct virtio_vsock_header) == 44, "as the specification has it");

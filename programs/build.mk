@@ -20,7 +20,7 @@ PROGRAM_LIBC_SOURCES := $(wildcard programs/libc/*.c programs/libc/riscv/*.S) $(
 
 # The console service is the hypervisor's own console and prompt, compiled for here.
 PROGRAM_MORE_console := $(addprefix hypervisor/console/, console.c keys.c notice.c pump.c screen.c stream.c terminal.c view.c) \
-    $(filter-out %/prompt.c %/none.c, $(wildcard hypervisor/prompt/*.c))
+    $(filter-out %/prompt.c %/service.c %/none.c, $(wildcard hypervisor/prompt/*.c))
 PROGRAM_SEES_console := $(addprefix -iquote , programs/console programs/console/port hypervisor/console hypervisor/prompt hypervisor/manage)
 
 # $(call program_objects,arch,sources)

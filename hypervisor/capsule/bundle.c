@@ -290,19 +290,35 @@ static bool net_read(const struct reader *r, int node, struct bundle_device *dev
     return true;
 }
 
+static bool vsock_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    struct reader at = {.fdt = r->fdt, .node = node};
+    uint64_t cid = 0, groups = 0;
+
+    if (!number_or(&at, "groups", sizeof(uint32_t), &groups))
+        return capsule_fail(r->capsule, "groups", "must be a 32-bit number");
+    if (!number_or(&at, "cid", sizeof(uint32_t), &cid) || (cid && cid < BUNDLE_CID_LEAST) || cid > BUNDLE_CID_MAX)
+        return capsule_fail(r->capsule, "cid", "must be a 32-bit number from 3 to 65535");
+    device->cid = (uint32_t)cid;
+    device->groups = (uint32_t)groups;
+    return true;
+}
+
 static bool device_read(const struct reader *r, int node, struct bundle_device *device)
 {
     const char *type = string_or(r->fdt, node, "type", NULL);
-    int word = type ? word_find("rng\0disk\0host-disk\0net\0", type, strlen(type)) : -1;
+    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0", type, strlen(type)) : -1;
 
     if (word < 0)
-        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk or net");
+        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk, net or vsock");
     device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
     device->serial = "";
     if (device->kind == BUNDLE_DEVICE_DISK)
         return disk_read(r, node, device);
     if (device->kind == BUNDLE_DEVICE_NET)
         return net_read(r, node, device);
+    if (device->kind == BUNDLE_DEVICE_VSOCK)
+        return vsock_read(r, node, device);
     return device->kind != BUNDLE_DEVICE_HOST_DISK || host_disk_read(r, node, device);
 }
 

@@ -13,6 +13,8 @@
 #define BUNDLE_SERIAL_MAX 20u // characters
 #define BUNDLE_DISK_NAME_MAX 36u
 #define BUNDLE_SWITCHES_MAX 16u
+#define BUNDLE_CID_LEAST 3u // of those that a bundle gives
+#define BUNDLE_CID_MAX 65535u
 #define BUNDLE_WEIGHT_DEFAULT 100
 #define BUNDLE_WEIGHT_MAX 1000
 #define BUNDLE_CAP_MAX 6400
@@ -46,7 +48,8 @@ enum bundle_device_kind {
     BUNDLE_DEVICE_RNG,
     BUNDLE_DEVICE_DISK,
     BUNDLE_DEVICE_HOST_DISK,
-    BUNDLE_DEVICE_NET
+    BUNDLE_DEVICE_NET,
+    BUNDLE_DEVICE_VSOCK
 };
 
 // What is in one of a capsule's slots.
@@ -60,6 +63,7 @@ struct bundle_device {
     bool is_open, is_isolated; // of a NET: see vswitch.h
     bool has_uplink;           // of a NET: its switch
     uint8_t address[6];        // of a NET
+    uint32_t cid, groups;      // of a VSOCK: 0: any that is free; bit n: it is in group n
 };
 
 struct bundle_capsule {

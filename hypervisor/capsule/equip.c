@@ -6,8 +6,10 @@
 #include "log.h"
 #include "slab.h"
 #include "switches.h"
+#include "tree.h"
 #include "vblk.h"
 #include "vrng.h"
+#include "vsock.h"
 
 // What a slot holds. One slab for all kinds: they are of about the same size.
 struct device {
@@ -18,12 +20,13 @@ struct device {
         struct vblk_memory disk;
         struct vblk_host host;
         struct vnet net;
+        struct vsock vsock;
     };
     struct capsule *capsule;
 };
 _Static_assert(offsetof(struct vrng, device) == 0 && offsetof(struct vblk, device) == 0 &&
                    offsetof(struct vblk_memory, disk) == 0 && offsetof(struct vblk_host, disk) == 0 &&
-                   offsetof(struct vnet, device) == 0,
+                   offsetof(struct vnet, device) == 0 && offsetof(struct vsock, device) == 0,
                "all begin with what they have in common");
 
 static struct slab device_slab;
@@ -31,6 +34,7 @@ static struct slab device_slab;
 void equip_init(void)
 {
     switches_init();
+    vsocks_init(machine_facts.timebase_hz);
     slab_init(&device_slab, "devices", sizeof(struct device), 16, (size_t)CAPSULES_MAX * VIRTIO_SLOTS);
 }
 
@@ -43,6 +47,12 @@ static struct store *store_at(const struct capsule *c, unsigned slot)
 {
     struct device *d = device_at(c, slot);
     return d && d->kind == BUNDLE_DEVICE_DISK ? &d->disk.store : NULL;
+}
+
+static struct vsock *vsock_at(const struct capsule *c, unsigned slot)
+{
+    struct device *d = device_at(c, slot);
+    return d && d->kind == BUNDLE_DEVICE_VSOCK ? &d->vsock : NULL;
 }
 
 static bool is_there(const struct bundle_device *plan)
@@ -108,6 +118,17 @@ static bool host_disk_make(struct device *d, struct capsule *c, const struct bun
     return true;
 }
 
+// The capsule gets its id when all is made.
+static bool vsock_make(struct vsock *v, struct capsule *c, const struct bundle_device *plan)
+{
+    uint32_t id = tree_next_id(), cid = plan->cid ? plan->cid : VSOCK_CID_OWN + id;
+
+    if ((plan->cid || id < UINT32_MAX - VSOCK_CID_OWN) && vsock_init(v, &c->space, cid, plan->groups) == STATUS_OK)
+        return true;
+    log_error("%s: vsock: its CID is another's", c->name);
+    return false;
+}
+
 static bool kind_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
 {
     switch (plan->kind) {
@@ -118,6 +139,8 @@ static bool kind_make(struct device *d, struct capsule *c, const struct bundle_d
         return disk_make(&d->disk, c, plan);
     case BUNDLE_DEVICE_NET:
         return switches_plug(&d->net, &c->space, plan) == STATUS_OK;
+    case BUNDLE_DEVICE_VSOCK:
+        return vsock_make(&d->vsock, c, plan);
     default:
         return host_disk_make(d, c, plan);
     }
@@ -161,6 +184,8 @@ void equip_unmake(struct capsule_state *s)
             block_close(device_at(c, i)->host.user);
         else if (device_at(c, i) && device_at(c, i)->kind == BUNDLE_DEVICE_NET)
             vswitch_detach(&device_at(c, i)->net.port);
+        else if (vsock_at(c, i))
+            vsock_remove(vsock_at(c, i));
         slab_free(&device_slab, device_at(c, i));
         c->virtio[i] = NULL;
     }
@@ -169,9 +194,17 @@ void equip_unmake(struct capsule_state *s)
 void equip_reset(struct capsule *c)
 {
     atomic_store(&c->work, 0);
+    c->later = 0;
     for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
         if (c->virtio[i])
             virtio_reset(c->virtio[i]);
+}
+
+void equip_silence(struct capsule *c)
+{
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        if (vsock_at(c, i))
+            vsock_silence(vsock_at(c, i));
 }
 
 bool equip_release_step(struct capsule_state *s)
@@ -188,8 +221,10 @@ bool equip_release_step(struct capsule_state *s)
 
 void equip_plan_clone(struct bundle_capsule *plan)
 {
-    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
         switches_address_draw(&plan->devices[i]);
+        plan->devices[i].cid = 0;
+    }
 }
 
 // Registers, queues and the requests that have begun. What was asked of a disk of the machine is asked again.
@@ -201,6 +236,11 @@ static void device_copy(struct device *to, const struct device *from)
     if (to->kind == BUNDLE_DEVICE_NET) {
         vnet_adopt(&to->net, &from->net, &c->space);
         capsule_work(c, to->common.slot); // whose link has changed
+        return;
+    }
+    if (to->kind == BUNDLE_DEVICE_VSOCK) {
+        vsock_adopt(&to->vsock, &from->vsock, &c->space);
+        capsule_work(c, to->common.slot);
         return;
     }
     *to = *from;

@@ -18,6 +18,8 @@ must_check bool equip_make(struct capsule_state *s);
 void equip_unmake(struct capsule_state *s);
 // Power-on state, but for what the disks hold. Nothing of the capsule runs.
 void equip_reset(struct capsule *c);
+// The guest has ended, and nothing of it runs: connections with others are over.
+void equip_silence(struct capsule *c);
 // Gives up what was written to the disks, in bounded steps: true while there is more.
 bool equip_release_step(struct capsule_state *s);
 

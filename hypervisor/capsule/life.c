@@ -120,6 +120,7 @@ static void guest_end(struct capsule_state *s)
     if (terminal_keeper() == c)
         terminal_keeper_set(NULL);
     forks_fail(s);
+    equip_silence(c);
     crash_record(s, why);
     for (unsigned i = 0; i < c->vcore_count; i++) // those that were held kept their state
         atomic_store(&c->vcores[i]->hsm, HSM_STOPPED);

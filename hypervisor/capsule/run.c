@@ -143,7 +143,7 @@ static void worker_run(struct hart *h, struct capsule *c)
         return;
     }
     capsule_work_step(c);
-    sched_put(h, &c->worker, PUT_WAITING, TIME_NEVER, worker_is_called);
+    sched_put(h, &c->worker, PUT_WAITING, capsule_work_deadline(c), worker_is_called);
 }
 
 static void prompt_run(struct hart *h, struct entity *e)

@@ -60,6 +60,11 @@ bool tree_add(struct node *n, struct node *parent, const struct diosix_quota *ne
     return true;
 }
 
+uint32_t tree_next_id(void)
+{
+    return last_id + 1;
+}
+
 void tree_remove(struct node *n, const struct diosix_quota *need)
 {
     give_back(n->parent, need);

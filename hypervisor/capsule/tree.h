@@ -31,6 +31,8 @@ extern struct node tree_root; // unlimited, all rights
 // the capsule itself takes, and that quota against the parent's. False if that does not suffice.
 must_check bool tree_add(struct node *n, struct node *parent, const struct diosix_quota *need,
                          const struct diosix_quota *limit);
+// The id that the next one gets.
+uint32_t tree_next_id(void);
 // Takes it out and gives back what was counted. It has no children.
 void tree_remove(struct node *n, const struct diosix_quota *need);
 // Changes a node's quota, at its parent's cost or gain. False if the parent lacks it or the node has given out

@@ -70,7 +70,10 @@ enum outcome slots_store(struct vcore *v, uint32_t offset, unsigned bytes, uint6
         line_update(c, slot);
         return OUTCOME_DONE;
     }
-    if (slot_run(c, slot) != VIRTIO_NO_MEMORY)
+    enum virtio_progress progress = slot_run(c, slot);
+    if (progress == VIRTIO_LATER) // the worker has a clock
+        capsule_work(c, slot);
+    if (progress != VIRTIO_NO_MEMORY)
         return OUTCOME_DONE;
     vcore_end(v, ENDING_MEMORY);
     return OUTCOME_ENDING;
@@ -83,9 +86,31 @@ static unsigned slot_next(const struct capsule *c, uint32_t work)
     return (unsigned)__builtin_ctz(after ? after : work);
 }
 
+// What was put off, if its time has come; answers all there is to do.
+static uint32_t work_look(struct capsule *c)
+{
+    if (c->later && c->later_at <= hart_time()) {
+        atomic_fetch_or(&c->work, c->later);
+        c->later = 0;
+    }
+    return atomic_load(&c->work);
+}
+
+static void work_put_off(struct capsule *c, unsigned slot)
+{
+    if (!c->later)
+        c->later_at = hart_time() + c->later_ticks;
+    c->later |= 1u << slot;
+}
+
+uint64_t capsule_work_deadline(const struct capsule *c)
+{
+    return c->later ? c->later_at : TIME_NEVER;
+}
+
 void capsule_work_step(struct capsule *c)
 {
-    uint32_t work = atomic_load(&c->work);
+    uint32_t work = work_look(c);
 
     if (!work)
         return;
@@ -94,6 +119,8 @@ void capsule_work_step(struct capsule *c)
     space_visit(&c->space, this_hart());
     enum virtio_progress progress = slot_run(c, slot);
     space_visit_end(&c->space, this_hart());
+    if (progress == VIRTIO_LATER)
+        work_put_off(c, slot);
     if (progress == VIRTIO_NO_MEMORY)
         capsule_end(c, ENDING_MEMORY);
 }
@@ -103,6 +130,11 @@ void capsule_work_step(struct capsule *c)
 static struct capsule *capsule_of(const struct virtio_device *d)
 {
     return container_of(d->space, struct capsule, space);
+}
+
+void virtio_wake(struct virtio_device *d)
+{
+    capsule_work(capsule_of(d), d->slot);
 }
 
 // The other's life sees either that we are there, or to it that we see that it does not run: it stops the worker, and

@@ -171,8 +171,11 @@ struct capsule {
     // vcore, with the capsule's share, that parks when the capsule ends or is held.
     struct virtio_device *virtio[VIRTIO_SLOTS]; // NULL: nothing there
     struct entity worker;
-    _Atomic uint32_t work;     // bit n: slot n
-    unsigned work_last;        // the worker's: the slot that it served last
+    _Atomic uint32_t work; // bit n: slot n
+    unsigned work_last;    // the worker's: the slot that it served last
+    uint32_t later;        // the worker's: slots that have something to do again, and when
+    uint64_t later_at;
+    uint32_t later_ticks;      // until then, each time
     _Atomic bool worker_is_on; // it is not PARKED
 };
 
@@ -250,6 +253,8 @@ void capsule_notify(struct capsule *c);
 void capsule_work(struct capsule *c, unsigned slot);
 // One bounded step of the worker; the caller runs no vcore, and the capsule was not halted.
 void capsule_work_step(struct capsule *c);
+// When the worker has something to do next, if nobody calls it.
+uint64_t capsule_work_deadline(const struct capsule *c);
 // Once nothing of it runs: the worker may begin.
 void capsule_worker_start(struct capsule *c);
 bool worker_is_called(struct entity *e);

@@ -454,10 +454,12 @@ long manage_do(const struct manage_kind *kind, struct request *r)
     return error;
 }
 
-long manage_root(enum diosix_call function, struct manage_call *call)
+long manage_as(struct space *who, enum diosix_call function, struct manage_call *call)
 {
     const struct manage_kind *kind = manage_kind(function);
     struct request r = {.caller = &tree_root, .call = call};
 
+    if (who)
+        r.caller = &state_of(container_of(who, struct capsule, space))->node;
     return kind ? manage_do(kind, &r) : SBI_ERR_NOT_SUPPORTED;
 }

@@ -14,9 +14,10 @@ struct manage_call {
     uint64_t value; // the answer's
 };
 
-// Makes a call as the root of the tree of capsules. Answers an SBI error, 0 for success. Bounded time; takes
-// the management lock, so none of the caller's may be held. Any hart.
-long manage_root(enum diosix_call function, struct manage_call *call);
+// Makes a call as the capsule whose memory that is, or, NULL, as the root of the tree of capsules. Answers an SBI
+// error, 0 for success. Bounded time; takes the management lock. Any hart.
+struct space;
+long manage_as(struct space *who, enum diosix_call function, struct manage_call *call);
 
 // Once, at boot: what capsules can be made of at run time. Kept by reference.
 struct bundle;

@@ -1,18 +1,15 @@
-#include "ask.h"
-
-union answer answer;
-uint64_t answer_value;
+#include "session.h"
 
 static long call(enum diosix_call function, struct manage_call *c)
 {
-    long error = manage_root(function, c);
-    answer_value = c->value;
+    long error = manage_as(session->who, function, c);
+    session->answer_value = c->value;
     return error;
 }
 
 long ask(enum diosix_call function, uint64_t first, uint64_t second, size_t size)
 {
-    struct manage_call c = {.n = {first, second}, .buffer = &answer, .size = size};
+    struct manage_call c = {.n = {first, second}, .buffer = &session->answer, .size = size};
     return call(function, &c);
 }
 
@@ -24,12 +21,12 @@ long ask_set(uint32_t id, enum diosix_setting setting, uint64_t value)
 
 uint32_t ask_next(uint32_t after, size_t wanted)
 {
-    if (ask(DIOSIX_NEXT, after, 0, 0) != SBI_SUCCESS || !answer_value)
+    if (ask(DIOSIX_NEXT, after, 0, 0) != SBI_SUCCESS || !session->answer_value)
         return 0;
-    uint32_t id = (uint32_t)answer_value;
+    uint32_t id = (uint32_t)session->answer_value;
     if (ask(DIOSIX_STATUS, id, 0, wanted) != SBI_SUCCESS) {
-        answer.status.name[0] = 0;
-        answer.status.parent = id; // nobody's child
+        session->answer.status.name[0] = 0;
+        session->answer.status.parent = id; // nobody's child
     }
     return id;
 }
@@ -37,5 +34,5 @@ uint32_t ask_next(uint32_t after, size_t wanted)
 uint32_t ask_timebase_hz(void)
 {
     bool known = ask(DIOSIX_MACHINE, 0, 0, offsetof(struct diosix_machine, capsules)) == SBI_SUCCESS;
-    return known && answer.machine.timebase_hz >= 1000 ? answer.machine.timebase_hz : 10000000;
+    return known && session->answer.machine.timebase_hz >= 1000 ? session->answer.machine.timebase_hz : 10000000;
 }

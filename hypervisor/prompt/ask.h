@@ -17,7 +17,7 @@ enum {
 #define ASK_OUTPUT 128u // bytes of kept output asked for at once
 #define ASK_EXITS 8u
 
-// What calls read and write. One at a time: each call overwrites what another answered.
+// What a session's calls read and write. One at a time: each call overwrites what another answered.
 union answer {
     struct diosix_status status;
     struct diosix_image image;
@@ -37,15 +37,12 @@ union answer {
     char name[DIOSIX_NAME_SIZE];
 };
 
-extern union answer answer;
-extern uint64_t answer_value;
-
-// A call with arguments as include/diosix.h lists them, but without size and address: `size` bytes of `answer`
-// are what they would name. Answers an SBI error.
+// A call of the session's with arguments as include/diosix.h lists them, but without size and address: `size` bytes of
+// its `answer` are what they would name, and `answer_value` is the call's. Answers an SBI error.
 long ask(enum diosix_call function, uint64_t first, uint64_t second, size_t size);
 long ask_set(uint32_t id, enum diosix_setting setting, uint64_t value);
 
-// The next capsule after this id, in answer.status up to `wanted` bytes; its id, 0 if there is none. One that
+// The next capsule after this id, in its answer.status up to `wanted` bytes; its id, 0 if there is none. One that
 // ends meanwhile is 0-named.
 uint32_t ask_next(uint32_t after, size_t wanted);
 

@@ -7,8 +7,8 @@
 #include "console.h"
 #include "format.h"
 #include "leave.h"
-#include "out.h"
 #include "prompt.h"
+#include "session.h"
 
 #define KEYS_A_STEP 16u
 #define CAPSULES_A_STEP 16u // that are looked at
@@ -60,8 +60,8 @@ static const char texts[] =
 static const struct command commands[] = {
     {0, 1, 0, 0, STEP_HELP},
     {0, 0, 0, 0, STEP_LIST},
-    {0, 0, 0, 0, STEP_TOP},
-    {1, 1, COMMAND_CAPSULE, 0, STEP_CONSOLE},
+    {0, 0, COMMAND_TERMINAL, 0, STEP_TOP},
+    {1, 1, COMMAND_CAPSULE | COMMAND_TERMINAL, 0, STEP_CONSOLE},
     {1, 1, COMMAND_CAPSULE, 0, STEP_LOG},
     {1, 2, COMMAND_CAPSULE, 0, STEP_TRACE},
     {1, 1, COMMAND_CAPSULE, DIOSIX_START, STEP_CALL},
@@ -76,13 +76,12 @@ static const struct command commands[] = {
     {1, 4, COMMAND_CAPSULE, 0, STEP_FORK},
     {1, 1, COMMAND_CAPSULE, DIOSIX_DESTROY, STEP_END},
     {0, 0, 0, 0, STEP_MACHINE},
-    {0, 0, 0, DIOSIX_POWER_OFF, STEP_POWER},
-    {0, 0, 0, DIOSIX_POWER_REBOOT, STEP_POWER},
+    {0, 0, COMMAND_TERMINAL, DIOSIX_POWER_OFF, STEP_POWER},
+    {0, 0, COMMAND_TERMINAL, DIOSIX_POWER_REBOOT, STEP_POWER},
 };
 
-static struct run run;
-static bool resolving;
-static uint32_t resolve_at;
+struct session session_terminal, *session = &session_terminal;
+struct lock session_lock;
 static int key_kept = -1; // typed, and to be read once more
 
 const char *command_name(unsigned n, char name[COMMAND_NAME_SIZE])
@@ -143,7 +142,7 @@ static enum next fail_state(struct run *r)
                                 "wait until that is done\0";
     unsigned state = DIOSIX_ENDING;
     if (ask(DIOSIX_STATUS, r->id, 0, ASK_STATE) == SBI_SUCCESS)
-        state = answer.status.state;
+        state = session->answer.status.state;
     return fail(r, "%s is %s: %s", r->name, list_word(words_state, state), list_word(cures, state));
 }
 
@@ -158,13 +157,15 @@ enum next fail_call(struct run *r, long error)
 
     switch (error) {
     case SBI_ERR_FAILED:
-        return fail(r, "%s: %s", about, list_word(lacks, (unsigned)answer_value - 1));
+        return fail(r, "%s: %s", about, list_word(lacks, (unsigned)session->answer_value - 1));
     case SBI_ERR_NOT_SUPPORTED:
         return fail(r, "%s: not possible here (fork needs isolation gstage)", about);
     case SBI_ERR_INVALID_PARAM:
         return fail(r, "%s: gone, or a value is out of range: %s", about, usage_of(r->command));
     case SBI_ERR_INVALID_STATE:
         return fail_state(r);
+    case SBI_ERR_DENIED:
+        return fail(r, "%s: refused: who asks has no right to that", about);
     default:
         return fail(r, "%s: refused (%ld)", about, error);
     }
@@ -198,6 +199,8 @@ static int key_next(void)
 bool key_typed(void)
 {
     int key;
+    if (!is_at_terminal())
+        return false;
     while ((key = key_next()) >= 0) {
         if (edit_is_rest_of_line_end((uint8_t)key))
             continue;
@@ -212,6 +215,11 @@ bool key_typed(void)
 
 #define HELP_WIDTH 28 // of the arguments, in the list of all
 
+static bool is_elsewhere(const struct command *command)
+{
+    return command->flags & COMMAND_TERMINAL && !is_at_terminal();
+}
+
 static enum next command_help(struct run *r)
 {
     if (r->count) {
@@ -219,8 +227,11 @@ static enum next command_help(struct run *r)
         if (!command)
             return fail(r, "no command '%s': help lists them", r->words[0]);
         r->phase = (unsigned)(command - commands);
-    } else if (r->phase == array_length(commands)) {
-        return NEXT_DONE;
+    } else {
+        while (r->phase < array_length(commands) && is_elsewhere(&commands[r->phase]))
+            r->phase++;
+        if (r->phase == array_length(commands))
+            return NEXT_DONE;
     }
     const char *usage = list_word(texts, 2 * r->phase);
     unsigned length = (unsigned)strlen(usage);
@@ -235,79 +246,85 @@ static enum next command_help(struct run *r)
 
 static void finish(void)
 {
-    if (!run.failed) {
+    if (!session->run.failed) {
         out_text("ok");
         out_line_end();
     }
-    run.command = NULL;
+    session->run.command = NULL;
+    if (!is_at_terminal())
+        return;
     console_prompt_disturbed(); // the line is drawn now
     if (!leave_is_wanted() && console_at_prompt())
         edit_draw();
 }
 
-// Says what is wrong with the command line; NULL if it is carried out.
-static void begin_words(unsigned count, char **words)
+// Says what is wrong with the command line, if it is not carried out.
+static void begin_words(struct run *r, unsigned count, char **words)
 {
     const struct command *command = command_find(words[0]);
 
-    run.command = command;
-    run.words = words + 1;
-    run.count = count - 1;
+    r->command = command;
+    r->words = words + 1;
+    r->count = count - 1;
     if (!command)
-        fail(&run, "no command '%s': help lists them", words[0]);
-    else if (run.count < command->least || run.count > command->most)
-        fail_usage(&run);
+        fail(r, "no command '%s': help lists them", words[0]);
+    else if (is_elsewhere(command))
+        fail(r, "%s: only at the machine's terminal", words[0]);
+    else if (r->count < command->least || r->count > command->most)
+        fail_usage(r);
     else if (command->flags & COMMAND_CAPSULE)
-        resolving = true;
+        session->resolving = true;
 }
 
-static void begin(void)
+void command_begin(void)
 {
-    static char line[EDIT_SIZE];
-    static char *words[WORDS_MAX];
+    struct session *s = session;
 
-    edit_line_take(line);
-    memset(&run, 0, sizeof(run));
-    resolving = false;
-    resolve_at = 0;
-    int count = parse_words(line, words);
+    memset(&s->run, 0, sizeof(s->run));
+    s->resolving = false;
+    s->resolve_at = 0;
+    int count = parse_words(s->line, s->words);
     if (count > 0)
-        begin_words((unsigned)count, words);
+        begin_words(&s->run, (unsigned)count, s->words);
     else if (count < 0)
-        fail(&run, count == -1 ? "a quote has no end" : "too many words");
-    else
+        fail(&s->run, count == -1 ? "a quote has no end" : "too many words");
+    else if (is_at_terminal())
         edit_draw();
-    if (run.failed)
+    if (s->run.failed)
         finish();
 }
 
 static enum next resolved(const char *name, uint32_t id)
 {
-    resolving = false;
-    memcpy(run.name, name, sizeof(run.name) - 1);
-    run.id = id;
-    run.words++;
-    run.count--;
+    struct run *r = &session->run;
+
+    session->resolving = false;
+    memcpy(r->name, name, sizeof(r->name) - 1);
+    r->id = id;
+    r->words++;
+    r->count--;
     return NEXT_MORE;
 }
 
 // Names come first: one may look like an id.
 static enum next resolve_id(void)
 {
+    struct run *r = &session->run;
     uint64_t id;
-    if (parse_number(run.words[0], &id) && id && id <= UINT32_MAX && ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS)
-        return resolved(answer.status.name, (uint32_t)id);
-    return fail(&run, "no capsule '%s': list shows them", run.words[0]);
+
+    if (parse_number(r->words[0], &id) && id && id <= UINT32_MAX && ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS)
+        return resolved(session->answer.status.name, (uint32_t)id);
+    return fail(r, "no capsule '%s': list shows them", r->words[0]);
 }
 
 static enum next resolve(void)
 {
     for (unsigned i = 0; i < CAPSULES_A_STEP; i++) {
-        resolve_at = ask_next(resolve_at, ASK_NAME);
-        if (!resolve_at)
+        uint32_t id = session->resolve_at = ask_next(session->resolve_at, ASK_NAME);
+        if (!id)
             return resolve_id();
-        if (!strcmp(answer.status.name, run.words[0]))
-            return resolved(answer.status.name, resolve_at);
+        if (!strcmp(session->answer.status.name, session->run.words[0]))
+            return resolved(session->answer.status.name, id);
     }
     return NEXT_MORE;
 }
@@ -346,16 +363,16 @@ static enum next step(struct run *r)
     }
 }
 
-static enum next run_step(uint64_t *deadline)
+enum next command_run(uint64_t *deadline)
 {
-    enum next next = resolving ? resolve() : step(&run);
+    enum next next = session->resolving ? resolve() : step(&session->run);
 
     if (next == NEXT_DONE) {
         finish();
         return NEXT_MORE;
     }
     if (next == NEXT_WAIT)
-        *deadline = run.wake_at;
+        *deadline = session->run.wake_at;
     return next;
 }
 
@@ -367,7 +384,8 @@ static enum next keys_step(void)
             return NEXT_WAIT;
         switch (edit_key((uint8_t)key)) {
         case EDIT_LINE:
-            begin();
+            edit_line_take(session->line);
+            command_begin();
             return NEXT_MORE;
         case EDIT_COMPLETE:
             complete_begin();
@@ -383,8 +401,8 @@ enum next command_step(uint64_t *deadline)
 {
     if (complete_is_busy())
         return complete_step();
-    if (run.command)
-        return run_step(deadline);
+    if (session->run.command)
+        return command_run(deadline);
     if (leave_is_wanted() && !leave()) {
         *deadline = prompt_time(LEAVE_POLL);
         return NEXT_WAIT;

@@ -50,11 +50,18 @@ struct command {
 };
 
 enum {
-    COMMAND_CAPSULE = 1, // the first argument is a capsule: a name or an id
+    COMMAND_CAPSULE = 1,  // the first argument is a capsule: a name or an id
+    COMMAND_TERMINAL = 2, // only for who is there
 };
 
-// A step of whatever is to be done: a command, a completion, keys. NEXT_WAIT: until prompt_wake() or *deadline.
+// A step at the terminal, of whatever is to be done: a command, a completion, keys. NEXT_WAIT: until prompt_wake() or
+// *deadline.
 enum next command_step(uint64_t *deadline);
+
+// Begins the command in the session's line: it runs then, or is over already, or there was none.
+void command_begin(void);
+// A step of the one that runs. NEXT_WAIT: until *deadline.
+enum next command_run(uint64_t *deadline);
 
 #define COMMAND_NAME_SIZE 12u
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "out.h"
+#include "session.h"
 
 #define WORDS_A_STEP 16u
 
@@ -71,12 +71,13 @@ static const char *listed(const char *list)
 static const char *capsule(void)
 {
     c.at = ask_next(c.at, ASK_NAME);
-    return c.at ? answer.status.name : NULL;
+    return c.at ? session->answer.status.name : NULL;
 }
 
 static const char *image(void)
 {
-    return ask(DIOSIX_IMAGE, c.at++, 0, sizeof(answer.image)) == SBI_SUCCESS ? answer.image.name : NULL;
+    return ask(DIOSIX_IMAGE, c.at++, 0, sizeof(session->answer.image)) == SBI_SUCCESS ? session->answer.image.name
+                                                                                      : NULL;
 }
 
 // The next word there is, NULL after the last.

@@ -4,14 +4,12 @@
 
 #include "edit.h"
 #include "format.h"
-
-static char buffer[OUT_SIZE];
-static size_t length, sent;
+#include "session.h"
 
 void out_char(char c)
 {
-    if (length < OUT_SIZE)
-        buffer[length++] = c;
+    if (session->out_length < OUT_SIZE)
+        session->out[session->out_length++] = c;
 }
 
 const char edit_prompt[] = "dio> ";
@@ -35,22 +33,24 @@ void out_text(const char *text)
 
 void out_line_end(void)
 {
-    out_text("\r\n");
+    out_text(is_at_terminal() ? "\r\n" : "\n");
 }
 
 void out_format(const char *format, ...)
 {
     va_list arguments;
-    size_t room = OUT_SIZE - length;
+    char *at = session->out + session->out_length;
+    size_t room = OUT_SIZE - session->out_length;
 
     va_start(arguments, format);
-    size_t made = format_text(buffer + length, room, format, arguments);
+    size_t made = format_text(at, room, format, arguments);
     va_end(arguments);
     if (made >= room)
         made = room ? room - 1 : 0;
-    for (; made--; length++)
-        if ((unsigned char)buffer[length] < ' ' || buffer[length] == 0x7f)
-            buffer[length] = '?';
+    session->out_length += made;
+    for (; made--; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
 }
 
 unsigned text_number(char *to, uint32_t value)
@@ -69,15 +69,17 @@ unsigned text_number(char *to, uint32_t value)
 
 size_t out_length(void)
 {
-    return length;
+    return session->out_length;
 }
 
 bool out_flush(void)
 {
-    if (sent < length)
-        sent += out_write(buffer + sent, length - sent);
-    if (sent < length)
+    struct session *s = session;
+
+    if (s->out_sent < s->out_length)
+        s->out_sent += out_write(s->out + s->out_sent, s->out_length - s->out_sent);
+    if (s->out_sent < s->out_length)
         return false;
-    length = sent = 0;
+    s->out_length = s->out_sent = 0;
     return true;
 }

@@ -6,8 +6,8 @@
 #include "ask.h"
 #include "command.h"
 #include "console.h"
-#include "out.h"
 #include "prompt_entity.h"
+#include "session.h"
 
 #define RING 4096u
 
@@ -59,14 +59,23 @@ bool out_is_shown(void)
     return !stream_watched(&stream) || stream.head == stream.shown;
 }
 
-enum put prompt_step(uint64_t *deadline)
+static enum put step(uint64_t *deadline)
 {
-    atomic_store(&woken, false);
-    *deadline = TIME_NEVER;
     if (!out_flush()) // an event follows when there is room
         return PUT_WAITING;
     enum next next = command_step(deadline);
     if (!out_flush())
         return PUT_WAITING;
     return next == NEXT_MORE ? PUT_READY : PUT_WAITING;
+}
+
+enum put prompt_step(uint64_t *deadline)
+{
+    atomic_store(&woken, false);
+    *deadline = TIME_NEVER;
+    lock_acquire(&session_lock); // a guest's step is as short
+    session = &session_terminal;
+    enum put put = step(deadline);
+    lock_release(&session_lock);
+    return put;
 }

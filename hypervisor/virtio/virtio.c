@@ -307,7 +307,7 @@ static enum virtio_progress queue_run(struct virtio_device *d, unsigned queue, u
         progress = d->class->run(d, queue, budget);
         virtio_end(d, queue, progress);
     }
-    if (progress == VIRTIO_MORE)
+    if (progress == VIRTIO_MORE || progress == VIRTIO_LATER)
         virtio_call(d, queue);
     return progress;
 }

@@ -26,8 +26,9 @@
 
 // How a step on a queue went.
 enum virtio_progress {
-    VIRTIO_IDLE, // nothing more to do until somebody calls: the driver, or what the device waits for
-    VIRTIO_MORE, // its budget is used up
+    VIRTIO_IDLE,  // nothing more to do until somebody calls: the driver, or what the device waits for
+    VIRTIO_LATER, // in some milliseconds, or when somebody calls
+    VIRTIO_MORE,  // its budget is used up
     VIRTIO_BROKEN,
     VIRTIO_NO_MEMORY, // for a page of the guest's own: the capsule must end
 };
@@ -117,6 +118,8 @@ static inline bool virtio_has(const struct virtio_device *d, uint64_t feature)
 
 // Given by the layer that knows vcores. What to do, again and again, while another hart has the lock (guest/fence.c):
 void virtio_wait(void);
+// From any hart, for a device that is there until the call returns: what it is called for (virtio_call) is done soon.
+void virtio_wake(struct virtio_device *d);
 // For a step's time, of a device whose capsule's memory is `own`: the other device's capsule stays, with its memory
 // (guest/slots.c). False: it does not run. Waits for nobody. At the end its interrupt line is brought up to date, and
 // it is made to end if its memory was `exhausted`.

@@ -188,6 +188,18 @@ enum status virtqueue_rest(struct virtqueue *q, struct space *s)
     return end == q->next ? STATUS_OK : STATUS_BUSY;
 }
 
+enum status virtqueue_next(struct virtqueue *q, struct space *s, struct virtqueue_chain *c)
+{
+    enum status status = virtqueue_take(q, s, c);
+
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    status = virtqueue_rest(q, s);
+    if (status == STATUS_BUSY)
+        return virtqueue_take(q, s, c);
+    return status == STATUS_OK ? STATUS_NOT_FOUND : status;
+}
+
 enum status virtqueue_hush(struct virtqueue *q, struct space *s)
 {
     // With event index, nothing more comes until virtqueue_rest() asks for it.

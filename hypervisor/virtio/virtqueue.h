@@ -66,6 +66,8 @@ must_check enum status virtqueue_return(struct virtqueue *q, struct space *s, ui
 bool virtqueue_wants_interrupt(struct virtqueue *q, const struct space *s);
 // Asks the driver to notify us of the next chain. STATUS_BUSY: there is one already. Else errors as of space_write.
 must_check enum status virtqueue_rest(struct virtqueue *q, struct space *s);
+// As virtqueue_take(). STATUS_NOT_FOUND: there is none, and the driver was asked to notify us of the next.
+must_check enum status virtqueue_next(struct virtqueue *q, struct space *s, struct virtqueue_chain *c);
 // Notifications are not needed for now; the driver may send them all the same.
 must_check enum status virtqueue_hush(struct virtqueue *q, struct space *s);
 

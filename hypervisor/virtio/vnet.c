@@ -28,16 +28,7 @@ static enum status frame_open(struct vnet *n)
 // STATUS_NOT_FOUND: there is none, and we will be notified.
 static enum status frame_next(struct vnet *n)
 {
-    struct virtqueue *ring = &n->queues[VIRTIO_NET_TRANSMIT].ring;
-    struct space *s = n->device.space;
-    enum status status = virtqueue_take(ring, s, &n->sent);
-
-    if (status == STATUS_NOT_FOUND) {
-        status = virtqueue_rest(ring, s);
-        if (status != STATUS_BUSY)
-            return status == STATUS_OK ? STATUS_NOT_FOUND : status;
-        status = virtqueue_take(ring, s, &n->sent);
-    }
+    enum status status = virtqueue_next(&n->queues[VIRTIO_NET_TRANSMIT].ring, n->device.space, &n->sent);
     return status == STATUS_OK ? frame_open(n) : status;
 }
 

@@ -5,7 +5,7 @@
 
 static struct sv_handle hypervisor;
 
-long manage_root(enum diosix_call function, struct manage_call *call)
+long manage_as(struct space *who, enum diosix_call function, struct manage_call *call)
 {
     struct sv_hypervisor_call c = {
         .argument = {call->n[0], call->n[1], call->n[2]},
@@ -14,6 +14,7 @@ long manage_root(enum diosix_call function, struct manage_call *call)
     };
     sv_word value, error;
 
+    (void)who; // the person at the terminal
     enum sv_status status = sv_hypervisor(hypervisor, function, &c, &value, &error);
     call->value = value;
     if (status == SV_OK)
@@ -29,7 +30,7 @@ long hv_call(enum diosix_call function, uint64_t first, uint64_t second, uint64_
 long hv_transfer(enum diosix_call function, uint64_t first, uint64_t second, void *buffer, size_t size, uint64_t *value)
 {
     struct manage_call call = {.n = {first, second}, .buffer = buffer, .size = size};
-    long error = manage_root(function, &call);
+    long error = manage_as(NULL, function, &call);
     *value = call.value;
     return error;
 }

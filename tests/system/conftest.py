@@ -188,6 +188,15 @@ class Machine:
         self.child.close(force=True)
 
 
+def to(m, number, name):
+    """Goes to another capsule's console."""
+    m.key(str(number))
+    m.line("")
+    m.expect(PROMPT.format(name), timeout=240)
+    m.line("stty -echo")
+    m.expect(PROMPT.format(name))
+
+
 def machine_command(bundle, backend, harts=4, memory="1G", cpu="", options="", model="virt", extra=()):
     """QEMU's command line."""
     command = [f"qemu-system-riscv{backend.arch[2:]}", "-machine", model, "-cpu", cpu_of(backend, cpu), "-smp", str(harts),

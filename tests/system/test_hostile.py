@@ -56,5 +56,5 @@ def test_attack_on_devices(machine, backend, tmp_path):
     """Rings and registers at random, from all harts; the last device serves whoever keeps to the rules."""
     image = tmp_path / "disk.img"
     image.write_bytes(b"x" * 30000)
-    devices = f"[{{disk: {image}, overlay: 1M}}, {{disk: {image}}}, rng]"
-    attack_check(machine([attack("virtio", seconds=3, devices=devices), victim()], backend, harts=2), ["virtio"])
+    devices = f"[{{disk: {image}, overlay: 1M}}, {{disk: {image}}}, {{vsock: all}}, rng]"
+    attack_check(machine([attack("virtio", seconds=3, devices=devices, rights="[manage]"), victim()], backend, harts=2), ["virtio"])

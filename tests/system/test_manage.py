@@ -2,7 +2,8 @@
 import pytest
 from conftest import payload, suite_check, verdicts
 
-MANAGER = {"rights": "[manage]", "quota": "{memory: 96M, vcores: 24, capsules: 12}", "vcores": 3}
+MANAGER = {"rights": "[manage]", "quota": "{memory: 96M, vcores: 24, capsules: 12}", "vcores": 3,
+           "devices": "[vsock]"}
 
 
 @pytest.mark.both_widths

@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, payload, suite_check, verdicts
+from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, payload, suite_check, to, verdicts
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
 
@@ -12,15 +12,6 @@ VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
 def station(name, address, devices, cmdline="", **keys):
     return linux(name, devices=devices, cmdline=f"console=ttyS0 eth0={address} {cmdline}".strip(),
                  **{"memory": "128M", "vcores": 1, **keys})
-
-
-def to(m, number, name):
-    """Goes to another capsule's console."""
-    m.key(str(number))
-    m.line("")
-    m.expect(PROMPT.format(name), timeout=240)
-    m.line("stty -echo")
-    m.expect(PROMPT.format(name))
 
 
 def reaches(m, name, address):

@@ -342,6 +342,8 @@ static void vcores_check(const struct capsule_state *s)
     }
     if (s->stage != LIFE_RUNNING && c->active)
         explore_fail("%s: stage %u, %u vcores are active", c->name, s->stage, c->active);
+    if (c->worker.state == ENTITY_WAITING && c->later && c->worker.timer.key > c->later_at)
+        explore_fail("%s: its device's worker sleeps too long", c->name);
 }
 
 static void quota_check(const struct node *n)

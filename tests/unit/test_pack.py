@@ -129,10 +129,18 @@ def test_devices(place):
 
 @pytest.mark.parametrize("devices,message", [
     ("rng", "m.yaml:7: devices: must be a list in brackets"),
-    ("[sound]", "m.yaml:7: devices: each is `rng`, `disk: PATH`, `host-disk: NAME` or `net: SWITCH`"),
+    ("[sound]", "m.yaml:7: devices: each is `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
     ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or disk, overlay and serial"),
-    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME` and `net: SWITCH`"),
-    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME` and `net: SWITCH`"),
+    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
+    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
+    ("[{rng: , cid: 7}]", "m.yaml:7: cid: only a `vsock` has one"),
+    ("[{vsock: , cid: 2}]", "m.yaml:7: cid '2': must be a number from 3 to 65535"),
+    ("[{vsock: , cid: 65536}]", "m.yaml:7: cid '65536': must be a number from 3 to 65535"),
+    ("[{vsock: 'A'}]", "m.yaml:7: name 'A': must be 1 to 31 of the characters"),
+    ("[{vsock: {a: b}}]", "m.yaml:7: vsock: must be a list in brackets"),
+    ("[vsock, rng, vsock]", "m.yaml:7: vsock: the capsule has one in line 7 already"),
+    ("[{vsock: [%s]}]" % ", ".join(f"g{n}" for n in range(33)),
+     "m.yaml:7: vsock: group 'g32': there can be no more than 32 groups"),
     ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
     ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),
@@ -322,6 +330,20 @@ def test_nothing_is_overwritten_by_a_slip(place, output):
     assert result.returncode == 1 and "can't be written" in result.stderr
     after = os.stat(place / output)
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_sockets(place):
+    other = GOOD.replace("capsules:\n", "").replace("one", "two")
+    pack(place, GOOD + "    devices: [vsock]\n" + other + "    devices: [rng, {vsock: [a, b], cid: 42}, rng]\n"
+         + other.replace("two", "three") + "    devices: [vsock: b]\n")
+    assert get(place, "s", "/configurations/one/device-0", "type") == "vsock"
+    assert get(place, "x", "/configurations/two/device-1", "groups") == "3"
+    assert get(place, "i", "/configurations/two/device-1", "cid") == "42"
+    assert get(place, "x", "/configurations/three/device-0", "groups") == "2"
+    again = GOOD + "    devices: [{vsock: , cid: 42}]\n" + other + "    devices: [{vsock: , cid: 42}]\n"
+    (place / "m.yaml").write_text(again)
+    result = subprocess.run([PACK, "m.yaml", "-o", "out.itb"], cwd=place, capture_output=True, text=True)
+    assert "cid: the device in line 7 has the same: give one of them another" in result.stderr
 
 
 NET = """switches:

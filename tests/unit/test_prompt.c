@@ -424,7 +424,7 @@ static void test_errors(void **state)
     expect_in("error: linux1: not possible here (fork needs isolation gstage)\r\n");
     fake_error = -4;
     forget();
-    says("kill linux1", "error: linux1: refused (-4)\r\n");
+    says("kill linux1", "error: linux1: refused: who asks has no right to that\r\n");
 }
 
 static void test_stop(void **state)

@@ -642,6 +642,12 @@ bool worker_is_called(struct entity *e)
     return false;
 }
 
+uint64_t capsule_work_deadline(const struct capsule *c)
+{
+    (void)c;
+    return TIME_NEVER;
+}
+
 void capsule_worker_parked(struct capsule *c)
 {
     (void)c;

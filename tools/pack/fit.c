@@ -85,7 +85,11 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
 
 static const char *type_of(const struct manifest_device *device)
 {
-    return device->disk.value ? "disk" : device->host_disk.value ? "host-disk" : device->net.value ? "net" : "rng";
+    return device->disk.value         ? "disk"
+           : device->host_disk.value  ? "host-disk"
+           : device->net.value        ? "net"
+           : device->vsock.place.line ? "vsock"
+                                      : "rng";
 }
 
 static void net_add(void *fdt, const struct manifest_device *device)
@@ -106,6 +110,10 @@ static void device_add(void *fdt, size_t number, const struct manifest_device *d
     check(fdt_property_string(fdt, "type", type_of(device)));
     if (device->net.value)
         net_add(fdt, device);
+    if (device->vsock.value)
+        check(fdt_property_u32(fdt, "groups", (uint32_t)device->vsock.value));
+    if (device->cid.value)
+        check(fdt_property_u32(fdt, "cid", (uint32_t)device->cid.value));
     if (device->host_disk.value)
         check(fdt_property_string(fdt, "name", device->host_disk.value));
     if (device->readonly.value)

@@ -33,6 +33,8 @@ struct reader {
     const char *path;
     const struct width *width;
     yaml_document_t document;
+    char *groups[MANIFEST_GROUPS_MAX]; // of sockets, by their names
+    size_t group_count;
 };
 
 typedef void key_read(struct reader *reader, const yaml_node_t *node, void *value);
@@ -410,6 +412,53 @@ static void any_address_read(struct reader *reader, const yaml_node_t *node, voi
     flag_read(reader, node, value, "any-address");
 }
 
+// The group's number; a new one if it was not named before.
+static size_t group_find(struct reader *reader, struct text *name)
+{
+    size_t n = 0;
+    while (n < reader->group_count && strcmp(reader->groups[n], name->value) != 0)
+        n++;
+    if (n == MANIFEST_GROUPS_MAX) {
+        report_error(name->place, "vsock: group '%s': there can be no more than %d groups", name->value,
+                     MANIFEST_GROUPS_MAX);
+        return 0;
+    }
+    if (n < reader->group_count)
+        free(name->value);
+    else
+        reader->groups[reader->group_count++] = name->value;
+    return n;
+}
+
+static void group_read(struct reader *reader, const yaml_node_t *node, struct number *vsock)
+{
+    struct text name = {0};
+    name_read(reader, node, &name);
+    if (name.value)
+        vsock->value |= (uint64_t)1 << group_find(reader, &name);
+}
+
+// Nothing, a group, or a list of them.
+static void vsock_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *vsock = value;
+    vsock->place = place_of(reader, node);
+    if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "") == 0)
+        return;
+    if (node->type == YAML_SCALAR_NODE) {
+        group_read(reader, node, vsock);
+        return;
+    }
+    const yaml_node_item_t *end, *item = list_of(reader, node, "vsock", &end);
+    for (; item < end; item++)
+        group_read(reader, node_at(reader, *item), vsock);
+}
+
+static void cid_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "cid", MANIFEST_CID_LEAST, MANIFEST_CID_MAX);
+}
+
 static const struct key device_keys[] = {
     {"rng", offsetof(struct manifest_device, rng), rng_read, false},
     {"disk", offsetof(struct manifest_device, disk), path_read, false},
@@ -421,6 +470,8 @@ static const struct key device_keys[] = {
     {"mac", offsetof(struct manifest_device, mac), mac_read, false},
     {"isolated", offsetof(struct manifest_device, isolated), isolated_read, false},
     {"any-address", offsetof(struct manifest_device, any_address), any_address_read, false},
+    {"vsock", offsetof(struct manifest_device, vsock), vsock_read, false},
+    {"cid", offsetof(struct manifest_device, cid), cid_read, false},
     {0},
 };
 
@@ -437,8 +488,12 @@ static void only_net_check(const struct manifest_device *device)
 static void device_check(const struct manifest_device *device)
 {
     size_t disk = device->disk.place.line, host_disk = device->host_disk.place.line, net = device->net.place.line;
-    if ((device->rng.place.line != 0) + (disk != 0) + (host_disk != 0) + (net != 0) != 1)
-        report_error(device->place, "a device is one of `rng`, `disk: PATH`, `host-disk: NAME` and `net: SWITCH`");
+    size_t vsock = device->vsock.place.line;
+    if ((device->rng.place.line != 0) + (disk != 0) + (host_disk != 0) + (net != 0) + (vsock != 0) != 1)
+        report_error(device->place,
+                     "a device is one of `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`");
+    else if (!vsock && device->cid.place.line)
+        report_error(device->cid.place, "cid: only a `vsock` has one");
     else if (!disk && device->overlay.place.line)
         report_error(device->overlay.place, "overlay: only a `disk` has one");
     else if (!disk && device->serial.place.line)
@@ -454,15 +509,19 @@ static void device_read(struct reader *reader, const yaml_node_t *node, struct m
 {
     static const struct keys keys = {device_keys, "device",
                                      "a device has rng, or disk, overlay and serial, or "
-                                     "host-disk and readonly, or net, mac, isolated and any-address"};
+                                     "host-disk and readonly, or net, mac, isolated and any-address, "
+                                     "or vsock and cid"};
     size_t errors = report_count();
     device->place = place_of(reader, node);
     if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "rng") == 0)
         device->rng = (struct number){1, device->place};
+    else if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "vsock") == 0)
+        device->vsock.place = device->place;
     else if (node->type == YAML_MAPPING_NODE)
         mapping_read(reader, node, &keys, device);
     else
-        report_error(device->place, "devices: each is `rng`, `disk: PATH`, `host-disk: NAME` or `net: SWITCH`");
+        report_error(device->place,
+                     "devices: each is `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`");
     if (report_count() == errors)
         device_check(device);
 }

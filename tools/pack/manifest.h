@@ -19,6 +19,9 @@
 #define MANIFEST_SERIAL_MAX 20
 #define MANIFEST_DISK_NAME_MAX 36
 #define MANIFEST_SWITCHES_MAX 16
+#define MANIFEST_GROUPS_MAX 32
+#define MANIFEST_CID_LEAST 3
+#define MANIFEST_CID_MAX 65535
 #define MANIFEST_FORWARDS_MAX 16
 #define MANIFEST_FORWARD_LENGTH 27
 
@@ -67,6 +70,8 @@ struct manifest_device {
     uint8_t address[6]; // what it says, or what follows from the names
     struct number isolated;
     struct number any_address;
+    struct number vsock; // bit n: it is in group n of those that the manifest names
+    struct number cid;   // 0: any
 };
 
 // A port of QEMU's machine that leads to one of who is on the switch.

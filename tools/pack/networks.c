@@ -52,13 +52,26 @@ static void pair_check(const struct manifest_device *one, const struct manifest_
                  other->place.line);
 }
 
+static void cid_check(const struct manifest_device *one, const struct manifest_device *other, bool is_same_capsule)
+{
+    if (!one->vsock.place.line || !other->vsock.place.line)
+        return;
+    if (is_same_capsule)
+        report_error(one->place, "vsock: the capsule has one in line %zu already", other->place.line);
+    else if (one->cid.value && one->cid.value == other->cid.value)
+        report_error(one->cid.place, "cid: the device in line %zu has the same: give one of them another",
+                     other->place.line);
+}
+
 // Whether the device has an address that one before it has.
 static void address_check(const struct manifest *manifest, size_t capsule, size_t device)
 {
     const struct manifest_device *one = &manifest->capsules[capsule].devices.items[device];
     for (size_t i = 0; i <= capsule; i++)
-        for (size_t j = 0; j < (i < capsule ? manifest->capsules[i].devices.count : device); j++)
+        for (size_t j = 0; j < (i < capsule ? manifest->capsules[i].devices.count : device); j++) {
             pair_check(one, &manifest->capsules[i].devices.items[j]);
+            cid_check(one, &manifest->capsules[i].devices.items[j], i == capsule);
+        }
 }
 
 void networks_complete(struct manifest *manifest)

@@ -48,7 +48,7 @@ static void queue_place(unsigned slot, unsigned number, const struct rings *r, u
     *reg(slot, 0x44) = 1;
 }
 
-// A second queue, where there is one, lies where the first does.
+// Other queues, where there are some, lie where the first does.
 static void queue_set(unsigned slot, const struct rings *r, unsigned size)
 {
     *reg(slot, 0x70) = 0;
@@ -58,8 +58,8 @@ static void queue_set(unsigned slot, const struct rings *r, unsigned size)
         *reg(slot, 0x20) = *reg(slot, 0x10);
     }
     *reg(slot, 0x70) = 11;
-    queue_place(slot, 1, r, size);
-    queue_place(slot, 0, r, size);
+    for (unsigned n = 3; n--;)
+        queue_place(slot, n, r, size);
     *reg(slot, 0x70) = 15;
 }
 
@@ -90,6 +90,30 @@ static void rings_scribble(struct rings *r)
     r->available[1] += attack_random() % 4;
 }
 
+// A packet of a socket device, almost by the rules, mostly to the hypervisor's service; and a command for that.
+static void packet_scribble(unsigned slot, struct rings *r)
+{
+    static const char command[] = "list\nhelp\ncreate x from kernel-1\n";
+    unsigned n = attack_random() % ENTRIES, length = attack_random() % sizeof command;
+    uint8_t *at = r->data + 128 * (attack_random() % 32);
+    uint32_t h[11] = {*reg(slot, 0x100),
+                      0,
+                      2 + (attack_random() & 8),
+                      0,
+                      attack_random() % 8,
+                      3344,
+                      length,
+                      1 | (attack_random() % 8) << 16,
+                      attack_random() & 3,
+                      attack_random() % 4096,
+                      0};
+    memcpy(at, h, sizeof h);
+    memcpy(at + sizeof h, command, length);
+    r->descriptors[n] = (struct descriptor){(unsigned long)at, sizeof h + length, 0, 0};
+    r->available[2 + r->available[1] % ENTRIES] = n;
+    r->available[1]++;
+}
+
 static void slot_hurt(unsigned slot, struct rings *r)
 {
     static const uint8_t sizes[] = {1, 4, 8, 64, 64, 64};
@@ -111,6 +135,8 @@ static void slot_hurt(unsigned slot, struct rings *r)
     default:
         for (unsigned i = 0; i < 8; i++)
             rings_scribble(r);
+        if (*reg(slot, 8) == 19)
+            packet_scribble(slot, r);
         *reg(slot, 0x50) = attack_random() & 1;
     }
 }

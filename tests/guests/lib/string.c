@@ -107,3 +107,13 @@ char *strncpy(char *to, const char *from, size_t size)
     memset(to + length, 0, size - length);
     return to;
 }
+
+char *strstr(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+
+    for (; *text; text++)
+        if (!strncmp(text, part, length))
+            return (char *)text;
+    return length ? NULL : (char *)text;
+}

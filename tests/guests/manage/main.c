@@ -25,6 +25,8 @@ static const struct test tests[] = {
     {"tree.quota", tree_quota},
     {"tree.rights", tree_rights},
     {"settings", settings},
+    {"socket.service", socket_service},
+    {"socket.refusals", socket_refusals},
     {"fork.self", fork_self},
     {"fork.child", fork_child},
     {"fork.counts", fork_counts},

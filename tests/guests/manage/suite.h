@@ -53,3 +53,5 @@ void fork_many(void);
 void machine_tell(void);
 void loops_from_all_harts(void);
 void give_up(void);
+void socket_service(void);
+void socket_refusals(void);

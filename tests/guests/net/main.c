@@ -3,119 +3,47 @@
 #include <string.h>
 
 #include "csr.h"
+#include "ring.h"
 #include "test.h"
 
-#define SLOT 0x10001000ul
-#define ENTRIES 16u
 #define HEADER 12u
 #define ETHERNET 14u
 #define FRAME_MAX 1518u
 #define GOODBYE 0xee
 
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags, next;
-};
-
-static struct queue {
-    struct descriptor descriptors[ENTRIES];
-    volatile uint16_t available[ENTRIES + 3] __attribute__((aligned(64)));
-    volatile struct {
-        uint16_t flags, index;
-        struct {
-            uint32_t head, written;
-        } entries[ENTRIES];
-        uint16_t event;
-    } used __attribute__((aligned(64)));
-    uint16_t seen;
-    uint8_t buffers[ENTRIES][2048];
-} queues[2] __attribute__((aligned(4096)));
-#define RX (&queues[0])
-#define TX (&queues[1])
-
+static struct ring rx, tx;
 static uint8_t own[6], peer[6];
 static unsigned long lost;
 
-static volatile uint32_t *reg(unsigned offset)
-{
-    return (volatile uint32_t *)(SLOT + offset);
-}
-
-static void order(void)
-{
-    __asm__ volatile("fence iorw, iorw" ::: "memory");
-}
-
-static void give(struct queue *q, unsigned n)
-{
-    q->available[2 + q->available[1] % ENTRIES] = (uint16_t)n;
-    order();
-    q->available[1]++;
-    order();
-    *reg(0x50) = (uint32_t)(q - queues);
-}
-
-static void queue_start(struct queue *q)
-{
-    const volatile void *parts[] = {q->descriptors, q->available, &q->used};
-    *reg(0x30) = (uint32_t)(q - queues);
-    *reg(0x38) = ENTRIES;
-    for (unsigned i = 0; i < 3; i++) {
-        uint64_t address = (unsigned long)parts[i];
-        *reg(0x80 + 0x10 * i) = (uint32_t)address;
-        *reg(0x84 + 0x10 * i) = (uint32_t)(address >> 32);
-    }
-    for (unsigned i = 0; i < ENTRIES; i++)
-        q->descriptors[i] = (struct descriptor){(unsigned long)q->buffers[i], HEADER + FRAME_MAX, q == RX ? 2 : 0, 0};
-    *reg(0x44) = 1;
-}
-
 static bool start(void)
 {
-    if (*reg(0) != 0x74726976 || *reg(8) != 1)
+    if (!ring_device_begin(1, 1u << 5 | 1u << 16))
         return false;
-    *reg(0x70) = 0;
-    *reg(0x70) = 3;
-    *reg(0x24) = 0;
-    *reg(0x20) = 1u << 5 | 1u << 16;
-    *reg(0x24) = 1;
-    *reg(0x20) = 1;
-    *reg(0x70) = 11;
-    queue_start(RX);
-    queue_start(TX);
-    *reg(0x70) = 15;
-    for (unsigned i = 0; i < ENTRIES; i++)
-        give(RX, i);
+    ring_start(&rx, 0, HEADER + FRAME_MAX, true);
+    ring_start(&tx, 1, HEADER + FRAME_MAX, false);
+    bool goes = ring_device_go();
+    ring_give_all(&rx);
     for (unsigned i = 0; i < 6; i++)
-        own[i] = ((volatile uint8_t *)SLOT)[0x100 + i];
+        own[i] = ((volatile uint8_t *)RING_SLOT)[0x100 + i];
     memcpy(peer, own, 6);
     peer[5] = (uint8_t)tree_number("peer", 0);
-    return *reg(0x70) == 15;
+    return goes;
 }
 
 // The frame that came next, in its buffer, whose number is *n; NULL: none.
 static uint8_t *received(uint32_t *bytes, uint32_t *n)
 {
-    order();
-    if (RX->used.index == RX->seen)
-        return NULL;
-    order();
-    *n = RX->used.entries[RX->seen % ENTRIES].head;
-    *bytes = RX->used.entries[RX->seen++ % ENTRIES].written - HEADER;
-    return RX->buffers[*n % ENTRIES] + HEADER;
+    uint8_t *at = ring_take(&rx, bytes, n);
+    *bytes -= at ? HEADER : 0;
+    return at ? at + HEADER : NULL;
 }
 
 // Waits until it was taken: the buffer is used again.
 static void transmit(const uint8_t *frame, uint32_t bytes)
 {
-    memset(TX->buffers[0], 0, HEADER);
-    memcpy(TX->buffers[0] + HEADER, frame, bytes);
-    TX->descriptors[0].length = HEADER + bytes;
-    give(TX, 0);
-    while (TX->used.index == TX->seen)
-        order();
-    TX->seen++;
+    memset(tx.buffers[0], 0, HEADER);
+    memcpy(tx.buffers[0] + HEADER, frame, bytes);
+    ring_send(&tx, HEADER + bytes);
 }
 
 static uint32_t frame_make(uint8_t *frame, const uint8_t *to, const uint8_t *from, unsigned number)
@@ -146,7 +74,7 @@ static bool answered(const uint8_t *frame, uint32_t bytes, unsigned milliseconds
         if (!got)
             continue;
         bool is_it = is_answer(got, got_bytes, frame, bytes);
-        give(RX, n % ENTRIES);
+        ring_give(&rx, n);
         if (is_it)
             return true;
     }
@@ -229,7 +157,7 @@ static void echo_forever(void)
         memcpy(frame + 6, own, 6);
         if (is_ours)
             transmit(frame, bytes);
-        give(RX, n % ENTRIES);
+        ring_give(&rx, n);
     }
 }
 

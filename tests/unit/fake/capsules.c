@@ -372,6 +372,11 @@ void equip_reset(struct capsule *c)
     atomic_store(&c->work, 0);
 }
 
+void equip_silence(struct capsule *c)
+{
+    device_idle_check(c, "silenced");
+}
+
 bool equip_release_step(struct capsule_state *s)
 {
     device_idle_check(&s->capsule, "cleared");
@@ -398,7 +403,7 @@ enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
         explore_fail("%s: its device works on into stage %u", c->name, state_of(c)->stage);
     if (is_lacking())
         return VIRTIO_NO_MEMORY;
-    return explore_random(3) ? VIRTIO_IDLE : VIRTIO_MORE;
+    return (enum virtio_progress[]){VIRTIO_IDLE, VIRTIO_IDLE, VIRTIO_LATER, VIRTIO_MORE}[explore_random(4)];
 }
 
 uint64_t virtio_read(struct virtio_device *d, uint32_t offset, unsigned bytes)

@@ -1,4 +1,4 @@
-// A tree of capsules behind manage_root, for tests of who calls it.
+// A tree of capsules behind manage_as, for tests of who calls it.
 #include "manage_fake.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ enum diosix_call fake_last_function;
 char fake_last_buffer[2048];
 const char *fake_log = "";
 unsigned fake_records;
-bool fake_breeds;
+bool fake_breeds, fake_denies;
 unsigned fake_calls_until_stopped;
 
 static const struct diosix_image images[] = {{.name = "linux", .size = 20 << 20, .kind = 1},
@@ -148,8 +148,10 @@ static const struct diosix_memory ranges[] = {
     {.start = 0x80600000, .size = 0x3fa00000, .kind = DIOSIX_MEMORY_CAPSULES},
 };
 
-long manage_root(enum diosix_call function, struct manage_call *c)
+long manage_as(struct space *who, enum diosix_call function, struct manage_call *c)
 {
+    if (who && fake_denies)
+        return -4;
     switch (function) {
     case DIOSIX_STATUS:
         return status(c);

@@ -1,4 +1,4 @@
-// A fake manage_root: a table of capsules, and what it was asked last.
+// A fake manage_as: a table of capsules, and what it was asked last.
 #pragma once
 
 #include "manage.h"
@@ -7,6 +7,7 @@
 
 extern struct diosix_status fake_capsules[FAKE_CAPSULES]; // by id - 1; without a name: gone
 extern bool fake_breeds; // capsule 3 makes another child with each look at a whole status
+extern bool fake_denies; // capsules have no rights
 extern unsigned fake_capsule_count;
 uint32_t fake_add(const char *name, uint32_t parent, enum diosix_state state);
 
