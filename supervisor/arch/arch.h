@@ -14,11 +14,9 @@
 // A frame lies in its task. On a system call the architecture may leave callee-saved registers where they are and save
 // them only if the kernel goes on with another run.
 
-// The number and arguments of the system call that the frame is stopped at, and the handle it acts by.
-static inline sv_word frame_call(const struct frame *f);
-static inline sv_word frame_argument(const struct frame *f, unsigned n); // n: 0 to 6
-static inline struct sv_handle frame_handle(const struct frame *f);
-static inline uintptr_t frame_pc(const struct frame *f); // where it is stopped
+// The arguments of the system call that the frame is stopped at.
+static inline sv_word frame_argument(const struct frame *f, unsigned n); // n: 0 to 5
+static inline uintptr_t frame_pc(const struct frame *f);                 // where it is stopped
 
 // Its answer.
 static inline void frame_answer(struct frame *f, enum sv_status status);
@@ -76,8 +74,8 @@ enum relocation arch_relocation(uint32_t type);
 
 // Harts and time.
 
-unsigned arch_hart(void);       // this one, from 0 to harts - 1
-uint64_t arch_time(void);       // ticks
+static inline struct hart *this_hart(void); // what kernel_hart() says of this one
+uint64_t arch_time(void);                   // ticks
 void arch_alarm(uint64_t time); // calls kernel_alarm() on this hart at that time; UINT64_MAX: never. Replaces the last
 void arch_kick(unsigned hart);  // makes it come to kernel_next() soon. Costs hundreds of instructions
 
@@ -99,8 +97,16 @@ void kernel_boot(const struct machine *m);
 void kernel_enter(void);
 void kernel_leave(void);
 
-// This hart's task has made a system call: its frame is complete but for callee-saved registers.
-void kernel_call(void);
+// What the kernel keeps of a hart, from 0 to harts - 1.
+struct hart *kernel_hart(unsigned number);
+
+// This hart's task has made a system call: its frame is complete but for callee-saved registers. Takes the lock, as
+// kernel_enter() does. The answer, or CALL_NO_ANSWER: the run has ended.
+enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low, uint64_t handle_high);
+#define CALL_NO_ANSWER ((enum sv_status)255)
+
+// After a call: whether its run goes on, and there is nothing else to see to. Else kernel_next() says what is next.
+bool kernel_goes_on(void);
 
 // This hart's task did what it may not at 'pc'. The kernel maps pages that are touched first here, too.
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address);

@@ -75,9 +75,11 @@ static enum sv_status call_copy(struct task *t, struct capability *c)
 // Piece by piece, and by its handle: others may have taken it away in between. NULL: they have.
 static struct capability *revoke_all(const struct task *t, struct capability *c)
 {
+    struct sv_handle handle = capability_handle(c);
+
     while (c && !capability_revoke(c, STEP_WORK)) {
         kernel_breathe();
-        c = capability_held(t, frame_handle(&t->frame));
+        c = capability_held(t, handle);
     }
     return c;
 }
@@ -168,25 +170,32 @@ static bool is_about(const struct task *t, const struct capability *c, unsigned 
     return type == ANY || c->object->type == type || (type == OWN && c->object == &t->object);
 }
 
-void kernel_call(void)
+// With all checks. Those of the capability's type and rights are not made again.
+static __attribute__((noinline)) enum sv_status call_checked(struct task *t, sv_word number, struct capability *c)
 {
-    struct task *t = this_hart()->current;
-    sv_word number = frame_call(&t->frame);
-    enum sv_status status;
+    if (t->is_doomed)
+        return CALL_NO_ANSWER;
+    if (number >= SV_CALLS)
+        return SV_INVALID;
+    if (!c || (t->limit && !group_allows(t->limit, t, c)))
+        return SV_BAD_HANDLE;
+    if (!is_about(t, c, calls[number].type))
+        return SV_BAD_TYPE;
+    if ((c->rights & calls[number].right) != calls[number].right)
+        return SV_DENIED;
+    c->passed |= 1u << number;
+    return calls[number].run(t, c);
+}
 
-    if (unlikely(t->is_doomed))
-        return;
-    struct capability *c = capability_named(frame_handle(&t->frame));
-    if (unlikely(number >= SV_CALLS))
-        status = SV_INVALID;
-    else if (unlikely(!c || c->holder != &t->object || (t->limit && !group_allows(t->limit, t, c))))
-        status = SV_BAD_HANDLE;
-    else if (unlikely(!is_about(t, c, calls[number].type)))
-        status = SV_BAD_TYPE;
-    else if (unlikely((c->rights & calls[number].right) != calls[number].right))
-        status = SV_DENIED;
-    else
-        status = calls[number].run(t, c);
-    if (status != CALL_NO_ANSWER)
-        frame_answer(&t->frame, status);
+_Static_assert(SV_CALLS <= 32, "a bit in 'passed' for each call");
+
+enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low, uint64_t handle_high)
+{
+    struct task *t = container_of(f, struct task, frame);
+
+    kernel_enter();
+    struct capability *c = capability_named(t, handle_low, handle_high);
+    if (likely(c && number < t->fast_calls && c->passed >> number & 1))
+        return calls[number].run(t, c);
+    return call_checked(t, number, c);
 }

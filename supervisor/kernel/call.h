@@ -3,9 +3,6 @@
 
 #include "task.h"
 
-// What a call answers that has ended the run.
-#define CALL_NO_ANSWER ((enum sv_status)255)
-
 // Fills a place of the caller's table, and gives it the handle.
 void call_give(struct task *t, struct capability *place, struct object *object, unsigned rights,
                struct capability *parent);

@@ -213,7 +213,8 @@ static void message_send(struct channel *ch, const struct frame *f, unsigned cou
 }
 
 // The channel's own capability may be gone when those to go along are ready.
-static __attribute__((noinline)) enum sv_status send_along(struct task *t, struct channel *ch, unsigned count)
+static __attribute__((noinline)) enum sv_status send_along(struct task *t, struct channel *ch, struct sv_handle handle,
+                                                           unsigned count)
 {
     struct sv_transfer transfer[SV_MESSAGE_HANDLES];
     struct capability *c[SV_MESSAGE_HANDLES];
@@ -223,7 +224,7 @@ static __attribute__((noinline)) enum sv_status send_along(struct task *t, struc
     enum sv_status status = transfers_prepare(t, transfer, count, c);
     if (status != SV_OK)
         return status;
-    const struct capability *by = capability_held(t, frame_handle(&t->frame));
+    const struct capability *by = capability_held(t, handle);
     if (!by || by->object != &ch->object)
         return SV_BAD_HANDLE;
     status = channel_check(ch);
@@ -251,7 +252,7 @@ enum sv_status call_send(struct task *t, struct capability *c)
         if (count > SV_MESSAGE_HANDLES)
             return SV_INVALID;
         object_hold(&ch->object); // while others have the lock
-        status = send_along(t, ch, (unsigned)count);
+        status = send_along(t, ch, capability_handle(c), (unsigned)count);
         object_release(&ch->object);
         return status;
     }

@@ -77,7 +77,7 @@ void kernel_interrupt(unsigned number)
     if (number >= INTERRUPTS_MAX || interrupts[number].object.type != SV_TYPE_INTERRUPT)
         return;
     interrupts[number].is_pending = true;
-    this_hart()->attention = true; // who is woken runs beside what runs here
+    this_hart()->attention |= ATTENTION; // who is woken runs beside what runs here
     fire_all(&interrupts[number].object, SV_EVENT_INTERRUPT, number);
 }
 
@@ -104,7 +104,7 @@ void kernel_input(const char *bytes, unsigned size)
 {
     for (; size && console_waiting() < INPUT_SIZE; size--)
         input[input_in++ % INPUT_SIZE] = *bytes++;
-    this_hart()->attention = true;
+    this_hart()->attention |= ATTENTION;
     fire_all(&console_object, SV_EVENT_INPUT, 0);
 }
 

@@ -5,27 +5,28 @@
 // slice is over. Each hart keeps the clocks of the continuations that were made on it.
 #pragma once
 
+#include "arch.h"
 #include "heap.h"
 #include "object.h"
 
 #define SLICE_NANOSECONDS 5000000
 
+#define ATTENTION_NEXT 1 // another run
+#define ATTENTION 2      // and other things
+
 struct hart {
     struct task *current;
-    bool attention; // kernel_next() has more to see to than to go on
+    uint8_t attention; // why kernel_next() may not just go on
     bool slice_over;
-    struct object *dying; // what it has to take apart
-    struct heap clocks;   // of continuations
-    uint64_t alarm;       // that is set; no later than what is wanted
-    uint64_t since;       // when the current task was entered
-    uint64_t slice_end;
+    struct object *dying;       // what it has to take apart
+    struct heap clocks;         // of continuations
+    uint64_t alarm;             // that is set; no later than what is wanted
+    uint64_t since;             // when the slice of the current task began; without one, the last one's end, or 0
 } __attribute__((aligned(64))); // found by a shift
 
 extern struct hart harts[HARTS_MAX];
 
 void harts_init(const struct machine *m);
-
-struct hart *this_hart(void);
 
 // Nanoseconds in ticks of the clock, at least 1; saturates.
 uint64_t ticks_of(uint64_t nanoseconds);
@@ -42,6 +43,9 @@ void task_wake(struct task *t);
 
 // This hart's task does not go on: its run has ended, or the task has.
 void hart_leave_task(void);
+
+// What a run of it may take.
+void task_limit_runs(struct task *t, uint64_t ticks);
 
 // Out of the queue, if it is in it.
 void task_unqueue(struct task *t);

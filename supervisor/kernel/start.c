@@ -191,7 +191,7 @@ static enum sv_status start_run(struct start *s, uint64_t budget)
 {
     struct task *t = s->task;
 
-    t->run_limit = ticks_of(budget ? budget : SV_BUDGET_DEFAULT);
+    task_limit_runs(t, ticks_of(budget ? budget : SV_BUDGET_DEFAULT));
     t->state = TASK_WAITING;
     struct continuation *c = continuation_take(t, 0, t->start_page, NULL);
     CHECK(c);

@@ -75,6 +75,7 @@ static void task_init(struct task *t, struct funds *pays)
     object_init(&t->object, SV_TYPE_TASK);
     t->payer = pays;
     t->state = TASK_LOADING;
+    t->fast_calls = SV_CALLS;
     list_init(&t->ready);
     places_add(t, t->entry_inline, TABLE_INLINE);
     continuations_init(t);

@@ -45,6 +45,7 @@ struct task_end {
 #define TABLE_FRAME (FRAME_SIZE / sizeof(struct capability))
 #define TABLE_FRAMES ((SV_CAPABILITIES_MAX + TABLE_FRAME - 1) / TABLE_FRAME)
 #define TABLE_INLINE 32
+#define TASK_BUCKETS 64 // of its hash table
 
 struct task {
     struct object object;
@@ -60,7 +61,8 @@ struct task {
     struct task_end end;  // how it ended or will
     struct group *limit;  // of this run
     uint64_t run_limit;   // ticks that a run may take
-    uint64_t run_ticks;   // that this one took before it was last entered
+    uint64_t first_alarm; // ticks after the beginning of a run
+    uint64_t run_ticks;   // that this one took before its slice
     uint64_t runs, ticks; // in all
 
     struct list fired, free;       // continuations
@@ -77,10 +79,12 @@ struct task {
     unsigned char *stack_top; // the kernel's view of the page below stack_high
     char program[SV_NAME_SIZE];
 
+    unsigned fast_calls;   // calls with numbers below it need nothing but a capability that passed
     unsigned capabilities; // in the table
     struct capability *free_entry;
     struct capability *table[TABLE_FRAMES];
     unsigned table_frames;
+    struct capability *bucket[TASK_BUCKETS];
     struct continuation continuation[SV_CONTINUATIONS_MAX];
     struct capability entry_inline[TABLE_INLINE];
 };
@@ -123,6 +127,20 @@ static inline struct capability *table_entry(const struct task *t, unsigned n)
         return (struct capability *)(uintptr_t)&t->entry_inline[n];
     n -= TABLE_INLINE;
     return &t->table[n / TABLE_FRAME][n % TABLE_FRAME];
+}
+
+// The capability of that handle, as two numbers; NULL: it has no such.
+static inline struct capability **task_bucket(const struct task *t, uint64_t low)
+{
+    return (struct capability **)(uintptr_t)&t->bucket[low % TASK_BUCKETS];
+}
+static inline struct capability *capability_named(const struct task *t, uint64_t low, uint64_t high)
+{
+    struct capability *c = *task_bucket(t, low);
+
+    while (c && (c->handle[0] != low || c->handle[1] != high))
+        c = c->chain;
+    return c;
 }
 
 // --- its continuations (continuation.c)

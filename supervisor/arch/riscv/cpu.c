@@ -82,11 +82,6 @@ static void timer_expired(struct cpu *cpu)
 
 // --- each other -------------------------------------------------------------------------------------
 
-unsigned arch_hart(void)
-{
-    return this_cpu()->index;
-}
-
 void arch_kick(unsigned hart)
 {
     (void)sbi(SBI_IPI, 0, 1, cpus[hart].id);
@@ -120,7 +115,8 @@ void cpu_prepare(unsigned index, uintptr_t id)
     struct cpu *cpu = &cpus[index];
     uintptr_t stack = (uintptr_t)stacks[index] + STACK_GUARD + STACK_SIZE;
 
-    *cpu = (struct cpu){.stack = stack, .emergency = stack + STACK_EMERGENCY, .index = index, .id = id};
+    *cpu = (struct cpu){
+        .stack = stack, .emergency = stack + STACK_EMERGENCY, .hart = kernel_hart(index), .index = index, .id = id};
     cpu->alarm = cpu->poll = UINT64_MAX;
 }
 

@@ -11,6 +11,8 @@ struct cpu {
     uintptr_t satp;      // that it starts with
     uintptr_t fixup;     // where to go on when an instruction that may fault does; 0: it may not
     uintptr_t saved;     // a register, while a fault of the kernel is dealt with
+    struct frame *frame; // of the run that it is in
+    struct hart *hart;   // the kernel's
     struct space *space; // that is loaded; NULL: the kernel's own
     bool in_limbo;       // it has a root table loaded whose space is no more
     uint32_t era;        // of the address-space identifiers in its translations
@@ -20,7 +22,8 @@ struct cpu {
 };
 
 _Static_assert(offsetof(struct cpu, emergency) == CPU_EMERGENCY && offsetof(struct cpu, satp) == CPU_SATP &&
-                   offsetof(struct cpu, fixup) == CPU_FIXUP && offsetof(struct cpu, saved) == CPU_SAVED,
+                   offsetof(struct cpu, fixup) == CPU_FIXUP && offsetof(struct cpu, saved) == CPU_SAVED &&
+                   offsetof(struct cpu, frame) == CPU_FRAME && offsetof(struct cpu, hart) == CPU_HART,
                "see xlen.h");
 
 extern struct cpu cpus[HARTS_MAX];
@@ -72,6 +75,7 @@ static inline __attribute__((always_inline)) struct frame *cpu_next(struct cpu *
     if (cpu->space != s || unlikely(cpu->era != s->era))
         space_load(cpu, s);
     f->cpu = cpu;
+    cpu->frame = f;
     kernel_leave();
     return f;
 }

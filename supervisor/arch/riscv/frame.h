@@ -45,13 +45,17 @@ static inline uint64_t physical_address(const void *pointer)
     return (uintptr_t)pointer - direct_offset;
 }
 
+// Never another one in the course of a function.
+static inline struct hart *this_hart(void)
+{
+    struct hart *h;
+    __asm__(XLEN_TEXT(REG_L) " %0, %1(tp)" : "=r"(h) : "i"(CPU_HART));
+    return h;
+}
+
 static inline uintptr_t frame_pc(const struct frame *f)
 {
     return f->x[0];
-}
-static inline sv_word frame_call(const struct frame *f)
-{
-    return f->x[17];
 }
 static inline sv_word frame_argument(const struct frame *f, unsigned n)
 {
@@ -66,16 +70,7 @@ static inline void frame_value(struct frame *f, unsigned n, sv_word value)
     f->x[10 + n] = value;
 }
 
-// On RV64 two words of it in each register, the first lower; on RV32 one. (memcpy() would be a call.)
-static inline struct sv_handle frame_handle(const struct frame *f)
-{
-    const sv_word *x = &f->x[28];
-
-    if (sizeof(sv_word) == 4)
-        return (struct sv_handle){{(uint32_t)x[0], (uint32_t)x[1], (uint32_t)x[2], (uint32_t)x[3]}};
-    return (struct sv_handle){
-        {(uint32_t)x[0], (uint32_t)((uint64_t)x[0] >> 32), (uint32_t)x[1], (uint32_t)((uint64_t)x[1] >> 32)}};
-}
+// On RV64 two words of it in each register, the first lower; on RV32 one.
 static inline void frame_give(struct frame *f, struct sv_handle handle)
 {
     __builtin_memcpy(&f->x[28], &handle, sizeof(handle));

@@ -6,7 +6,7 @@
 #include "print.h"
 #include "sbi.h"
 
-struct frame *trap_call(struct cpu *cpu);
+struct frame *trap_answer(enum sv_status status);
 struct frame *trap_exception(struct cpu *cpu, uintptr_t cause, uintptr_t address);
 _Noreturn void trap_broken(const struct frame *f, uintptr_t cause, uintptr_t address);
 
@@ -29,10 +29,18 @@ void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argum
     f->kind = FRAME_FRESH;
 }
 
-struct frame *trap_call(struct cpu *cpu)
+// NULL: the run just goes on.
+struct frame *trap_answer(enum sv_status status)
 {
-    kernel_enter();
-    kernel_call();
+    struct cpu *cpu = this_cpu();
+    struct frame *f = cpu->frame;
+
+    frame_answer(f, status);
+    if (likely(kernel_goes_on())) {
+        kernel_leave();
+        return NULL;
+    }
+    f->kind = FRAME_CALL; // unless it's another run's now
     return cpu_next(cpu);
 }
 

@@ -9,8 +9,10 @@
 #define ARCH_USER_START 0x100000ul
 #define ARCH_USER_END 0x40000000ul
 
+struct hart *kernel_hart(unsigned number);
+
 struct frame {
-    sv_word call, argument[7];
+    sv_word argument[7];
     struct sv_handle handle;
     sv_word answer, value[5];
     // What frame_enter() says.
@@ -41,21 +43,19 @@ struct space {
     struct fake_table *tables;
 };
 
+extern unsigned fake_hart;
+static inline struct hart *this_hart(void)
+{
+    return kernel_hart(fake_hart);
+}
+
 static inline uintptr_t frame_pc(const struct frame *f)
 {
     return f->entry;
 }
-static inline sv_word frame_call(const struct frame *f)
-{
-    return f->call;
-}
 static inline sv_word frame_argument(const struct frame *f, unsigned n)
 {
     return f->argument[n];
-}
-static inline struct sv_handle frame_handle(const struct frame *f)
-{
-    return f->handle;
 }
 static inline void frame_answer(struct frame *f, enum sv_status status)
 {
