@@ -37,12 +37,15 @@ static void figure(const char *name, uint64_t ticks, unsigned times)
 
 static void null_call(void)
 {
-    struct sv_handle self = sv_self;
-    sv_word a[7];
+    enum sv_status status = SV_OK;
 
     begun = sv_time();
-    for (unsigned i = 0; i < CALLS; i++)
-        sv_ecall(SV_WHAT, &self, a, 0);
+    for (unsigned i = 0; i < CALLS; i++) {
+        struct sv_handle self = sv_self;
+        sv_word a[6];
+        status |= sv_ecall(SV_WHAT, &self, a, 0);
+    }
+    check("what", status);
     figure("null_call", sv_time() - begun, CALLS);
     next();
 }
@@ -92,14 +95,14 @@ static void reply(sv_word argument, enum sv_event event, sv_word word0, sv_word 
     if (event != SV_EVENT_MESSAGE)
         return;
     if (!handle_count) {
-        sv_send(out, word0, word1, word2, word3);
+        sv_send_last(out, word0, word1, word2, word3);
         return;
     }
     const sv_word words[SV_MESSAGE_WORDS] = {word0};
     struct sv_transfer transfer = sv_move(handles[0]);
     if (word0)
         *(volatile unsigned *)word0 += 1; // it is in our memory now
-    sv_send_with(out, words, &transfer, 1);
+    sv_send_with(out, words, &transfer, 1 | SV_LAST);
 }
 
 static void answered(sv_word argument, enum sv_event event, sv_word word0, sv_word word1, sv_word word2, sv_word word3,
@@ -112,13 +115,13 @@ static void answered(sv_word argument, enum sv_event event, sv_word word0, sv_wo
         const sv_word words[SV_MESSAGE_WORDS] = {word0};
         struct sv_transfer transfer;
         if (!handle_count) {
-            sv_send(out, word0, word1, word2, word3);
+            sv_send_last(out, word0, word1, word2, word3);
             return;
         }
         transfer = sv_move(handles[0]);
         if (word0)
             *(volatile unsigned *)word0 += 1;
-        check("send", sv_send_with(out, words, &transfer, 1));
+        check("send", sv_send_with(out, words, &transfer, 1 | SV_LAST));
         return;
     }
     figure(measured, sv_time() - begun, handle_count ? rounds * 2 : rounds);

@@ -105,8 +105,9 @@ struct hart *kernel_hart(unsigned number);
 enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low, uint64_t handle_high);
 #define CALL_NO_ANSWER ((enum sv_status)255)
 
-// After a call: whether its run goes on, and there is nothing else to see to. Else kernel_next() says what is next.
-bool kernel_goes_on(void);
+// After a call, if struct hart begins with a byte that is 0, its run goes on, and there is nothing else to see to: then
+// kernel_next() need not be asked. kernel_leave() is to store 0 here, after all else.
+extern _Atomic uintptr_t kernel_lock;
 
 // This hart's task did what it may not at 'pc'. The kernel maps pages that are touched first here, too.
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address);

@@ -18,44 +18,45 @@ void call_give(struct task *t, struct capability *place, struct object *object, 
     frame_give(&t->frame, capability_handle(place));
 }
 
-static enum sv_status call_what(struct task *t, struct capability *c)
+static __attribute__((noinline)) enum sv_status what_values(struct frame *f, const struct object *o)
 {
     sv_word first = 0, second = 0;
+    uint64_t now;
 
-    switch (c->object->type) {
-    case SV_TYPE_REGION: {
-        const struct region *r = container_of(c->object, struct region, object);
-        first = r->address;
-        second = (sv_word)r->size * FRAME_SIZE;
+    switch (o->type) {
+    case SV_TYPE_REGION:
+        first = container_of(o, const struct region, object)->address;
+        second = (sv_word)container_of(o, const struct region, object)->size * FRAME_SIZE;
         break;
-    }
-    case SV_TYPE_FRAMES: {
-        const struct funds *f = container_of(c->object, struct funds, object);
-        first = (sv_word)funds_left(f);
-        second = (sv_word)f->budget.limit;
+    case SV_TYPE_FRAMES:
+        first = (sv_word)funds_left(container_of(o, const struct funds, object));
+        second = (sv_word)container_of(o, const struct funds, object)->budget.limit;
         break;
-    }
-    case SV_TYPE_CHANNEL: {
-        const struct channel *ch = container_of(c->object, struct channel, object);
-        first = ch->waiting;
-        second = ch->depth;
+    case SV_TYPE_CHANNEL:
+        first = container_of(o, const struct channel, object)->waiting;
+        second = container_of(o, const struct channel, object)->depth;
         break;
-    }
-    case SV_TYPE_CLOCK: {
-        uint64_t now = arch_time();
+    case SV_TYPE_CLOCK:
+        now = arch_time();
         first = (sv_word)now;
         second = sizeof(sv_word) == 8 ? 0 : (sv_word)(now >> 32);
         break;
     }
-    case SV_TYPE_TASK:
-        first = c->object == &t->object;
-        second = c->object->id;
-        break;
-    }
-    frame_value(&t->frame, 1, c->object->type);
+    frame_value(f, 3, first);
+    frame_value(f, 4, second);
+    return SV_OK;
+}
+
+static enum sv_status call_what(struct task *t, struct capability *c)
+{
+    const struct object *o = c->object;
+
+    frame_value(&t->frame, 1, o->type);
     frame_value(&t->frame, 2, c->rights);
-    frame_value(&t->frame, 3, first);
-    frame_value(&t->frame, 4, second);
+    if (o->type != SV_TYPE_TASK)
+        return what_values(&t->frame, o);
+    frame_value(&t->frame, 3, o == &t->object);
+    frame_value(&t->frame, 4, o->id);
     return SV_OK;
 }
 

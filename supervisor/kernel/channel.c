@@ -243,19 +243,19 @@ static __attribute__((noinline)) enum sv_status send_along(struct task *t, struc
 enum sv_status call_send(struct task *t, struct capability *c)
 {
     struct channel *ch = channel_of(c->object);
-    sv_word count = frame_argument(&t->frame, 5);
+    sv_word flags = frame_argument(&t->frame, 5), count = flags & ~(sv_word)SV_LAST;
     enum sv_status status = channel_check(ch);
 
-    if (status != SV_OK)
+    if (unlikely(status != SV_OK))
         return status;
-    if (unlikely(count)) {
+    if (likely(!count)) {
+        message_send(ch, &t->frame, 0);
+    } else {
         if (count > SV_MESSAGE_HANDLES)
             return SV_INVALID;
         object_hold(&ch->object); // while others have the lock
         status = send_along(t, ch, capability_handle(c), (unsigned)count);
         object_release(&ch->object);
-        return status;
     }
-    message_send(ch, &t->frame, 0);
-    return SV_OK;
+    return flags & SV_LAST && status == SV_OK ? run_finish(t) : status;
 }

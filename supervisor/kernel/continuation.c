@@ -345,12 +345,17 @@ enum sv_status call_cancel(struct task *t, struct capability *own)
     return SV_OK;
 }
 
+enum sv_status run_finish(struct task *t)
+{
+    bool goes_on = run_end(t);
+    hart_leave_task();
+    if (unlikely(!goes_on))
+        task_end(t, (struct task_end){{SV_END_STATUS}});
+    return CALL_NO_ANSWER;
+}
+
 enum sv_status call_finish(struct task *t, struct capability *own)
 {
     (void)own;
-    bool goes_on = run_end(t);
-    hart_leave_task();
-    if (!goes_on)
-        task_end(t, (struct task_end){{SV_END_STATUS}});
-    return CALL_NO_ANSWER;
+    return run_finish(t);
 }

@@ -8,7 +8,7 @@
 
 struct hart harts[HARTS_MAX];
 static struct list ready;
-static _Atomic uint32_t kernel_lock;
+_Atomic uintptr_t kernel_lock;
 static uint64_t ticks_per_second;
 static uint64_t slice;
 static uint32_t idle; // harts, a bit each
@@ -288,11 +288,6 @@ static __attribute__((noinline)) struct task *next_find(struct hart *h)
     if (unlikely(idle))
         harts_kick(is_new);
     return h->current;
-}
-
-bool kernel_goes_on(void)
-{
-    return !this_hart()->attention;
 }
 
 struct task *kernel_next(void)

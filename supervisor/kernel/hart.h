@@ -15,9 +15,9 @@
 #define ATTENTION 2      // and other things
 
 struct hart {
-    struct task *current;
-    uint8_t attention; // why kernel_next() may not just go on
+    uint8_t attention; // why kernel_next() may not just go on; first: the architecture looks at it
     bool slice_over;
+    struct task *current;
     struct object *dying;       // what it has to take apart
     struct heap clocks;         // of continuations
     uint64_t alarm;             // that is set; no later than what is wanted

@@ -1,6 +1,6 @@
 // What capabilities name: the objects of the kernel.
 //
-// Every object begins with a struct object and lies in frames of its own, paid by the budget that it was made from
+// Every object has a struct object, and lies in frames of its own, paid by the budget that it was made from
 // (those that are there from the beginning are static). So nobody can use up the kernel's memory for others, and what
 // an object took is given back exactly, when its last reference goes.
 //

@@ -48,8 +48,10 @@ struct task_end {
 #define TASK_BUCKETS 64 // of its hash table
 
 struct task {
+    struct frame frame; // first: its address is the task's
     struct object object;
-    struct frame frame;
+    struct capability *bucket[TASK_BUCKETS];
+    unsigned fast_calls; // calls with numbers below it need nothing but a capability that passed
     struct space space;
 
     uint8_t state;        // enum task_state
@@ -79,12 +81,10 @@ struct task {
     unsigned char *stack_top; // the kernel's view of the page below stack_high
     char program[SV_NAME_SIZE];
 
-    unsigned fast_calls;   // calls with numbers below it need nothing but a capability that passed
     unsigned capabilities; // in the table
     struct capability *free_entry;
     struct capability *table[TABLE_FRAMES];
     unsigned table_frames;
-    struct capability *bucket[TASK_BUCKETS];
     struct continuation continuation[SV_CONTINUATIONS_MAX];
     struct capability entry_inline[TABLE_INLINE];
 };
@@ -162,6 +162,9 @@ void run_begin(struct task *t);
 
 // This run is over. False: nothing is left that the task waits for.
 bool run_end(struct task *t);
+
+// It is over as its program wishes. The answer of a call that does that.
+enum sv_status run_finish(struct task *t);
 
 // All are gone.
 void continuations_clear(struct task *t);

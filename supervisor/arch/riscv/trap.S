@@ -38,11 +38,10 @@
 trap_entry:
         csrrw   sp, sscratch, sp
         beqz    sp, trap_kernel
-        REG_S   t0, FRAME_REG(5)(sp)
         REG_S   tp, FRAME_REG(4)(sp)
-        csrr    t0, scause
-        addi    t0, t0, -CAUSE_CALL
-        bnez    t0, trap_other
+        csrr    tp, scause
+        addi    tp, tp, -CAUSE_CALL
+        bnez    tp, trap_other
 
         csrrw   t0, sscratch, zero
         save    10, 15
@@ -58,18 +57,22 @@ trap_entry:
 #endif
         REG_L   sp, CPU_STACK(tp)
         call    kernel_call
-        call    trap_answer
-        bnez    a0, trap_leave
+        REG_L   t0, CPU_HART(tp)
+        lbu     t0, 0(t0)
+        bnez    t0, trap_next
         REG_L   sp, CPU_FRAME(tp)
+        fence   rw, w
+        lla     t0, kernel_lock
+        REG_S   zero, 0(t0)
 
-// To behind where it called from. What it does not get back holds nothing of the kernel's.
+// To behind where it called from, with the answer in a0. What it does not get back holds nothing of the kernel's.
 trap_return:
-        csrr    a0, sepc
-        addi    a0, a0, 4
-        csrw    sepc, a0
+        csrr    a1, sepc
+        addi    a1, a1, 4
+        csrw    sepc, a1
         csrw    sscratch, sp
         REG_L   tp, FRAME_REG(4)(sp)
-        load    10, 14
+        load    11, 14
         load    28, HANDLE_LAST
         clear   ra, t0, t1, t2, a5, a6, a7
 #if __riscv_xlen == 64
@@ -78,12 +81,17 @@ trap_return:
         REG_L   sp, FRAME_REG(2)(sp)
         sret
 
+// There is more to see to than to go on. a0: the answer.
+trap_next:
+        call    trap_answer
+
 // Goes on with the frame in a0, which is loaded.
         .globl  trap_leave
 trap_leave:
         mv      sp, a0
         REG_L   a2, FRAME_KIND(sp)
         addi    a3, a2, -FRAME_CALL
+        REG_L   a0, FRAME_REG(10)(sp)
         beqz    a3, trap_return
         REG_L   a1, FRAME_PC(sp)
         csrw    sepc, a1
@@ -101,11 +109,11 @@ trap_leave:
         REG_L   sp, FRAME_REG(2)(sp)
         sret
 
-// Interrupts, and what programs may not do. t0 and tp are saved.
+// Interrupts, and what programs may not do. tp is saved.
 trap_other:
         save    1, 1
         save    3, 3
-        save    6, 31
+        save    5, 31
         csrrw   t0, sscratch, zero
         csrr    t1, sepc
         REG_S   t0, FRAME_REG(2)(sp)

@@ -29,18 +29,13 @@ void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argum
     f->kind = FRAME_FRESH;
 }
 
-// NULL: the run just goes on.
 struct frame *trap_answer(enum sv_status status)
 {
     struct cpu *cpu = this_cpu();
     struct frame *f = cpu->frame;
 
     frame_answer(f, status);
-    if (likely(kernel_goes_on())) {
-        kernel_leave();
-        return NULL;
-    }
-    f->kind = FRAME_CALL; // unless it's another run's now
+    f->kind = FRAME_CALL; // unless it's another run's soon
     return cpu_next(cpu);
 }
 

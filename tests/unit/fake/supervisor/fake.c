@@ -381,7 +381,7 @@ sv_word fake_call(unsigned number, struct sv_handle handle, struct fake_call c)
         fake_handle = t->frame.handle;
         memcpy(fake_value, t->frame.value, sizeof(fake_value));
     }
-    if (!kernel_goes_on())
+    if (this_hart()->attention)
         fake_kernel_next();
     kernel_leave();
     return answer;
