@@ -87,8 +87,8 @@ enum sv_status sv_split(struct sv_handle frames, size_t count, struct sv_handle 
 
 enum sv_status sv_channel(struct sv_handle frames, unsigned depth, struct sv_handle *channel);
 enum sv_status sv_send(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2, sv_word word3);
-// The last thing that a run does: when the message has gone, the run is over. Returns errors only. It costs a third less
-// than to send and return.
+// The last thing that a run does: when the message has gone, the run is over. Returns errors only. It costs a third
+// less than to send and return.
 enum sv_status sv_send_last(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2, sv_word word3);
 // With capabilities; 'count' may have SV_LAST added.
 enum sv_status sv_send_with(struct sv_handle channel, const sv_word words[SV_MESSAGE_WORDS],

@@ -14,9 +14,10 @@
 // A frame lies in its task. On a system call the architecture may leave callee-saved registers where they are and save
 // them only if the kernel goes on with another run.
 
-// The arguments of the system call that the frame is stopped at.
+// The arguments of the system call that the frame is stopped at, and the first SV_MESSAGE_WORDS of them in a row.
 static inline sv_word frame_argument(const struct frame *f, unsigned n); // n: 0 to 5
-static inline uintptr_t frame_pc(const struct frame *f);                 // where it is stopped
+static inline const sv_word *frame_arguments(const struct frame *f);
+static inline uintptr_t frame_pc(const struct frame *f); // where it is stopped
 
 // Its answer.
 static inline void frame_answer(struct frame *f, enum sv_status status);
@@ -25,8 +26,8 @@ static inline void frame_give(struct frame *f, struct sv_handle handle);
 
 // A new run, as include/supervisor.h says under "Runs": the frame is overwritten as a whole. 'handles' is an address
 // of the program's, just above which its stack begins.
-void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
-                 const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles);
+static inline void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
+                               const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles);
 
 // Page tables.
 //

@@ -20,7 +20,7 @@ void harts_init(const struct machine *m)
     slice = ticks_of(SLICE_NANOSECONDS);
     idle = 0;
     for (unsigned i = 0; i < HARTS_MAX; i++)
-        harts[i] = (struct hart){.alarm = UINT64_MAX};
+        harts[i] = (struct hart){.alarm = UINT64_MAX, .number = (uint8_t)i};
 }
 
 struct hart *kernel_hart(unsigned number)
@@ -170,20 +170,61 @@ void task_unqueue(struct task *t)
     list_remove(&t->ready);
 }
 
-void hart_leave_task(void)
+// The time till now is its task's.
+static inline struct task *run_account(struct hart *h)
 {
-    struct hart *h = this_hart();
     struct task *t = h->current;
     uint64_t now = arch_time();
 
     t->ticks += now - h->since;
     h->since = now;
-    h->current = NULL;
     h->attention |= ATTENTION_NEXT;
     t->is_interrupted = false;
+    return t;
+}
+
+void hart_leave_task(void)
+{
+    struct hart *h = this_hart();
+    struct task *t = run_account(h);
+
+    h->current = NULL;
     t->state = TASK_WAITING;
     if (!list_empty(&t->fired))
         task_wake(t);
+}
+
+static inline void hart_enter_task(struct hart *h, struct task *t)
+{
+    t->state = TASK_RUNNING;
+    t->hart = h->number;
+    h->current = t;
+    alarm_by(h, h->since + t->first_alarm);
+}
+
+void hart_end_run(void)
+{
+    struct hart *h = this_hart();
+    struct task *t = h->current;
+
+    if (list_empty(&t->fired) || !list_empty(&ready)) {
+        hart_leave_task();
+        return;
+    }
+    run_account(h);
+    alarm_by(h, h->since + t->first_alarm);
+    run_begin(t);
+}
+
+bool hart_is_free_for(const struct task *t)
+{
+    return t->state == TASK_WAITING && list_empty(&ready) && !this_hart()->attention;
+}
+
+void hart_switch(struct task *t)
+{
+    hart_leave_task();
+    hart_enter_task(this_hart(), t);
 }
 
 void hart_doom(struct task *t)
@@ -205,20 +246,20 @@ static void hart_preempt(struct hart *h)
     list_add_tail(&ready, &t->ready);
 }
 
-static void hart_take(struct hart *h, struct task *t)
+// The first that is ready.
+static __attribute__((noinline)) struct task *hart_take(struct hart *h)
 {
+    struct task *t = container_of(ready.next, struct task, ready);
+
     list_remove(&t->ready);
-    t->state = TASK_RUNNING;
-    t->hart = (unsigned)(h - harts);
-    h->current = t;
     if (unlikely(!h->since))
         h->since = arch_time();
-    if (unlikely(t->is_interrupted)) {
+    hart_enter_task(h, t);
+    if (likely(!t->is_interrupted))
+        run_begin(t);
+    else
         slice_alarm(h);
-        return;
-    }
-    run_begin(t);
-    alarm_by(h, h->since + t->first_alarm);
+    return t;
 }
 
 // Harts that wait get something to do, and their bits go, so that nobody kicks them again for the same. One task may
@@ -263,12 +304,9 @@ static _Noreturn void all_over(void)
 }
 
 // All but to go on with what runs.
-static __attribute__((noinline)) struct task *next_find(struct hart *h)
+static __attribute__((noinline)) struct task *next_find(struct hart *h, bool is_new)
 {
-    bool is_new = false;
-
-    if (unlikely(idle))
-        idle &= ~(1u << (h - harts));
+    idle &= ~(1u << h->number);
     for (;;) {
         while (unlikely(h->attention & ATTENTION))
             hart_attend(h);
@@ -278,14 +316,14 @@ static __attribute__((noinline)) struct task *next_find(struct hart *h)
         if (list_empty(&ready)) {
             if (unlikely(!objects_count[SV_TYPE_TASK]))
                 all_over();
-            idle |= 1u << (h - harts);
+            idle |= 1u << h->number;
             h->since = 0;
             return NULL;
         }
-        hart_take(h, container_of(ready.next, struct task, ready));
+        hart_take(h);
         is_new = true;
     }
-    if (unlikely(idle))
+    if (idle)
         harts_kick(is_new);
     return h->current;
 }
@@ -293,10 +331,16 @@ static __attribute__((noinline)) struct task *next_find(struct hart *h)
 struct task *kernel_next(void)
 {
     struct hart *h = this_hart();
+    struct task *t = h->current;
 
-    if (likely(h->current && !h->attention))
-        return h->current;
-    return next_find(h);
+    if (unlikely(h->attention & ATTENTION || idle))
+        return next_find(h, false);
+    if (!t && !list_empty(&ready))
+        t = hart_take(h);
+    if (unlikely(!t || h->attention & ATTENTION))
+        return next_find(h, true);
+    h->attention = 0;
+    return t;
 }
 
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address)

@@ -16,6 +16,7 @@
 
 struct hart {
     uint8_t attention; // why kernel_next() may not just go on; first: the architecture looks at it
+    uint8_t number;
     bool slice_over;
     struct task *current;
     struct object *dying;       // what it has to take apart
@@ -46,6 +47,13 @@ void hart_leave_task(void);
 
 // What a run of it may take.
 void task_limit_runs(struct task *t, uint64_t ticks);
+
+// This hart's run is over. If nobody else waits, the next one of its task begins.
+void hart_end_run(void);
+
+// If nobody else waits for a hart, and this one has nothing else to do, it can go on with a task that waits.
+bool hart_is_free_for(const struct task *t);
+void hart_switch(struct task *t);
 
 // Out of the queue, if it is in it.
 void task_unqueue(struct task *t);

@@ -157,7 +157,14 @@ void continuation_wait(struct continuation *c);
 // It is to run now, for this reason.
 void continuation_fire(struct continuation *c, enum sv_event event);
 
-// Begins the first run that there is in the task's frame.
+// It is to run once more, to hear that what it waited for can't happen any more.
+void continuation_gone(struct continuation *c);
+
+// Begins the run of a continuation in the task's frame, with these words, and with so many handles on its stack. It is
+// in no list.
+void run_enter(struct task *t, struct continuation *c, const sv_word *words, unsigned count);
+
+// Begins the first run that there is.
 void run_begin(struct task *t);
 
 // This run is over. False: nothing is left that the task waits for.
@@ -165,6 +172,9 @@ bool run_end(struct task *t);
 
 // It is over as its program wishes. The answer of a call that does that.
 enum sv_status run_finish(struct task *t);
+
+// The same, with a message in its call's arguments for a continuation that waits, whose run begins on this hart.
+enum sv_status run_hand_over(struct task *t, struct continuation *c);
 
 // All are gone.
 void continuations_clear(struct task *t);

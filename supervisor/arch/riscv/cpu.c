@@ -115,9 +115,14 @@ void cpu_prepare(unsigned index, uintptr_t id)
     struct cpu *cpu = &cpus[index];
     uintptr_t stack = (uintptr_t)stacks[index] + STACK_GUARD + STACK_SIZE;
 
-    *cpu = (struct cpu){
-        .stack = stack, .emergency = stack + STACK_EMERGENCY, .hart = kernel_hart(index), .index = index, .id = id};
+    *cpu = (struct cpu){.stack = stack,
+                        .emergency = stack + STACK_EMERGENCY,
+                        .hart = kernel_hart(index),
+                        .index = index,
+                        .bit = 1u << index,
+                        .id = id};
     cpu->alarm = cpu->poll = UINT64_MAX;
+    cpu->era = UINT32_MAX; // no space is of it
 }
 
 void cpus_start(void)

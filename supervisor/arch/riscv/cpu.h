@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "arch.h"
+#include "csr.h"
 
 struct cpu {
     uintptr_t stack;     // top of its kernel stack
@@ -16,8 +17,8 @@ struct cpu {
     struct space *space; // that is loaded; NULL: the kernel's own
     bool in_limbo;       // it has a root table loaded whose space is no more
     uint32_t era;        // of the address-space identifiers in its translations
-    uint32_t index;
-    uintptr_t id; // as SBI knows it
+    uint32_t index, bit; // 1 << index
+    uintptr_t id;        // as SBI knows it
     uint64_t alarm, poll;
 };
 
@@ -72,8 +73,13 @@ static inline __attribute__((always_inline)) struct frame *cpu_next(struct cpu *
         t = cpu_wait(cpu);
     struct frame *f = task_frame(t);
     struct space *s = task_space(t);
-    if (cpu->space != s || unlikely(cpu->era != s->era))
+    if (likely(cpu->era == s->era && !((s->stale | s->code) & cpu->bit) && !cpu->in_limbo)) {
+        if (cpu->space != s)
+            csr_write(CSR_SATP, s->satp);
+        cpu->space = s;
+    } else if (cpu->space != s || cpu->era != s->era) {
         space_load(cpu, s);
+    }
     f->cpu = cpu;
     cpu->frame = f;
     kernel_leave();

@@ -1,4 +1,4 @@
-// What trap.S calls, and what a new run finds in its registers.
+// What trap.S calls.
 #include <string.h>
 
 #include "cpu.h"
@@ -12,30 +12,15 @@ _Noreturn void trap_broken(const struct frame *f, uintptr_t cause, uintptr_t add
 
 extern char image_start[], image_rodata[];
 
-void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
-                 const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles)
-{
-    f->x[0] = entry;
-    f->x[2] = handles;
-    f->x[5] = code;
-    f->x[10] = argument;
-    f->x[11] = event;
-    f->x[12] = words[0];
-    f->x[13] = words[1];
-    f->x[14] = words[2];
-    f->x[15] = words[3];
-    f->x[16] = handle_count;
-    f->x[17] = handles;
-    f->kind = FRAME_FRESH;
-}
-
 struct frame *trap_answer(enum sv_status status)
 {
     struct cpu *cpu = this_cpu();
     struct frame *f = cpu->frame;
 
-    frame_answer(f, status);
-    f->kind = FRAME_CALL; // unless it's another run's soon
+    if (status != CALL_NO_ANSWER) {
+        frame_answer(f, status);
+        f->kind = FRAME_CALL; // unless it's another run's soon
+    }
     return cpu_next(cpu);
 }
 
