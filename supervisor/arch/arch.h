@@ -119,5 +119,3 @@ void kernel_input(const char *bytes, unsigned size); // from the console
 
 // What this hart runs now: the task to go on with, in its frame and space; NULL: wait for an interrupt.
 struct task *kernel_next(void);
-struct frame *task_frame(struct task *t);
-struct space *task_space(struct task *t);

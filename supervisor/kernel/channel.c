@@ -26,8 +26,7 @@ static void fire_all(struct list *waiters, enum sv_event event)
     }
 }
 
-// Whoever can go on, does: with a message, with room, or knowing that it will never come.
-static __attribute__((noinline)) void channel_update(struct channel *ch)
+__attribute__((noinline)) void channel_update(struct channel *ch)
 {
     while (ch->fired < ch->waiting && !list_empty(&ch->object.waiters)) {
         ch->fired++;
@@ -63,15 +62,6 @@ void channel_lost(struct capability *c)
     if (!ch->receivers && ch->waiting)
         channel_empty(ch);
     if (!ch->receivers || !ch->senders)
-        channel_update(ch);
-}
-
-void channel_wait(struct object *o, struct continuation *c)
-{
-    struct channel *ch = channel_of(o);
-
-    list_add_tail(c->flags & SV_ROOM ? &ch->room : &o->waiters, &c->link);
-    if (ch->waiting || !ch->senders || c->flags & SV_ROOM)
         channel_update(ch);
 }
 

@@ -22,7 +22,7 @@ struct channel {
     unsigned depth, head, waiting;
     unsigned fired;              // continuations that are to take a message
     uint32_t senders, receivers; // capabilities with that right
-    uint64_t sent;
+    sv_word sent;
     struct list room; // continuations that wait for room
     struct message message[];
 };
@@ -40,8 +40,8 @@ bool channel_destroy(struct object *o);
 void channel_gained(struct capability *c);
 void channel_lost(struct capability *c);
 
-// A continuation waits for a message, or room; it may have fired already when this returns.
-void channel_wait(struct object *o, struct continuation *c);
+// Whoever can go on, does: with a message, with room, or knowing that it will never come.
+void channel_update(struct channel *ch);
 
 // Its messages go the way of dying objects.
 void channel_empty(struct channel *ch);

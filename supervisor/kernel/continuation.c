@@ -130,15 +130,29 @@ static __attribute__((noinline)) void other_wait(struct continuation *c, struct 
     }
 }
 
+// Mostly one is there that waits, and no message.
+static inline void channel_listen(struct channel *ch, struct continuation *c)
+{
+    c->state = CONTINUATION_WAITING;
+    list_add_tail(&ch->object.waiters, &c->link);
+    if (unlikely(ch->waiting || !ch->senders))
+        channel_update(ch);
+}
+
 void continuation_wait(struct continuation *c)
 {
     struct object *source = c->by->object;
+    struct channel *ch = container_of(source, struct channel, object);
 
     c->state = CONTINUATION_WAITING;
-    if (likely(source->type == SV_TYPE_CHANNEL))
-        channel_wait(source, c);
-    else
+    if (source->type != SV_TYPE_CHANNEL) {
         other_wait(c, source);
+    } else if (!(c->flags & SV_ROOM)) {
+        channel_listen(ch, c);
+    } else {
+        list_add_tail(&ch->room, &c->link);
+        channel_update(ch);
+    }
 }
 
 // --- runs -------------------------------------------------------------------------------------------
@@ -162,7 +176,7 @@ static __attribute__((noinline)) void limit_begin(struct task *t)
     t->fast_calls = 0;
 }
 
-static void limit_end(struct task *t)
+static __attribute__((noinline)) void limit_end(struct task *t)
 {
     object_release(&t->limit->object);
     t->limit = NULL;
@@ -202,7 +216,7 @@ void run_begin(struct task *t)
 }
 
 // Again: for what it waits by, if that is still there; else it hears so, once.
-static void continuation_rearm(struct continuation *c)
+static __attribute__((noinline)) void continuation_rearm(struct continuation *c)
 {
     if (!(c->flags & SV_AGAIN))
         continuation_free(c);
@@ -212,16 +226,25 @@ static void continuation_rearm(struct continuation *c)
         continuation_gone(c);
 }
 
-bool run_end(struct task *t)
+static inline bool run_over(struct task *t)
 {
+    struct continuation *c = t->running;
+
     if (unlikely(t->limit))
         limit_end(t);
-    if (t->running) {
-        struct continuation *c = t->running;
-        t->running = NULL;
+    if (!c)
+        return t->pending;
+    t->running = NULL;
+    if (likely(c->flags == SV_AGAIN && c->by && c->by->object->type == SV_TYPE_CHANNEL))
+        channel_listen(container_of(c->by->object, struct channel, object), c);
+    else
         continuation_rearm(c);
-    }
     return t->pending;
+}
+
+bool run_end(struct task *t)
+{
+    return run_over(t);
 }
 
 void continuations_clear(struct task *t)
@@ -364,7 +387,7 @@ enum sv_status call_cancel(struct task *t, struct capability *own)
 
 enum sv_status run_finish(struct task *t)
 {
-    bool goes_on = run_end(t);
+    bool goes_on = run_over(t);
 
     hart_end_run();
     if (unlikely(!goes_on))
@@ -378,7 +401,7 @@ enum sv_status run_hand_over(struct task *t, struct continuation *c)
 
     list_unlink(&c->link);
     c->event = SV_EVENT_MESSAGE;
-    goes_on = run_end(t);
+    goes_on = run_over(t);
     hart_switch(c->task);
     run_enter(c->task, c, frame_arguments(&t->frame), 0);
     if (unlikely(!goes_on))

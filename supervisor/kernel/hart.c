@@ -150,7 +150,7 @@ void kernel_alarm(void)
 void task_limit_runs(struct task *t, uint64_t ticks)
 {
     t->run_limit = ticks;
-    t->first_alarm = ticks < slice ? ticks : slice;
+    t->first_alarm = (uint32_t)(ticks < slice ? ticks : slice);
 }
 
 // --- which task -------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ void task_wake(struct task *t)
     t->state = TASK_READY;
     list_add_tail(&ready, &t->ready);
     if (unlikely(idle))
-        this_hart()->attention |= ATTENTION_NEXT;
+        this_hart()->attention |= ATTENTION_KICK;
 }
 
 void task_unqueue(struct task *t)
@@ -223,8 +223,13 @@ bool hart_is_free_for(const struct task *t)
 
 void hart_switch(struct task *t)
 {
-    hart_leave_task();
-    hart_enter_task(this_hart(), t);
+    struct hart *h = this_hart();
+    struct task *from = run_account(h);
+
+    from->state = TASK_WAITING;
+    if (unlikely(!list_empty(&from->fired)))
+        task_wake(from);
+    hart_enter_task(h, t);
 }
 
 void hart_doom(struct task *t)
@@ -304,8 +309,11 @@ static _Noreturn void all_over(void)
 }
 
 // All but to go on with what runs.
-static __attribute__((noinline)) struct task *next_find(struct hart *h, bool is_new)
+struct task *kernel_next(void)
 {
+    struct hart *h = this_hart();
+    bool is_new = false;
+
     idle &= ~(1u << h->number);
     for (;;) {
         while (unlikely(h->attention & ATTENTION))
@@ -326,21 +334,6 @@ static __attribute__((noinline)) struct task *next_find(struct hart *h, bool is_
     if (idle)
         harts_kick(is_new);
     return h->current;
-}
-
-struct task *kernel_next(void)
-{
-    struct hart *h = this_hart();
-    struct task *t = h->current;
-
-    if (unlikely(h->attention & ATTENTION || idle))
-        return next_find(h, false);
-    if (!t && !list_empty(&ready))
-        t = hart_take(h);
-    if (unlikely(!t || h->attention & ATTENTION))
-        return next_find(h, true);
-    h->attention = 0;
-    return t;
 }
 
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address)

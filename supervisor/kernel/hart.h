@@ -12,7 +12,8 @@
 #define SLICE_NANOSECONDS 5000000
 
 #define ATTENTION_NEXT 1 // another run
-#define ATTENTION 2      // and other things
+#define ATTENTION_KICK 2 // harts that wait
+#define ATTENTION 4      // other things
 
 struct hart {
     uint8_t attention; // why kernel_next() may not just go on; first: the architecture looks at it
@@ -28,6 +29,12 @@ struct hart {
 extern struct hart harts[HARTS_MAX];
 
 void harts_init(const struct machine *m);
+
+// There is nothing to see to but that another run may be the current one: what kernel_next() looks for first.
+static inline bool hart_is_set(const struct hart *h)
+{
+    return h->current && h->attention <= ATTENTION_NEXT;
+}
 
 // Nanoseconds in ticks of the clock, at least 1; saturates.
 uint64_t ticks_of(uint64_t nanoseconds);

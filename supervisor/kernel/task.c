@@ -8,16 +8,6 @@
 #include "funds.h"
 #include "hart.h"
 
-struct frame *task_frame(struct task *t)
-{
-    return &t->frame;
-}
-
-struct space *task_space(struct task *t)
-{
-    return &t->space;
-}
-
 static unsigned block_order(void)
 {
     return buddy_order((sizeof(struct task) + FRAME_SIZE - 1) / FRAME_SIZE);

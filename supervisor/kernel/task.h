@@ -63,9 +63,10 @@ struct task {
     struct task_end end;  // how it ended or will
     struct group *limit;  // of this run
     uint64_t run_limit;   // ticks that a run may take
-    uint64_t first_alarm; // ticks after the beginning of a run
+    uint32_t first_alarm; // ticks after the beginning of a run
     uint64_t run_ticks;   // that this one took before its slice
-    uint64_t runs, ticks; // in all
+    uint64_t ticks;       // that it ran
+    sv_word runs;
 
     struct list fired, free;       // continuations
     struct continuation *running;  // NULL: it was used up

@@ -137,19 +137,23 @@ void cpus_start(void)
 }
 
 // What is pending wakes it although interrupts are off.
-__attribute__((noinline)) struct task *cpu_wait(struct cpu *cpu)
+struct frame *cpu_find(struct cpu *cpu)
 {
     struct task *t;
 
-    do {
+    while (!(t = kernel_next())) {
         space_load(cpu, NULL);
         kernel_leave();
         __asm__ volatile("wfi" ::: "memory");
         kernel_enter();
         cpu_interrupts(csr_read(CSR_SIP) & csr_read(CSR_SIE));
-        t = kernel_next();
-    } while (!t);
-    return t;
+    }
+    if (cpu->space != &t->space || cpu->era != t->space.era)
+        space_load(cpu, &t->space);
+    t->frame.cpu = cpu;
+    cpu->frame = &t->frame;
+    kernel_leave();
+    return &t->frame;
 }
 
 _Noreturn void cpu_run(void)

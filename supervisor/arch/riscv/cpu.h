@@ -5,6 +5,8 @@
 
 #include "arch.h"
 #include "csr.h"
+#include "hart.h"
+#include "task.h"
 
 struct cpu {
     uintptr_t stack;     // top of its kernel stack
@@ -56,32 +58,31 @@ void cpus_start(void);
 // What every hart does for ever: whatever kernel_next() says. Not with the lock held.
 _Noreturn void cpu_run(void);
 
-// Waits until there is a task to run, which is the answer.
-struct task *cpu_wait(struct cpu *cpu);
-
 // Loads it on this hart, without what may be stale; NULL: the kernel's own. One that is loaded and of this hart's
 // era has nothing stale: who changes it fences harts that have it loaded, and its identifier is good there until they
 // load another, even if a new era has begun elsewhere.
 void space_load(struct cpu *cpu, struct space *s);
 
 // What it runs next, loaded; the lock is released. Waits for something to do.
-static inline __attribute__((always_inline)) struct frame *cpu_next(struct cpu *cpu)
-{
-    struct task *t = kernel_next();
+struct frame *cpu_find(struct cpu *cpu);
 
-    if (unlikely(!t))
-        t = cpu_wait(cpu);
-    struct frame *f = task_frame(t);
-    struct space *s = task_space(t);
-    if (likely(cpu->era == s->era && !((s->stale | s->code) & cpu->bit) && !cpu->in_limbo)) {
-        if (cpu->space != s)
-            csr_write(CSR_SATP, s->satp);
-        cpu->space = s;
-    } else if (cpu->space != s || cpu->era != s->era) {
-        space_load(cpu, s);
-    }
-    f->cpu = cpu;
-    cpu->frame = f;
+// The same, where it mostly is there, and its page table needs no fence.
+static inline struct frame *cpu_next(struct cpu *cpu)
+{
+    struct hart *h = cpu->hart;
+    struct task *t = h->current;
+
+    if (unlikely(!hart_is_set(h)))
+        return cpu_find(cpu);
+    struct space *s = &t->space;
+    if (unlikely(cpu->era != s->era || (s->stale | s->code) & cpu->bit || cpu->in_limbo))
+        return cpu_find(cpu);
+    if (cpu->space != s)
+        csr_write(CSR_SATP, s->satp);
+    cpu->space = s;
+    h->attention = 0;
+    t->frame.cpu = cpu;
+    cpu->frame = &t->frame;
     kernel_leave();
-    return f;
+    return &t->frame;
 }

@@ -254,11 +254,11 @@ void space_load(struct cpu *cpu, struct space *s)
 // Harts, but for this one, that have it loaded and so may run it now.
 static uint32_t space_elsewhere(const struct space *s)
 {
-    uint32_t harts = 0;
+    uint32_t elsewhere = 0;
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpus[i].space == s && &cpus[i] != this_cpu())
-            harts |= 1u << i;
-    return harts;
+            elsewhere |= 1u << i;
+    return elsewhere;
 }
 
 // Translations of these pages are worth nothing any more: here and, where it may run, at once; elsewhere before it
@@ -308,20 +308,20 @@ static void tables_give(struct space *s, pte *table, unsigned entries, unsigned 
 static void root_give(struct space *s)
 {
     struct limbo *root = physical_pointer(s->root);
-    uintptr_t harts = 0;
+    uintptr_t loaded = 0;
 
     for (unsigned i = 0; i < cpu_count; i++) {
         if (cpus[i].space != s)
             continue;
         cpus[i].space = NULL;
         cpus[i].in_limbo = true;
-        harts |= (uintptr_t)2 << i;
+        loaded |= (uintptr_t)2 << i;
     }
-    if (!harts) {
+    if (!loaded) {
         frames_give(s->pays, 0, s->root);
         return;
     }
-    *root = (struct limbo){limbo, harts};
+    *root = (struct limbo){limbo, loaded};
     limbo = root;
     budget_return(s->pays, 1);
     kernel_pays.used++;

@@ -90,16 +90,16 @@ trap_next:
 trap_leave:
         mv      sp, a0
         REG_L   a2, FRAME_KIND(sp)
-        addi    a3, a2, -FRAME_CALL
         REG_L   a0, FRAME_REG(10)(sp)
-        beqz    a3, trap_return
+        addi    a2, a2, -FRAME_CALL
+        beqz    a2, trap_return
         REG_L   a1, FRAME_PC(sp)
         csrw    sepc, a1
         csrw    sscratch, sp
-        beqz    a2, 2f
+        bltz    a2, 2f
         // A new run.
         REG_L   t0, FRAME_REG(5)(sp)
-        load    10, 17
+        load    11, 17
         clear   ra, gp, tp, t1, t2, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6
         REG_L   sp, FRAME_REG(2)(sp)
         sret

@@ -15,11 +15,10 @@ extern char image_start[], image_rodata[];
 struct frame *trap_answer(enum sv_status status)
 {
     struct cpu *cpu = this_cpu();
-    struct frame *f = cpu->frame;
 
     if (status != CALL_NO_ANSWER) {
-        frame_answer(f, status);
-        f->kind = FRAME_CALL; // unless it's another run's soon
+        frame_answer(cpu->frame, status);
+        cpu->frame->kind = FRAME_CALL; // unless it's another run's soon
     }
     return cpu_next(cpu);
 }
