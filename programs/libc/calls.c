@@ -90,22 +90,10 @@ void sv_exit(sv_word status)
         sv_end(sv_self, status);
 }
 
-enum sv_status sv_send(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2, sv_word word3)
-{
-    CALL(SV_SEND, channel, 6, word0, word1, word2, word3);
-    return status;
-}
-
 enum sv_status sv_send_with(struct sv_handle channel, const sv_word words[SV_MESSAGE_WORDS],
                             const struct sv_transfer *transfers, unsigned transfer_count)
 {
     CALL(SV_SEND, channel, 6, words[0], words[1], words[2], words[3], (sv_word)transfers, transfer_count);
-    return status;
-}
-
-enum sv_status sv_send_last(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2, sv_word word3)
-{
-    CALL(SV_SEND, channel, 6, word0, word1, word2, word3, 0, SV_LAST);
     return status;
 }
 

@@ -22,7 +22,7 @@
 // Makes the call that acts by *handle with the first 'count' (a constant) of the arguments in 'a'. Values 1 to 4 are
 // then there, and a new handle in *handle. Inlined, so that neither array has to be in memory.
 static inline __attribute__((always_inline)) enum sv_status sv_ecall(enum sv_call call, struct sv_handle *handle,
-                                                                     sv_word a[6], const unsigned count)
+                                                                     sv_word *a, const unsigned count)
 {
     ECALL_ARGUMENT(0);
     ECALL_ARGUMENT(1);
