@@ -101,8 +101,8 @@ static __attribute__((noinline)) void pass_on(sv_word address, struct sv_handle 
 
 // Messages in registers have a short way of their own, without a stack.
 static __attribute__((noinline)) void reply_otherwise(sv_word argument, enum sv_event event, sv_word word0,
-                                                      sv_word word1, sv_word word2, sv_word word3,
-                                                      sv_word handle_count, const struct sv_handle *handles)
+                                                      sv_word word1, sv_word word2, sv_word word3, sv_word handle_count,
+                                                      const struct sv_handle *handles)
 {
     (void)argument, (void)word1, (void)word2, (void)word3, (void)handle_count;
     if (event == SV_EVENT_MESSAGE)

@@ -6,6 +6,8 @@
 // ARCH_ELF_MACHINE, which ELF files for it name. A kernel stack has 8 KiB.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "frame.h" // the architecture's own: struct frame, struct space
 #include "kernel.h"
 
@@ -94,9 +96,23 @@ long arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *
 // afterwards through kernel_next().
 void kernel_boot(const struct machine *m);
 
+// The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
+// works on what nobody else can see yet. Who comes first has it, not who waited longest: harts may be a hypervisor's,
+// and one that is not running now must not be the only one that may go on.
+extern _Atomic uintptr_t kernel_lock;
+
 // This hart comes from user mode, or from being idle, into the kernel, and is about to leave it.
-void kernel_enter(void);
-void kernel_leave(void);
+static inline void kernel_enter(void)
+{
+    uintptr_t held = 1;
+    do
+        held = atomic_exchange_explicit(&kernel_lock, held, memory_order_acquire);
+    while (unlikely(held));
+}
+static inline void kernel_leave(void)
+{
+    atomic_store_explicit(&kernel_lock, 0, memory_order_release);
+}
 
 // What the kernel keeps of a hart, from 0 to harts - 1.
 struct hart *kernel_hart(unsigned number);
@@ -107,8 +123,7 @@ enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low,
 #define CALL_NO_ANSWER ((enum sv_status)255)
 
 // After a call, if struct hart begins with a byte that is 0, its run goes on, and there is nothing else to see to: then
-// kernel_next() need not be asked. kernel_leave() is to store 0 here, after all else.
-extern _Atomic uintptr_t kernel_lock;
+// kernel_next() need not be asked.
 
 // This hart's task did what it may not at 'pc'. The kernel maps pages that are touched first here, too.
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address);

@@ -1,7 +1,5 @@
 #include "hart.h"
 
-#include <stdatomic.h>
-
 #include "arch.h"
 #include "region.h"
 #include "task.h"
@@ -36,20 +34,6 @@ uint64_t ticks_of(uint64_t nanoseconds)
     if (nanoseconds / second > UINT64_MAX / 2 / ticks_per_second)
         return UINT64_MAX / 2;
     return ticks ? ticks : 1;
-}
-
-// The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
-// works on what nobody else can see yet. Who comes first has it, not who waited longest: harts may be a hypervisor's,
-// and one that is not running now must not be the only one that may go on.
-void kernel_enter(void)
-{
-    while (unlikely(atomic_exchange_explicit(&kernel_lock, 1, memory_order_acquire))) {
-    }
-}
-
-void kernel_leave(void)
-{
-    atomic_store_explicit(&kernel_lock, 0, memory_order_release);
 }
 
 void kernel_breathe(void)

@@ -45,7 +45,7 @@ struct task_end {
 #define TABLE_FRAME (FRAME_SIZE / sizeof(struct capability))
 #define TABLE_FRAMES ((SV_CAPABILITIES_MAX + TABLE_FRAME - 1) / TABLE_FRAME)
 #define TABLE_INLINE 32
-#define TASK_BUCKETS 64 // of its hash table
+#define TASK_BUCKETS (512 / sizeof(void *)) // of its hash table
 
 struct task {
     struct frame frame; // first: its address is the task's

@@ -62,8 +62,7 @@ trap_entry:
         bnez    t0, trap_next
         REG_L   sp, CPU_FRAME(tp)
         fence   rw, w
-        lla     t0, kernel_lock
-        REG_S   zero, 0(t0)
+        REG_S   zero, kernel_lock, t0
 
 // To behind where it called from, with the answer in a0. What it does not get back holds nothing of the kernel's.
 trap_return:
