@@ -75,14 +75,17 @@ static inline struct frame *cpu_next(struct cpu *cpu)
     if (unlikely(!hart_is_set(h)))
         return cpu_find(cpu);
     struct space *s = &t->space;
-    if (unlikely(cpu->era != s->era || (s->stale | s->code) & cpu->bit || cpu->in_limbo))
+    if (unlikely(cpu->era != s->era))
         return cpu_find(cpu);
-    if (cpu->space != s)
+    if (cpu->space != s) {
+        if (unlikely((s->stale | s->code) & cpu->bit || cpu->in_limbo))
+            return cpu_find(cpu);
         csr_write(CSR_SATP, s->satp);
-    cpu->space = s;
+        cpu->space = s;
+        t->frame.cpu = cpu;
+        cpu->frame = &t->frame;
+    }
     h->attention = 0;
-    t->frame.cpu = cpu;
-    cpu->frame = &t->frame;
     kernel_leave();
     return &t->frame;
 }
