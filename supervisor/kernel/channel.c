@@ -167,20 +167,13 @@ static struct channel *channel_create(struct funds *pays, unsigned depth)
 enum sv_status call_channel(struct task *t, struct capability *c)
 {
     sv_word depth = frame_argument(&t->frame, 0);
-    struct capability *place;
 
     if (!depth || depth > SV_QUEUE_MAX)
         return SV_INVALID;
-    enum sv_status status = table_take(t, &place);
-    if (status != SV_OK)
-        return status;
     struct channel *ch = channel_create(container_of(c->object, struct funds, object), (unsigned)depth);
-    if (!ch) {
-        table_put(t, place);
+    if (!ch)
         return SV_NO_MEMORY;
-    }
-    call_give(t, place, &ch->object, SV_RIGHT_SEND | SV_RIGHT_RECEIVE | SV_RIGHT_COPY, NULL);
-    object_release(&ch->object);
+    call_give_new(t, &ch->object, SV_RIGHT_SEND | SV_RIGHT_RECEIVE | SV_RIGHT_COPY);
     return SV_OK;
 }
 

@@ -294,23 +294,17 @@ enum sv_status call_start(struct task *t, struct capability *c)
     struct start s = {.image = container_of(c->object, struct image, object)};
     struct sv_start want;
     struct grants g;
-    struct capability *place;
 
     if (!user_read(t, &want, frame_argument(&t->frame, 0), sizeof(want)))
         return SV_FAULT;
     want.arguments[SV_ARGUMENTS_SIZE - 1] = 0;
-    enum sv_status status = table_take(t, &place);
+    enum sv_status status = start_make(t, &want, &s, &g);
+    if (status == SV_BAD_IMAGE)
+        frame_value(&t->frame, 1, s.image_fault);
     if (status != SV_OK)
         return status;
-    status = start_make(t, &want, &s, &g);
-    if (status != SV_OK) {
-        table_put(t, place);
-        if (status == SV_BAD_IMAGE)
-            frame_value(&t->frame, 1, s.image_fault);
-        return status;
-    }
     page_fill(&s, ticks_of(1000000000), want.arguments);
-    call_give(t, place, &s.task->object, SV_RIGHT_WATCH | SV_RIGHT_END | SV_RIGHT_COPY, NULL);
+    call_give(t, &s.task->object, SV_RIGHT_WATCH | SV_RIGHT_END | SV_RIGHT_COPY, NULL);
     return start_run(&s, want.budget);
 }
 

@@ -84,6 +84,7 @@ struct task {
 
     unsigned capabilities; // in the table
     struct capability *free_entry;
+    struct capability *place; // for what a call makes
     struct capability *table[TABLE_FRAMES];
     unsigned table_frames;
     struct continuation continuation[SV_CONTINUATIONS_MAX];

@@ -25,25 +25,18 @@ struct frame *trap_answer(enum sv_status status)
 
 static enum sv_fault fault_of(uintptr_t cause)
 {
-    switch (cause) {
-    case CAUSE_FETCH_PAGE:
-    case CAUSE_FETCH_ACCESS:
-        return SV_FAULT_EXECUTE;
-    case CAUSE_LOAD_PAGE:
-    case CAUSE_LOAD_ACCESS:
-        return SV_FAULT_READ;
-    case CAUSE_STORE_PAGE:
-    case CAUSE_STORE_ACCESS:
-        return SV_FAULT_WRITE;
-    case CAUSE_BREAKPOINT:
-        return SV_FAULT_BREAKPOINT;
-    case CAUSE_FETCH_MISALIGNED:
-    case CAUSE_LOAD_MISALIGNED:
-    case CAUSE_STORE_MISALIGNED:
-        return SV_FAULT_MISALIGNED;
-    default:
-        return SV_FAULT_INSTRUCTION;
-    }
+    static const uint8_t faults[] = {[CAUSE_FETCH_PAGE] = SV_FAULT_EXECUTE,
+                                     [CAUSE_FETCH_ACCESS] = SV_FAULT_EXECUTE,
+                                     [CAUSE_LOAD_PAGE] = SV_FAULT_READ,
+                                     [CAUSE_LOAD_ACCESS] = SV_FAULT_READ,
+                                     [CAUSE_STORE_PAGE] = SV_FAULT_WRITE,
+                                     [CAUSE_STORE_ACCESS] = SV_FAULT_WRITE,
+                                     [CAUSE_BREAKPOINT] = SV_FAULT_BREAKPOINT,
+                                     [CAUSE_FETCH_MISALIGNED] = SV_FAULT_MISALIGNED,
+                                     [CAUSE_LOAD_MISALIGNED] = SV_FAULT_MISALIGNED,
+                                     [CAUSE_STORE_MISALIGNED] = SV_FAULT_MISALIGNED};
+
+    return cause < array_length(faults) && faults[cause] ? (enum sv_fault)faults[cause] : SV_FAULT_INSTRUCTION;
 }
 
 struct frame *trap_exception(struct cpu *cpu, uintptr_t cause, uintptr_t address)
