@@ -15,17 +15,6 @@ static struct channel *channel_of(struct object *o)
     return container_of(o, struct channel, object);
 }
 
-static void fire_all(struct list *waiters, enum sv_event event)
-{
-    while (!list_empty(waiters)) {
-        struct continuation *c = container_of(waiters->next, struct continuation, link);
-        if (event == SV_EVENT_GONE)
-            continuation_gone(c);
-        else
-            continuation_fire(c, event);
-    }
-}
-
 __attribute__((noinline)) void channel_update(struct channel *ch)
 {
     while (ch->fired < ch->waiting && !list_empty(&ch->object.waiters)) {
@@ -33,11 +22,11 @@ __attribute__((noinline)) void channel_update(struct channel *ch)
         continuation_fire(container_of(ch->object.waiters.next, struct continuation, link), SV_EVENT_MESSAGE);
     }
     if (!ch->waiting && !ch->senders)
-        fire_all(&ch->object.waiters, SV_EVENT_GONE);
+        continuations_fire(&ch->object.waiters, SV_EVENT_GONE, NULL);
     if (!ch->receivers)
-        fire_all(&ch->room, SV_EVENT_GONE);
+        continuations_fire(&ch->room, SV_EVENT_GONE, NULL);
     else if (ch->waiting < ch->depth)
-        fire_all(&ch->room, SV_EVENT_ROOM);
+        continuations_fire(&ch->room, SV_EVENT_ROOM, NULL);
 }
 
 void channel_gained(struct capability *c)

@@ -93,6 +93,18 @@ void continuation_gone(struct continuation *c)
     continuation_fire(c, SV_EVENT_GONE);
 }
 
+void continuations_fire(struct list *waiters, enum sv_event event, const sv_word *words)
+{
+    while (!list_empty(waiters)) {
+        struct continuation *c = container_of(waiters->next, struct continuation, link);
+        if (words)
+            memcpy(c->words, words, sizeof(c->words));
+        if (event == SV_EVENT_GONE)
+            c->flags = 0;
+        continuation_fire(c, event);
+    }
+}
+
 static void clock_wait(struct continuation *c)
 {
     struct hart *h = this_hart();

@@ -49,11 +49,8 @@ static struct interrupt *interrupt_of(struct object *o)
 
 static void fire_all(struct object *o, enum sv_event event, sv_word word)
 {
-    while (!list_empty(&o->waiters)) {
-        struct continuation *c = container_of(o->waiters.next, struct continuation, link);
-        c->words[0] = word;
-        continuation_fire(c, event);
-    }
+    const sv_word words[SV_MESSAGE_WORDS] = {word};
+    continuations_fire(&o->waiters, event, words);
 }
 
 void device_wait(struct object *source, struct continuation *c)

@@ -34,43 +34,47 @@ static enum sv_status region_hold(struct task *t, struct region *r, unsigned rig
     return status;
 }
 
+// One of so many pages, the last of which is there.
+static enum sv_status region_make(struct task *t, uint32_t pages, bool guarded, unsigned rights, struct region **out)
+{
+    struct region_plan plan = {.size = pages, .pages = pages, .guarded = guarded};
+    enum sv_status status = region_create(t->funds, &plan, out);
+
+    if (status != SV_OK)
+        return status;
+    if (region_populate(*out, pages - 1))
+        return region_hold(t, *out, rights);
+    object_release(&(*out)->object);
+    return SV_NO_MEMORY;
+}
+
 static enum sv_status stack_make(struct task *t, uint32_t size)
 {
     uint32_t pages = (size ? size : SV_STACK_DEFAULT) / FRAME_SIZE + ((size % FRAME_SIZE) != 0);
-    struct region_plan plan = {.size = pages, .pages = pages, .guarded = true};
     struct region *r;
 
     if (pages > REGION_PAGES_MAX)
         return SV_INVALID;
-    enum sv_status status = region_create(t->funds, &plan, &r);
+    enum sv_status status = region_make(t, pages, true, SV_RIGHT_READ | SV_RIGHT_WRITE, &r);
     if (status != SV_OK)
         return status;
     t->stack_low = r->address;
     t->stack_high = r->address + (uintptr_t)pages * FRAME_SIZE;
-    if (!region_populate(r, pages - 1)) {
-        object_release(&r->object);
-        return SV_NO_MEMORY;
-    }
     t->stack_top = region_page(r, pages - 1);
-    return region_hold(t, r, SV_RIGHT_READ | SV_RIGHT_WRITE);
+    return SV_OK;
 }
 
 static enum sv_status start_page_make(struct start *s)
 {
     _Static_assert(sizeof(struct sv_start_page) <= FRAME_SIZE, "the start page is one");
-    struct region_plan plan = {.size = 1, .pages = 1};
     struct region *r;
+    enum sv_status status = region_make(s->task, 1, false, SV_RIGHT_READ, &r);
 
-    enum sv_status status = region_create(s->task->funds, &plan, &r);
     if (status != SV_OK)
         return status;
     s->task->start_page = r->address;
-    if (!region_populate(r, 0)) {
-        object_release(&r->object);
-        return SV_NO_MEMORY;
-    }
     s->page = region_page(r, 0);
-    return region_hold(s->task, r, SV_RIGHT_READ);
+    return SV_OK;
 }
 
 // Pages that hold bytes of the file are there before it is copied, without the lock.

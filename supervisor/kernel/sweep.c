@@ -8,11 +8,13 @@
 #include "group.h"
 #include "task.h"
 
+static uint32_t sweep;
+
 static void mark(struct object **marked, struct object *o)
 {
-    if (!o || o->is_marked)
+    if (!o || o->marked == sweep)
         return;
-    o->is_marked = true;
+    o->marked = sweep;
     o->next_marked = *marked;
     *marked = o;
 }
@@ -42,6 +44,7 @@ void channels_sweep(void)
 
     if (!channel_entries_waiting)
         return;
+    sweep++;
     for (struct list *l = objects[SV_TYPE_TASK].next; l != &objects[SV_TYPE_TASK]; l = l->next)
         mark_task(&marked, task_of(container_of(l, struct object, all)));
     while (marked) {
@@ -51,8 +54,7 @@ void channels_sweep(void)
     }
     for (struct list *l = objects[SV_TYPE_CHANNEL].next; l != &objects[SV_TYPE_CHANNEL]; l = l->next) {
         struct channel *ch = container_of(container_of(l, struct object, all), struct channel, object);
-        if (!ch->object.is_marked && ch->waiting)
+        if (ch->object.marked != sweep && ch->waiting)
             channel_empty(ch);
     }
-    objects_unmark();
 }

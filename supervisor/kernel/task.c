@@ -95,15 +95,6 @@ no_funds:
 
 // --- ending -----------------------------------------------------------------------------------------
 
-static void end_tell(struct task *t)
-{
-    while (!list_empty(&t->object.waiters)) {
-        struct continuation *c = container_of(t->object.waiters.next, struct continuation, link);
-        memcpy(c->words, t->end.words, sizeof(c->words));
-        continuation_fire(c, SV_EVENT_END);
-    }
-}
-
 // What it held is taken apart by objects_reap().
 void task_end(struct task *t, struct task_end end)
 {
@@ -160,7 +151,7 @@ bool task_destroy(struct object *o)
         table_drop(t);
         object_release(&t->funds->object);
         t->funds = NULL;
-        end_tell(t);
+        continuations_fire(&t->object.waiters, SV_EVENT_END, t->end.words);
         channels_sweep();
         object_release(o);
         return true;

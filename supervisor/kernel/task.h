@@ -162,6 +162,9 @@ void continuation_fire(struct continuation *c, enum sv_event event);
 // It is to run once more, to hear that what it waited for can't happen any more.
 void continuation_gone(struct continuation *c);
 
+// All in a list of those that wait, for this reason; 'words' of the event, or NULL.
+void continuations_fire(struct list *waiters, enum sv_event event, const sv_word *words);
+
 // Begins the run of a continuation in the task's frame, with these words, and with so many handles on its stack. It is
 // in no list.
 void run_enter(struct task *t, struct continuation *c, const sv_word *words, unsigned count);

@@ -10,21 +10,15 @@
 #define HANDLE_LAST 31
 #endif
 
-        .macro  save first, last
+        .macro  registers operation, first, last
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         .if     \n >= \first && \n <= \last
-        REG_S   x\n, FRAME_REG(\n)(sp)
+        \operation x\n, FRAME_REG(\n)(sp)
         .endif
         .endr
         .endm
-
-        .macro  load first, last
-        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-        .if     \n >= \first && \n <= \last
-        REG_L   x\n, FRAME_REG(\n)(sp)
-        .endif
-        .endr
-        .endm
+#define save registers REG_S,
+#define load registers REG_L,
 
         .macro  clear registers:vararg
         .irp    r, \registers
