@@ -24,8 +24,9 @@ void call_give_new(struct task *t, struct object *object, unsigned rights)
     object_release(object);
 }
 
-static __attribute__((noinline)) enum sv_status what_values(struct frame *f, const struct object *o)
+static __attribute__((noinline)) enum sv_status what_values(struct task *t, struct capability *c)
 {
+    const struct object *o = c->object;
     sv_word first = 0, second = 0;
     uint64_t now;
 
@@ -48,19 +49,20 @@ static __attribute__((noinline)) enum sv_status what_values(struct frame *f, con
         second = sizeof(sv_word) == 8 ? 0 : (sv_word)(now >> 32);
         break;
     }
-    frame_value(f, 3, first);
-    frame_value(f, 4, second);
+    frame_value(&t->frame, 3, first);
+    frame_value(&t->frame, 4, second);
     return SV_OK;
 }
 
 static enum sv_status call_what(struct task *t, struct capability *c)
 {
     const struct object *o = c->object;
+    sv_word type = o->type, rights = c->rights;
 
-    frame_value(&t->frame, 1, o->type);
-    frame_value(&t->frame, 2, c->rights);
-    if (o->type != SV_TYPE_TASK)
-        return what_values(&t->frame, o);
+    frame_value(&t->frame, 1, type);
+    frame_value(&t->frame, 2, rights);
+    if (type != SV_TYPE_TASK)
+        return what_values(t, c);
     frame_value(&t->frame, 3, o == &t->object);
     frame_value(&t->frame, 4, o->id);
     return SV_OK;
@@ -193,11 +195,11 @@ static __attribute__((noinline)) enum sv_status call_checked(struct task *t, sv_
         return SV_DENIED;
     if (calls[number].makes)
         return call_making(t, number, c);
-    c->passed |= 1u << number;
+    c->passed |= 0x80000000u >> number;
     return calls[number].run(t, c);
 }
 
-_Static_assert(SV_CALLS <= 32, "a bit in 'passed' for each call");
+_Static_assert(SV_CALLS <= 32, "a bit in 'passed' for each call, the highest for the first");
 
 enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low, uint64_t handle_high)
 {
@@ -205,7 +207,7 @@ enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low,
 
     kernel_enter();
     struct capability *c = capability_named(t, handle_low, handle_high);
-    if (likely(c && number < t->fast_calls && c->passed >> number & 1))
+    if (likely(c && number < t->fast_calls && (int32_t)(c->passed << number) < 0))
         return calls[number].run(t, c);
     return call_checked(t, number, c);
 }
