@@ -93,14 +93,16 @@ static inline enum sv_status sv_send(struct sv_handle channel, sv_word word0, sv
     sv_word a[] = {word0, word1, word2, word3, 0, 0};
     return sv_ecall(SV_SEND, &channel, a, 6);
 }
-// The last thing that a run does: when the message has gone, the run is over. Returns errors only. It costs a third
-// less than to send and return.
+
+// The last thing that a run does: when the message has gone, the run is over, and so is the flow that it may be in.
+// Returns errors only.
 static inline enum sv_status sv_send_last(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2,
                                           sv_word word3)
 {
     sv_word a[] = {word0, word1, word2, word3, 0, SV_LAST};
     return sv_ecall(SV_SEND, &channel, a, 6);
 }
+
 // With capabilities; 'count' may have SV_LAST added.
 enum sv_status sv_send_with(struct sv_handle channel, const sv_word words[SV_MESSAGE_WORDS],
                             const struct sv_transfer *transfers, unsigned count);

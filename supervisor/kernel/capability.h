@@ -20,7 +20,7 @@ struct capability {
     struct capability *next;     // its siblings
     struct capability *previous; // NULL: the first child
     struct capability *chain;    // in its bucket; of a free place: the next free one
-    uint32_t passed;             // calls by it, a bit each, whose type and rights have been checked, and are right
+    uint32_t passed;             // calls by it whose type and rights were checked: a bit each, the highest for call 0
     uint32_t id;                 // stays the same when it moves
     uint32_t limit;              // id of the group that the run was limited to that got it, or 0
     uint16_t rights;
