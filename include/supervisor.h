@@ -9,7 +9,7 @@
 // kernel's random numbers. A handle names a capability of its holder and is worth nothing in other hands. Each call
 // acts by one handle, and its type decides what the call means.
 //
-// Registers on RISC-V. ECALL with the call in a7, arguments in a0 to a6, and the handle in t3, t4 (RV64) or t3 to
+// Registers on RISC-V. ECALL with the call in a7, arguments in a0 to a5, and the handle in t3, t4 (RV64) or t3 to
 // t6 (RV32), least significant word first. The answer: enum sv_status in a0, values in a1 to a4, and a new handle,
 // where a call makes one, where the old one was. Other registers of a, t (and ra) are undefined afterwards, all
 // else is as it was. "Word" means a register's width. Floating-point and vector registers are not there.
@@ -57,7 +57,7 @@ typedef uintptr_t sv_word;
 
 // Names a capability. All zero names none.
 struct sv_handle {
-    uint32_t word[4];
+    _Alignas(8) uint32_t word[4];
 };
 
 enum sv_status {
@@ -135,7 +135,8 @@ enum sv_call {
 
     // (channel, word, word, word, word, transfers, count): sends a message; 'transfers' is the address of 'count'
     // struct sv_transfer. A region that is moved is gone from the sender's memory when the call returns. All or
-    // nothing: on an error nothing has moved. SV_FULL: the queue; SV_GONE: nobody can ever receive it
+    // nothing: on an error nothing has moved. With SV_LAST added to 'count', a message that was sent ends the run, as
+    // SV_FINISH does; only errors return. SV_FULL: the queue; SV_GONE: nobody can ever receive it
     SV_SEND = 5,
 
     // (any, rights): a new handle for the caller to the same thing, with these rights and no more than the old one
@@ -209,6 +210,8 @@ enum sv_then_flag {
     SV_ON_ERROR = 4 // of the own task: run when a run of this task went wrong; used up by it. One at a time:
                     // the newest replaces the one before
 };
+
+enum sv_send_flag { SV_LAST = 256 };
 
 enum sv_region_flag {
     SV_LAZY = 0,

@@ -32,10 +32,17 @@ static inline void list_move_tail(struct list *l, struct list *item)
     list_add_tail(l, item);
 }
 
-// Takes the item out of its list; it is then an empty list of its own.
+// Takes the item out of its list. Its links are worth nothing then.
+static inline void list_unlink(struct list *item)
+{
+    struct list *next = item->next, *prev = item->prev;
+    prev->next = next;
+    next->prev = prev;
+}
+
+// The same, but it is then an empty list of its own.
 static inline void list_remove(struct list *item)
 {
-    item->prev->next = item->next;
-    item->next->prev = item->prev;
+    list_unlink(item);
     list_init(item);
 }

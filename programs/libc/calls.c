@@ -8,7 +8,7 @@ _Static_assert(SV_FINISH == 3, "riscv/start.S");
 
 // What most calls are: arguments, a status, perhaps one value.
 #define CALL(call, handle, count, ...)                                                                                 \
-    sv_word a[7] = {__VA_ARGS__};                                                                                      \
+    sv_word a[6] = {__VA_ARGS__};                                                                                      \
     enum sv_status status = sv_ecall(call, &(handle), a, count)
 
 static void give(enum sv_status status, struct sv_handle made, struct sv_handle *to)
@@ -27,7 +27,7 @@ enum sv_status sv_what(struct sv_handle handle, struct sv_what *what)
 
 enum sv_status sv_then_with(struct sv_handle source, const struct sv_then *then, sv_word *number)
 {
-    CALL(SV_THEN, source, 7, (sv_word)then->code, then->argument, then->flags, (sv_word)then->ticks,
+    CALL(SV_THEN, source, 6, (sv_word)then->code, then->argument, then->flags, (sv_word)then->ticks,
          (sv_word)(then->ticks >> 32), (sv_word)then->group);
     if (number)
         *number = a[1];
@@ -36,7 +36,7 @@ enum sv_status sv_then_with(struct sv_handle source, const struct sv_then *then,
 
 static enum sv_status then(struct sv_handle source, sv_code *code, sv_word argument, unsigned flags)
 {
-    CALL(SV_THEN, source, 7, (sv_word)code, argument, flags);
+    CALL(SV_THEN, source, 6, (sv_word)code, argument, flags);
     return status;
 }
 
@@ -90,16 +90,10 @@ void sv_exit(sv_word status)
         sv_end(sv_self, status);
 }
 
-enum sv_status sv_send(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2, sv_word word3)
-{
-    CALL(SV_SEND, channel, 7, word0, word1, word2, word3);
-    return status;
-}
-
 enum sv_status sv_send_with(struct sv_handle channel, const sv_word words[SV_MESSAGE_WORDS],
                             const struct sv_transfer *transfers, unsigned transfer_count)
 {
-    CALL(SV_SEND, channel, 7, words[0], words[1], words[2], words[3], (sv_word)transfers, transfer_count);
+    CALL(SV_SEND, channel, 6, words[0], words[1], words[2], words[3], (sv_word)transfers, transfer_count);
     return status;
 }
 

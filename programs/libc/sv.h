@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 
+#include "riscv/ecall.h"
 #include "supervisor.h"
 
 // Nothing here is shared with other images: no detours through a table of addresses.
@@ -86,8 +87,23 @@ enum sv_status sv_split(struct sv_handle frames, size_t count, struct sv_handle 
 // ---- Messages ----
 
 enum sv_status sv_channel(struct sv_handle frames, unsigned depth, struct sv_handle *channel);
-enum sv_status sv_send(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2, sv_word word3);
-// With capabilities.
+static inline enum sv_status sv_send(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2,
+                                     sv_word word3)
+{
+    sv_word a[] = {word0, word1, word2, word3, 0, 0};
+    return sv_ecall(SV_SEND, &channel, a, 6);
+}
+
+// The last thing that a run does: when the message has gone, the run is over, and so is the flow that it may be in.
+// Returns errors only.
+static inline enum sv_status sv_send_last(struct sv_handle channel, sv_word word0, sv_word word1, sv_word word2,
+                                          sv_word word3)
+{
+    sv_word a[] = {word0, word1, word2, word3, 0, SV_LAST};
+    return sv_ecall(SV_SEND, &channel, a, 6);
+}
+
+// With capabilities; 'count' may have SV_LAST added.
 enum sv_status sv_send_with(struct sv_handle channel, const sv_word words[SV_MESSAGE_WORDS],
                             const struct sv_transfer *transfers, unsigned count);
 

@@ -26,13 +26,13 @@ static void reply(sv_word argument, enum sv_event event, sv_word word0, sv_word 
     if (event != SV_EVENT_MESSAGE)
         return;
     if (!handle_count) {
-        sv_send(out, word0, word1, word2, word3);
+        sv_send_last(out, word0, word1, word2, word3);
         return;
     }
     const sv_word words[SV_MESSAGE_WORDS] = {word0, word1, word2, word3};
     struct sv_transfer transfer = sv_move(handles[0]);
     *(volatile unsigned *)word0 += 1; // it is in our memory now
-    sv_send_with(out, words, &transfer, 1);
+    sv_send_with(out, words, &transfer, 1 | SV_LAST);
 }
 
 // ---- The one who counts ----
@@ -66,7 +66,7 @@ static void answered(sv_word argument, enum sv_event event, sv_word word0, sv_wo
     if (--left) {
         if (handle_count)
             transfer = sv_move(handles[0]);
-        sv_send_with(out, words, &transfer, (unsigned)handle_count);
+        sv_send_with(out, words, &transfer, (unsigned)handle_count | SV_LAST);
         return;
     }
     result_print(sv_time() - begun);

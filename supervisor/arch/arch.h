@@ -6,6 +6,8 @@
 // ARCH_ELF_MACHINE, which ELF files for it name. A kernel stack has 8 KiB.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "frame.h" // the architecture's own: struct frame, struct space
 #include "kernel.h"
 
@@ -14,10 +16,9 @@
 // A frame lies in its task. On a system call the architecture may leave callee-saved registers where they are and save
 // them only if the kernel goes on with another run.
 
-// The number and arguments of the system call that the frame is stopped at, and the handle it acts by.
-static inline sv_word frame_call(const struct frame *f);
-static inline sv_word frame_argument(const struct frame *f, unsigned n); // n: 0 to 6
-static inline struct sv_handle frame_handle(const struct frame *f);
+// The arguments of the system call that the frame is stopped at, and the first SV_MESSAGE_WORDS of them in a row.
+static inline sv_word frame_argument(const struct frame *f, unsigned n); // n: 0 to 5
+static inline const sv_word *frame_arguments(const struct frame *f);
 static inline uintptr_t frame_pc(const struct frame *f); // where it is stopped
 
 // Its answer.
@@ -27,8 +28,8 @@ static inline void frame_give(struct frame *f, struct sv_handle handle);
 
 // A new run, as include/supervisor.h says under "Runs": the frame is overwritten as a whole. 'handles' is an address
 // of the program's, just above which its stack begins.
-void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
-                 const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles);
+static inline void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
+                               const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles);
 
 // Page tables.
 //
@@ -76,8 +77,8 @@ enum relocation arch_relocation(uint32_t type);
 
 // Harts and time.
 
-unsigned arch_hart(void);       // this one, from 0 to harts - 1
-uint64_t arch_time(void);       // ticks
+static inline struct hart *this_hart(void); // what kernel_hart() says of this one
+uint64_t arch_time(void);                   // ticks
 void arch_alarm(uint64_t time); // calls kernel_alarm() on this hart at that time; UINT64_MAX: never. Replaces the last
 void arch_kick(unsigned hart);  // makes it come to kernel_next() soon. Costs hundreds of instructions
 
@@ -95,12 +96,34 @@ long arch_hypervisor_call(sv_word function, const sv_word argument[6], sv_word *
 // afterwards through kernel_next().
 void kernel_boot(const struct machine *m);
 
-// This hart comes from user mode, or from being idle, into the kernel, and is about to leave it.
-void kernel_enter(void);
-void kernel_leave(void);
+// The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
+// works on what nobody else can see yet. Who comes first has it, not who waited longest: harts may be a hypervisor's,
+// and one that is not running now must not be the only one that may go on.
+extern _Atomic uintptr_t kernel_lock;
 
-// This hart's task has made a system call: its frame is complete but for callee-saved registers.
-void kernel_call(void);
+// This hart comes from user mode, or from being idle, into the kernel, and is about to leave it.
+static inline void kernel_enter(void)
+{
+    uintptr_t held = 1;
+    do
+        held = atomic_exchange_explicit(&kernel_lock, held, memory_order_acquire);
+    while (unlikely(held));
+}
+static inline void kernel_leave(void)
+{
+    atomic_store_explicit(&kernel_lock, 0, memory_order_release);
+}
+
+// What the kernel keeps of a hart, from 0 to harts - 1.
+struct hart *kernel_hart(unsigned number);
+
+// This hart's task has made a system call: its frame is complete but for callee-saved registers. Takes the lock, as
+// kernel_enter() does. The answer, or CALL_NO_ANSWER: the run has ended.
+enum sv_status kernel_call(struct frame *f, sv_word number, uint64_t handle_low, uint64_t handle_high);
+#define CALL_NO_ANSWER ((enum sv_status)255)
+
+// After a call, if struct hart begins with a byte that is 0, its run goes on, and there is nothing else to see to: then
+// kernel_next() need not be asked.
 
 // This hart's task did what it may not at 'pc'. The kernel maps pages that are touched first here, too.
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address);
@@ -111,5 +134,3 @@ void kernel_input(const char *bytes, unsigned size); // from the console
 
 // What this hart runs now: the task to go on with, in its frame and space; NULL: wait for an interrupt.
 struct task *kernel_next(void);
-struct frame *task_frame(struct task *t);
-struct space *task_space(struct task *t);

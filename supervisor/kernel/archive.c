@@ -108,7 +108,6 @@ enum sv_status call_open(struct task *t, struct capability *c)
 {
     char name[SV_NAME_SIZE] = {0};
     sv_word length = frame_argument(&t->frame, 1);
-    struct capability *place;
 
     if (!length || length >= SV_NAME_SIZE)
         return SV_NOT_FOUND;
@@ -117,8 +116,6 @@ enum sv_status call_open(struct task *t, struct capability *c)
     struct image *i = archive_find(name);
     if (!i)
         return SV_NOT_FOUND;
-    enum sv_status status = table_take(t, &place);
-    if (status == SV_OK)
-        call_give(t, place, &i->object, SV_RIGHT_USE | (c->rights & SV_RIGHT_COPY), c);
-    return status;
+    call_give(t, &i->object, SV_RIGHT_USE | (c->rights & SV_RIGHT_COPY), c);
+    return SV_OK;
 }

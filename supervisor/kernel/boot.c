@@ -21,7 +21,8 @@ void kernel_boot(const struct machine *m)
     random_init(m->seed);
     if (!m->seed_bits)
         log_error("no entropy: handles can be guessed by who knows when this machine was started");
-    if (capabilities_init(frames_total()) != STATUS_OK || regions_init(frames_total()) != STATUS_OK)
+    capabilities_init();
+    if (regions_init(frames_total()) != STATUS_OK)
         panic("too little memory for the kernel's tables");
     devices_init(m);
     archive_init(m->archive, m->archive_size);

@@ -3,9 +3,7 @@
 
 #include "task.h"
 
-// What a call answers that has ended the run.
-#define CALL_NO_ANSWER ((enum sv_status)255)
-
-// Fills a place of the caller's table, and gives it the handle.
-void call_give(struct task *t, struct capability *place, struct object *object, unsigned rights,
-               struct capability *parent);
+// A call that makes a capability gives it to its caller, in the place that was taken for it before, and the handle. One
+// to a new object takes over the reference that its maker has.
+void call_give(struct task *t, struct object *object, unsigned rights, struct capability *parent);
+void call_give_new(struct task *t, struct object *object, unsigned rights);

@@ -10,17 +10,12 @@
 #include "region.h"
 #include "task.h"
 
-struct capability **capability_buckets;
-uint32_t capability_bucket_mask;
 static uint32_t last_id;
 uint32_t capabilities_count;
 
-// As many buckets as there can be capabilities in a system that is full of small things: few frames hold one.
-enum status capabilities_init(uint64_t frames)
+void capabilities_init(void)
 {
-    capability_buckets = funds_table(frames / 8, 10, &capability_bucket_mask);
     capabilities_count = last_id = 0;
-    return capability_buckets ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 bool handle_equal(struct sv_handle a, struct sv_handle b)
@@ -28,16 +23,28 @@ bool handle_equal(struct sv_handle a, struct sv_handle b)
     return a.word[0] == b.word[0] && a.word[1] == b.word[1] && a.word[2] == b.word[2] && a.word[3] == b.word[3];
 }
 
+struct capability *holder_place(struct object *holder, unsigned n)
+{
+    if (holder->type == SV_TYPE_TASK)
+        return n < table_size(task_of(holder)) ? table_entry(task_of(holder), n) : NULL;
+    if (holder->type == SV_TYPE_CHANNEL) {
+        struct channel *ch = container_of(holder, struct channel, object);
+        unsigned message = n / SV_MESSAGE_HANDLES;
+        return message < ch->waiting ? &message_at(ch, message)->entry[n % SV_MESSAGE_HANDLES] : NULL;
+    }
+    struct group *g = container_of(holder, struct group, object);
+    return n < g->count ? &g->member[n] : NULL;
+}
+
 static struct capability **bucket_of(const struct capability *c)
 {
-    return &capability_buckets[c->handle[0] & capability_bucket_mask];
+    return task_bucket(task_of(c->holder), c->handle[0]);
 }
 
 struct capability *capability_held(const struct task *t, struct sv_handle handle)
 {
-    struct capability *c = capability_named(handle);
-
-    return c && c->holder == &t->object ? c : NULL;
+    return capability_named(t, handle.word[0] | (uint64_t)handle.word[1] << 32,
+                            handle.word[2] | (uint64_t)handle.word[3] << 32);
 }
 
 struct capability *capability_find(const struct task *t, struct sv_handle handle)
@@ -49,23 +56,22 @@ struct capability *capability_find(const struct task *t, struct sv_handle handle
     return c;
 }
 
-// In a message or a group nobody can name it, and so any handle will do that no other has.
+// In a message or a group nobody can name it.
 static void handle_draw(struct capability *c)
 {
-    if (c->holder->type == SV_TYPE_TASK) {
-        do
-            random_draw(c->handle, sizeof(c->handle));
-        while (!c->handle[1]); // nobody's who is in a message, and not the one that names none
-    } else {
-        c->handle[0] = c->id;
-        c->handle[1] = 0;
-    }
+    c->handle[0] = c->handle[1] = 0;
+    if (c->holder->type != SV_TYPE_TASK)
+        return;
+    while (!c->handle[1]) // not the one that names none
+        random_draw(c->handle, sizeof(c->handle));
     c->chain = *bucket_of(c);
     *bucket_of(c) = c;
 }
 
 static void handle_forget(struct capability *c)
 {
+    if (c->holder->type != SV_TYPE_TASK)
+        return;
     struct capability **link = bucket_of(c);
     while (*link != c)
         link = &(*link)->chain;
@@ -84,7 +90,7 @@ static void gained(struct capability *c)
 static void lost(struct capability *c)
 {
     if (c->waiters)
-        continuations_lose(container_of(c->holder, struct task, object), c);
+        continuations_lose(task_of(c->holder), c);
     if (c->object->type == SV_TYPE_REGION)
         region_lost(c);
     else if (c->object->type == SV_TYPE_CHANNEL)
@@ -95,7 +101,7 @@ static void place_free(struct capability *c)
 {
     c->object = NULL;
     if (c->holder->type == SV_TYPE_TASK)
-        table_put(container_of(c->holder, struct task, object), c);
+        table_put(task_of(c->holder), c);
 }
 
 static uint32_t limit_of(const struct object *holder)
@@ -135,6 +141,7 @@ void capability_move(struct capability *place, struct object *holder, struct cap
     place->limit = limit_of(holder);
     place->rights &= (uint16_t)rights;
     place->waiters = place->access = 0;
+    place->passed = 0;
     if (place->next)
         place->next->previous = place;
     if (place->previous)
@@ -194,11 +201,16 @@ bool capability_revoke(struct capability *c, unsigned work)
 
 struct capability *capability_from(uint32_t from)
 {
+    static const uint8_t holders[] = {SV_TYPE_TASK, SV_TYPE_CHANNEL, SV_TYPE_GROUP};
     struct capability *best = NULL;
 
-    for (uint32_t i = 0; i <= capability_bucket_mask; i++)
-        for (struct capability *c = capability_buckets[i]; c; c = c->chain)
-            if (c->id >= from && (!best || c->id < best->id))
-                best = c;
+    for (unsigned type = 0; type < array_length(holders); type++)
+        for (struct list *l = objects[holders[type]].next; l != &objects[holders[type]]; l = l->next) {
+            struct object *holder = container_of(l, struct object, all);
+            struct capability *c;
+            for (unsigned n = 0; (c = holder_place(holder, n)); n++)
+                if (c->object && c->id >= from && (!best || c->id < best->id))
+                    best = c;
+        }
     return best;
 }

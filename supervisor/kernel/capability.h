@@ -1,8 +1,8 @@
 // The registry of capabilities: who may do what to which object.
 //
-// An entry lies in its holder: in a task's table, in a message that waits in a channel, or in a group. It is found by
-// its handle through a hash table; as handles are random numbers, a few bits of one are its hash. Only the holder's own
-// use of a handle finds anything.
+// An entry lies in its holder: in a task's table, in a message that waits in a channel, or in a group. A task's are
+// found by their handles through a hash table of its own; as handles are random numbers, a few bits of one are its
+// hash.
 //
 // What is derived from an entry hangs beneath it, and so all that came from one is a tree, which revocation takes apart
 // one by one: no recursion, and it can stop and go on at any time. To move an entry to another holder is to copy it,
@@ -12,7 +12,7 @@
 #include "object.h"
 
 struct capability {
-    uint64_t handle[2];          // struct sv_handle, as two numbers: least significant word first
+    uint64_t handle[2];          // struct sv_handle, as two numbers: least significant word first; in a task only
     struct object *object;       // what it names; NULL: a free place
     struct object *holder;       // a task, a channel or a group
     struct capability *parent;   // what it is derived from
@@ -20,6 +20,7 @@ struct capability {
     struct capability *next;     // its siblings
     struct capability *previous; // NULL: the first child
     struct capability *chain;    // in its bucket; of a free place: the next free one
+    uint32_t passed;             // calls by it whose type and rights were checked: a bit each, the highest for call 0
     uint32_t id;                 // stays the same when it moves
     uint32_t limit;              // id of the group that the run was limited to that got it, or 0
     uint16_t rights;
@@ -33,30 +34,17 @@ static inline struct sv_handle capability_handle(const struct capability *c)
                                (uint32_t)(c->handle[1] >> 32)}};
 }
 
-// A hash table for a machine of that many frames. Taken from the machine's budget.
-must_check enum status capabilities_init(uint64_t frames);
+void capabilities_init(void);
 extern uint32_t capabilities_count;
+
+// The n-th place for one in a task, channel or group; NULL: it has no more. Those that are free have no object.
+struct capability *holder_place(struct object *holder, unsigned n);
 
 // The entry that a task's handle names, NULL if there is none; and whether the run may act by it, too, which a group
 // can forbid. Having been found, it is looked for among those held again: to revoke takes it out of the group.
 struct task;
 struct capability *capability_held(const struct task *t, struct sv_handle handle);
 struct capability *capability_find(const struct task *t, struct sv_handle handle);
-
-extern struct capability **capability_buckets;
-extern uint32_t capability_bucket_mask;
-
-// The same, where it has to be fast: whoever holds it.
-static inline struct capability *capability_named(struct sv_handle handle)
-{
-    uint64_t low = handle.word[0] | (uint64_t)handle.word[1] << 32,
-             high = handle.word[2] | (uint64_t)handle.word[3] << 32;
-    struct capability *c = capability_buckets[low & capability_bucket_mask];
-
-    while (c && (c->handle[0] != low || c->handle[1] != high))
-        c = c->chain;
-    return c;
-}
 
 // Fills a free place: a capability to 'object', derived from 'parent' (or from none). Can't fail.
 void capability_make(struct capability *place, struct object *holder, struct object *object, unsigned rights,

@@ -15,25 +15,18 @@ static struct channel *channel_of(struct object *o)
     return container_of(o, struct channel, object);
 }
 
-static void fire_all(struct list *waiters, enum sv_event event)
-{
-    while (!list_empty(waiters))
-        continuation_fire(container_of(waiters->next, struct continuation, link), event);
-}
-
-// Whoever can go on, does: with a message, with room, or knowing that it will never come.
-static __attribute__((noinline)) void channel_update(struct channel *ch)
+__attribute__((noinline)) void channel_update(struct channel *ch)
 {
     while (ch->fired < ch->waiting && !list_empty(&ch->object.waiters)) {
         ch->fired++;
         continuation_fire(container_of(ch->object.waiters.next, struct continuation, link), SV_EVENT_MESSAGE);
     }
     if (!ch->waiting && !ch->senders)
-        fire_all(&ch->object.waiters, SV_EVENT_GONE);
+        continuations_fire(&ch->object.waiters, SV_EVENT_GONE, NULL);
     if (!ch->receivers)
-        fire_all(&ch->room, SV_EVENT_GONE);
+        continuations_fire(&ch->room, SV_EVENT_GONE, NULL);
     else if (ch->waiting < ch->depth)
-        fire_all(&ch->room, SV_EVENT_ROOM);
+        continuations_fire(&ch->room, SV_EVENT_ROOM, NULL);
 }
 
 void channel_gained(struct capability *c)
@@ -61,15 +54,6 @@ void channel_lost(struct capability *c)
         channel_update(ch);
 }
 
-void channel_wait(struct object *o, struct continuation *c)
-{
-    struct channel *ch = channel_of(o);
-
-    list_add_tail(c->flags & SV_ROOM ? &ch->room : &o->waiters, &c->link);
-    if (ch->waiting || !ch->senders || c->flags & SV_ROOM)
-        channel_update(ch);
-}
-
 void channel_unfire(struct object *o)
 {
     channel_of(o)->fired--;
@@ -78,7 +62,8 @@ void channel_unfire(struct object *o)
 
 static void message_remove(struct channel *ch, const struct message *first)
 {
-    channel_entries_waiting -= first->count;
+    if (unlikely(first->count))
+        channel_entries_waiting -= first->count;
     ch->head = ch->head + 1 < ch->depth ? ch->head + 1 : 0;
     ch->waiting--;
 }
@@ -97,28 +82,27 @@ static struct sv_handle entry_receive(struct task *t, struct capability *entry)
     return capability_handle(place);
 }
 
-static __attribute__((noinline)) void entries_receive(struct task *t, struct message *m, struct sv_handle *handles)
+static __attribute__((noinline)) void entries_receive(struct task *t, struct message *m)
 {
+    struct sv_handle *handles = (struct sv_handle *)(void *)(t->stack_top + FRAME_SIZE) - m->count;
+
     for (unsigned i = 0; i < m->count; i++)
         handles[i] = entry_receive(t, &m->entry[i]);
 }
 
-unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
-                         struct sv_handle handles[SV_MESSAGE_HANDLES])
+const sv_word *channel_receive(struct object *o, struct task *t, unsigned *count)
 {
     struct channel *ch = channel_of(o);
     struct message *m = &ch->message[ch->head];
-    unsigned count = m->count;
 
-    for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
-        words[i] = m->words[i];
     ch->fired--;
-    if (unlikely(count))
-        entries_receive(t, m, handles);
+    *count = m->count;
+    if (unlikely(m->count))
+        entries_receive(t, m);
     message_remove(ch, m);
-    if (!list_empty(&ch->room) || !ch->senders)
+    if (unlikely(!list_empty(&ch->room) || !ch->senders))
         channel_update(ch);
-    return count;
+    return m->words;
 }
 
 static void entries_remove(struct message *m)
@@ -172,20 +156,13 @@ static struct channel *channel_create(struct funds *pays, unsigned depth)
 enum sv_status call_channel(struct task *t, struct capability *c)
 {
     sv_word depth = frame_argument(&t->frame, 0);
-    struct capability *place;
 
     if (!depth || depth > SV_QUEUE_MAX)
         return SV_INVALID;
-    enum sv_status status = table_take(t, &place);
-    if (status != SV_OK)
-        return status;
     struct channel *ch = channel_create(container_of(c->object, struct funds, object), (unsigned)depth);
-    if (!ch) {
-        table_put(t, place);
+    if (!ch)
         return SV_NO_MEMORY;
-    }
-    call_give(t, place, &ch->object, SV_RIGHT_SEND | SV_RIGHT_RECEIVE | SV_RIGHT_COPY, NULL);
-    object_release(&ch->object);
+    call_give_new(t, &ch->object, SV_RIGHT_SEND | SV_RIGHT_RECEIVE | SV_RIGHT_COPY);
     return SV_OK;
 }
 
@@ -196,24 +173,27 @@ static enum sv_status channel_check(const struct channel *ch)
     return ch->waiting < ch->depth ? SV_OK : SV_FULL;
 }
 
-static void message_send(struct channel *ch, const struct frame *f, unsigned count)
+static enum sv_status message_send(struct channel *ch, const struct frame *f, unsigned count)
 {
     struct message *m = message_at(ch, ch->waiting);
 
     for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
         m->words[i] = frame_argument(f, i);
     m->count = count;
-    channel_entries_waiting += count;
+    if (unlikely(count))
+        channel_entries_waiting += count;
     ch->waiting++;
     ch->sent++;
     if (!list_empty(&ch->object.waiters)) { // one for each message, till now
         ch->fired++;
         continuation_fire(container_of(ch->object.waiters.next, struct continuation, link), SV_EVENT_MESSAGE);
     }
+    return SV_OK;
 }
 
 // The channel's own capability may be gone when those to go along are ready.
-static __attribute__((noinline)) enum sv_status send_along(struct task *t, struct channel *ch, unsigned count)
+static __attribute__((noinline)) enum sv_status send_along(struct task *t, struct channel *ch, struct sv_handle handle,
+                                                           unsigned count)
 {
     struct sv_transfer transfer[SV_MESSAGE_HANDLES];
     struct capability *c[SV_MESSAGE_HANDLES];
@@ -223,7 +203,7 @@ static __attribute__((noinline)) enum sv_status send_along(struct task *t, struc
     enum sv_status status = transfers_prepare(t, transfer, count, c);
     if (status != SV_OK)
         return status;
-    const struct capability *by = capability_held(t, frame_handle(&t->frame));
+    const struct capability *by = capability_held(t, handle);
     if (!by || by->object != &ch->object)
         return SV_BAD_HANDLE;
     status = channel_check(ch);
@@ -235,26 +215,43 @@ static __attribute__((noinline)) enum sv_status send_along(struct task *t, struc
     struct message *m = message_at(ch, ch->waiting);
     for (unsigned i = 0; i < count; i++)
         transfer_commit(&transfer[i], c[i], &m->entry[i], &ch->object);
-    message_send(ch, &t->frame, count);
-    return SV_OK;
+    return message_send(ch, &t->frame, count);
+}
+
+static __attribute__((noinline)) enum sv_status send_with(struct task *t, struct channel *ch,
+                                                          const struct capability *c, sv_word flags)
+{
+    sv_word count = flags & ~(sv_word)SV_LAST;
+
+    if (count > SV_MESSAGE_HANDLES)
+        return SV_INVALID;
+    object_hold(&ch->object); // while others have the lock
+    enum sv_status status = send_along(t, ch, capability_handle(c), (unsigned)count);
+    object_release(&ch->object);
+    return flags & SV_LAST && status == SV_OK ? run_finish(t) : status;
+}
+
+// Without the detour through a queue, if it would be the next to be read, and its reader the next to run.
+static __attribute__((noinline)) enum sv_status send_last(struct task *t, struct channel *ch)
+{
+    struct continuation *c = container_of(ch->object.waiters.next, struct continuation, link);
+
+    if (likely(!ch->waiting && !list_empty(&ch->object.waiters) && hart_is_free_for(c->task))) {
+        ch->sent++;
+        return run_hand_over(t, c);
+    }
+    message_send(ch, &t->frame, 0);
+    return run_finish(t);
 }
 
 enum sv_status call_send(struct task *t, struct capability *c)
 {
     struct channel *ch = channel_of(c->object);
-    sv_word count = frame_argument(&t->frame, 5);
-    enum sv_status status = channel_check(ch);
+    sv_word flags = frame_argument(&t->frame, 5);
 
-    if (status != SV_OK)
-        return status;
-    if (unlikely(count)) {
-        if (count > SV_MESSAGE_HANDLES)
-            return SV_INVALID;
-        object_hold(&ch->object); // while others have the lock
-        status = send_along(t, ch, (unsigned)count);
-        object_release(&ch->object);
-        return status;
-    }
-    message_send(ch, &t->frame, 0);
-    return SV_OK;
+    if (unlikely(!ch->receivers || ch->waiting >= ch->depth))
+        return channel_check(ch);
+    if (unlikely(flags & ~(sv_word)SV_LAST))
+        return send_with(t, ch, c, flags);
+    return flags ? send_last(t, ch) : message_send(ch, &t->frame, 0);
 }

@@ -22,7 +22,7 @@ struct channel {
     unsigned depth, head, waiting;
     unsigned fired;              // continuations that are to take a message
     uint32_t senders, receivers; // capabilities with that right
-    uint64_t sent;
+    sv_word sent;
     struct list room; // continuations that wait for room
     struct message message[];
 };
@@ -40,8 +40,8 @@ bool channel_destroy(struct object *o);
 void channel_gained(struct capability *c);
 void channel_lost(struct capability *c);
 
-// A continuation waits for a message, or room; it may have fired already when this returns.
-void channel_wait(struct object *o, struct continuation *c);
+// Whoever can go on, does: with a message, with room, or knowing that it will never come.
+void channel_update(struct channel *ch);
 
 // Its messages go the way of dying objects.
 void channel_empty(struct channel *ch);
@@ -52,10 +52,10 @@ void channels_sweep(void);
 // One that was to take a message doesn't.
 void channel_unfire(struct object *o);
 
-// The next message to a task that one of its continuations was fired for. Handles of capabilities that the task has no
-// place for are 0, and these capabilities gone. Their number.
-unsigned channel_receive(struct object *o, struct task *t, sv_word words[SV_MESSAGE_WORDS],
-                         struct sv_handle handles[SV_MESSAGE_HANDLES]);
+// The words of the next message to a task that one of its continuations was fired for, till others come into the
+// channel. So many handles are on top of the task's stack; those of capabilities that it has no place for are 0, and
+// these capabilities gone.
+const sv_word *channel_receive(struct object *o, struct task *t, unsigned *count);
 
 // (frames, depth), (channel, word, word, word, word, transfers, count)
 enum sv_status call_channel(struct task *t, struct capability *c);

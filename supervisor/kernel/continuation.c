@@ -30,8 +30,8 @@ struct continuation *continuation_take(struct task *t, uintptr_t code, sv_word a
     if (list_empty(&t->free))
         return NULL;
     struct continuation *c = container_of(t->free.next, struct continuation, link);
-    list_remove(&c->link);
-    c->state = CONTINUATION_WAITING;
+    list_unlink(&c->link);
+    c->state = CONTINUATION_RUNNING; // in no list
     c->flags = 0;
     c->by = NULL;
     c->code = code;
@@ -69,22 +69,40 @@ static void continuation_detach(struct continuation *c)
     if (c->state == CONTINUATION_WAITING && c->by && c->by->object->type == SV_TYPE_CLOCK)
         heap_remove(&harts[c->hart].clocks, &c->clock);
     else if (c->state != CONTINUATION_RUNNING)
-        list_remove(&c->link);
-    c->state = CONTINUATION_RUNNING; // in no list
+        list_unlink(&c->link);
+    c->state = CONTINUATION_RUNNING;
     if (has_message)
         channel_unfire(c->by->object);
 }
 
 void continuation_fire(struct continuation *c, enum sv_event event)
 {
-    if (c->state != CONTINUATION_WAITING)
-        list_init(&c->link);
+    struct task *t = c->task;
+
+    if (c->state == CONTINUATION_WAITING)
+        list_unlink(&c->link);
     c->state = CONTINUATION_FIRED;
     c->event = (uint8_t)event;
-    if (event == SV_EVENT_GONE)
-        c->flags = 0; // again would be forever
-    list_move_tail(&c->task->fired, &c->link);
-    task_wake(c->task);
+    list_add_tail(&t->fired, &c->link);
+    task_wake(t);
+}
+
+void continuation_gone(struct continuation *c)
+{
+    c->flags = 0; // again would be forever
+    continuation_fire(c, SV_EVENT_GONE);
+}
+
+void continuations_fire(struct list *waiters, enum sv_event event, const sv_word *words)
+{
+    while (!list_empty(waiters)) {
+        struct continuation *c = container_of(waiters->next, struct continuation, link);
+        if (words)
+            memcpy(c->words, words, sizeof(c->words));
+        if (event == SV_EVENT_GONE)
+            c->flags = 0;
+        continuation_fire(c, event);
+    }
 }
 
 static void clock_wait(struct continuation *c)
@@ -124,95 +142,127 @@ static __attribute__((noinline)) void other_wait(struct continuation *c, struct 
     }
 }
 
+// Mostly one is there that waits, and no message.
+static inline void channel_listen(struct channel *ch, struct continuation *c)
+{
+    c->state = CONTINUATION_WAITING;
+    list_add_tail(&ch->object.waiters, &c->link);
+    if (unlikely(ch->waiting || !ch->senders))
+        channel_update(ch);
+}
+
 void continuation_wait(struct continuation *c)
 {
     struct object *source = c->by->object;
+    struct channel *ch = container_of(source, struct channel, object);
 
     c->state = CONTINUATION_WAITING;
-    if (likely(source->type == SV_TYPE_CHANNEL))
-        channel_wait(source, c);
-    else
+    if (source->type != SV_TYPE_CHANNEL) {
         other_wait(c, source);
+    } else if (!(c->flags & SV_ROOM)) {
+        channel_listen(ch, c);
+    } else {
+        list_add_tail(&ch->room, &c->link);
+        channel_update(ch);
+    }
 }
 
 // --- runs -------------------------------------------------------------------------------------------
 
-// What the event has to say, as late as can be; the number of handles on the stack.
-static unsigned event_words(struct continuation *c, struct sv_handle *handles)
+// What these events have to say, as late as can be.
+static __attribute__((noinline)) void event_words(struct continuation *c)
 {
-    uint64_t now;
+    uint64_t now = arch_time();
 
-    switch (c->event) {
-    case SV_EVENT_MESSAGE:
-        return channel_receive(c->by->object, c->task, c->words, handles);
-    case SV_EVENT_TIME:
-        now = arch_time();
+    if (c->event == SV_EVENT_TIME) {
         c->words[0] = (sv_word)now;
         c->words[1] = sizeof(sv_word) == 8 ? 0 : (sv_word)(now >> 32);
-        break;
-    case SV_EVENT_INPUT:
-        c->words[0] = console_waiting();
-        break;
     }
-    return 0;
+    if (c->event == SV_EVENT_INPUT)
+        c->words[0] = console_waiting();
+}
+
+static __attribute__((noinline)) void limit_begin(struct task *t)
+{
+    object_hold(&t->limit->object);
+    t->fast_calls = 0;
+}
+
+static __attribute__((noinline)) void limit_end(struct task *t)
+{
+    object_release(&t->limit->object);
+    t->limit = NULL;
+    t->fast_calls = SV_CALLS;
+}
+
+void run_enter(struct task *t, struct continuation *c, const sv_word *words, unsigned count)
+{
+    uintptr_t stack = t->stack_high - count * sizeof(struct sv_handle);
+
+    t->runs++;
+    t->run_ticks = 0;
+    t->limit = c->limit;
+    if (unlikely(t->limit))
+        limit_begin(t);
+    frame_enter(&t->frame, t->entry, c->code, c->argument, (enum sv_event)c->event, words, count, stack);
+    c->state = CONTINUATION_RUNNING;
+    t->running = c;
+    if (!(c->flags & SV_AGAIN)) {
+        t->running = NULL;
+        continuation_free(c);
+    }
 }
 
 void run_begin(struct task *t)
 {
     struct continuation *c = container_of(t->fired.next, struct continuation, link);
-    struct sv_handle handles[SV_MESSAGE_HANDLES];
-    uintptr_t stack = t->stack_high;
+    const sv_word *words = c->words;
+    unsigned count = 0;
 
-    list_remove(&c->link);
-    c->state = CONTINUATION_RUNNING;
-    t->runs++;
-    t->run_ticks = 0;
-    t->limit = c->limit;
-    if (unlikely(t->limit))
-        object_hold(&t->limit->object);
-    unsigned count = event_words(c, handles);
-    if (count) {
-        stack -= count * sizeof(*handles);
-        memcpy(t->stack_top + FRAME_SIZE - count * sizeof(*handles), handles, count * sizeof(*handles));
-    }
-    frame_enter(&t->frame, t->entry, c->code, c->argument, (enum sv_event)c->event, c->words, count, stack);
-    t->running = c;
-    if (!(c->flags & SV_AGAIN)) {
-        continuation_free(c);
-        t->running = NULL;
-    }
+    list_unlink(&c->link);
+    if (c->event == SV_EVENT_MESSAGE)
+        words = channel_receive(c->by->object, t, &count);
+    else if (c->event == SV_EVENT_TIME || c->event == SV_EVENT_INPUT)
+        event_words(c);
+    run_enter(t, c, words, count);
 }
 
 // Again: for what it waits by, if that is still there; else it hears so, once.
-static void continuation_rearm(struct continuation *c)
+static __attribute__((noinline)) void continuation_rearm(struct continuation *c)
 {
     if (!(c->flags & SV_AGAIN))
         continuation_free(c);
     else if (c->by)
         continuation_wait(c);
     else
-        continuation_fire(c, SV_EVENT_GONE);
+        continuation_gone(c);
+}
+
+static inline bool run_over(struct task *t)
+{
+    struct continuation *c = t->running;
+
+    if (unlikely(t->limit))
+        limit_end(t);
+    if (!c)
+        return t->pending;
+    t->running = NULL;
+    if (likely(c->flags == SV_AGAIN && c->by && c->by->object->type == SV_TYPE_CHANNEL))
+        channel_listen(container_of(c->by->object, struct channel, object), c);
+    else
+        continuation_rearm(c);
+    return t->pending;
 }
 
 bool run_end(struct task *t)
 {
-    if (unlikely(t->limit)) {
-        object_release(&t->limit->object);
-        t->limit = NULL;
-    }
-    if (t->running) {
-        struct continuation *c = t->running;
-        t->running = NULL;
-        continuation_rearm(c);
-    }
-    return t->pending;
+    return run_over(t);
 }
 
 void continuations_clear(struct task *t)
 {
     if (t->limit)
-        object_release(&t->limit->object);
-    t->limit = NULL;
+        limit_end(t);
     t->running = NULL;
     for (unsigned i = 0; i < SV_CONTINUATIONS_MAX; i++) {
         struct continuation *c = &t->continuation[i];
@@ -236,7 +286,7 @@ void continuations_lose(struct task *t, const struct capability *by)
         c->by->waiters--;
         c->by = NULL;
         if (is_moot)
-            continuation_fire(c, SV_EVENT_GONE);
+            continuation_gone(c);
     }
 }
 
@@ -297,6 +347,8 @@ static void own_wait(struct task *t, struct continuation *c, bool on_error)
         continuation_free(t->on_error);
     t->pending--;
     t->on_error = c;
+    c->state = CONTINUATION_WAITING;
+    list_init(&c->link);
 }
 
 enum sv_status call_then(struct task *t, struct capability *by)
@@ -345,12 +397,32 @@ enum sv_status call_cancel(struct task *t, struct capability *own)
     return SV_OK;
 }
 
+enum sv_status run_finish(struct task *t)
+{
+    bool goes_on = run_over(t);
+
+    hart_end_run();
+    if (unlikely(!goes_on))
+        task_end(t, (struct task_end){{SV_END_STATUS}});
+    return CALL_NO_ANSWER;
+}
+
+enum sv_status run_hand_over(struct task *t, struct continuation *c)
+{
+    bool goes_on;
+
+    list_unlink(&c->link);
+    c->event = SV_EVENT_MESSAGE;
+    goes_on = run_over(t);
+    hart_switch(c->task);
+    run_enter(c->task, c, frame_arguments(&t->frame), 0);
+    if (unlikely(!goes_on))
+        task_end(t, (struct task_end){{SV_END_STATUS}});
+    return CALL_NO_ANSWER;
+}
+
 enum sv_status call_finish(struct task *t, struct capability *own)
 {
     (void)own;
-    bool goes_on = run_end(t);
-    hart_leave_task();
-    if (!goes_on)
-        task_end(t, (struct task_end){{SV_END_STATUS}});
-    return CALL_NO_ANSWER;
+    return run_finish(t);
 }

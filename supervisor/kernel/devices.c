@@ -49,11 +49,8 @@ static struct interrupt *interrupt_of(struct object *o)
 
 static void fire_all(struct object *o, enum sv_event event, sv_word word)
 {
-    while (!list_empty(&o->waiters)) {
-        struct continuation *c = container_of(o->waiters.next, struct continuation, link);
-        c->words[0] = word;
-        continuation_fire(c, event);
-    }
+    const sv_word words[SV_MESSAGE_WORDS] = {word};
+    continuations_fire(&o->waiters, event, words);
 }
 
 void device_wait(struct object *source, struct continuation *c)
@@ -77,7 +74,7 @@ void kernel_interrupt(unsigned number)
     if (number >= INTERRUPTS_MAX || interrupts[number].object.type != SV_TYPE_INTERRUPT)
         return;
     interrupts[number].is_pending = true;
-    this_hart()->attention = true; // who is woken runs beside what runs here
+    this_hart()->attention |= ATTENTION; // who is woken runs beside what runs here
     fire_all(&interrupts[number].object, SV_EVENT_INTERRUPT, number);
 }
 
@@ -104,7 +101,7 @@ void kernel_input(const char *bytes, unsigned size)
 {
     for (; size && console_waiting() < INPUT_SIZE; size--)
         input[input_in++ % INPUT_SIZE] = *bytes++;
-    this_hart()->attention = true;
+    this_hart()->attention |= ATTENTION;
     fire_all(&console_object, SV_EVENT_INPUT, 0);
 }
 
@@ -167,62 +164,40 @@ enum sv_status call_power(struct task *t, struct capability *c)
     arch_power(how == 1);
 }
 
-// The hypervisor's calls, as numbers in registers: how many there are before size and address of a buffer, whether
-// the last of them takes two registers where these have 32 bits, and whether there is a buffer at all. A program may
-// not choose registers itself: an address in them is our memory.
-enum buffer { BUFFER_NONE, BUFFER_IN, BUFFER_OUT };
-static const struct {
-    uint8_t numbers;
-    enum buffer buffer;
-    bool wide;
-} hypervisor_calls[DIOSIX_CALLS] = {
-    [DIOSIX_STATUS] = {.numbers = 1, .buffer = BUFFER_OUT},
-    [DIOSIX_NEXT] = {.numbers = 1},
-    [DIOSIX_CREATE] = {.numbers = 0, .buffer = BUFFER_IN},
-    [DIOSIX_START] = {.numbers = 1},
-    [DIOSIX_STOP] = {.numbers = 2},
-    [DIOSIX_KILL] = {.numbers = 1},
-    [DIOSIX_RESTART] = {.numbers = 1},
-    [DIOSIX_PAUSE] = {.numbers = 1},
-    [DIOSIX_RESUME] = {.numbers = 1},
-    [DIOSIX_FORK] = {.numbers = 1, .buffer = BUFFER_IN},
-    [DIOSIX_DESTROY] = {.numbers = 1},
-    [DIOSIX_SET] = {.numbers = 3, .wide = true},
-    [DIOSIX_GIVE_UP] = {.numbers = 2, .wide = true},
-    [DIOSIX_IMAGE] = {.numbers = 1, .buffer = BUFFER_OUT},
-    [DIOSIX_OUTPUT] = {.numbers = 2, .buffer = BUFFER_OUT},
-    [DIOSIX_INPUT] = {.numbers = 1, .buffer = BUFFER_IN},
-    [DIOSIX_TRACE] = {.numbers = 2, .buffer = BUFFER_OUT},
-    [DIOSIX_MACHINE] = {.numbers = 0, .buffer = BUFFER_OUT},
-    [DIOSIX_HART] = {.numbers = 1, .buffer = BUFFER_OUT},
-    [DIOSIX_POWER] = {.numbers = 1},
-    [DIOSIX_YIELD] = {.numbers = 1},
-    [DIOSIX_MEMORY] = {.numbers = 1, .buffer = BUFFER_OUT},
-    [DIOSIX_KEEP] = {.numbers = 1},
-    [DIOSIX_TYPED] = {.numbers = 0, .buffer = BUFFER_OUT},
-    [DIOSIX_SHOW] = {.numbers = 0, .buffer = BUFFER_IN},
-    [DIOSIX_NEWS] = {.numbers = 1},
-    [DIOSIX_SHOWN] = {.numbers = 2},
-    [DIOSIX_WATCH] = {.numbers = 2},
-};
+// What is in the registers of the hypervisor's calls: n: a number, w: one that takes two registers where these have 32
+// bits; then i, o: size and address of a buffer that it reads or writes. A program may not choose registers itself: an
+// address in them is our memory.
+static const char hypervisor_calls[DIOSIX_CALLS][5] = {
+    [DIOSIX_STATUS] = "no",  [DIOSIX_NEXT] = "n",    [DIOSIX_CREATE] = "i",   [DIOSIX_START] = "n",
+    [DIOSIX_STOP] = "nn",    [DIOSIX_KILL] = "n",    [DIOSIX_RESTART] = "n",  [DIOSIX_PAUSE] = "n",
+    [DIOSIX_RESUME] = "n",   [DIOSIX_FORK] = "ni",   [DIOSIX_DESTROY] = "n",  [DIOSIX_SET] = "nnw",
+    [DIOSIX_GIVE_UP] = "nw", [DIOSIX_IMAGE] = "no",  [DIOSIX_OUTPUT] = "nno", [DIOSIX_INPUT] = "ni",
+    [DIOSIX_TRACE] = "nno",  [DIOSIX_MACHINE] = "o", [DIOSIX_HART] = "no",    [DIOSIX_POWER] = "n",
+    [DIOSIX_YIELD] = "n",    [DIOSIX_MEMORY] = "no", [DIOSIX_KEEP] = "n",     [DIOSIX_TYPED] = "o",
+    [DIOSIX_SHOW] = "i",     [DIOSIX_NEWS] = "n",    [DIOSIX_SHOWN] = "nn",   [DIOSIX_WATCH] = "nn"};
 
 // Where the hypervisor reads and writes for a program. Never longer than under the lock.
 static unsigned char bounce[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
 
-static void hypervisor_arguments(sv_word function, const struct sv_hypervisor_call *h, sv_word argument[6])
+static sv_word high_half(uint64_t number)
 {
-    uint64_t at = physical_address(bounce);
-    unsigned n = 0;
+    return sizeof(sv_word) == 8 ? 0 : (sv_word)(number >> 32);
+}
 
-    for (unsigned i = 0; i < hypervisor_calls[function].numbers; i++)
-        argument[n++] = (sv_word)h->argument[i];
-    if (hypervisor_calls[function].wide)
-        argument[n++] = sizeof(sv_word) == 8 ? 0 : (sv_word)(h->argument[hypervisor_calls[function].numbers - 1] >> 32);
-    if (hypervisor_calls[function].buffer == BUFFER_NONE)
+static void hypervisor_arguments(const char *shape, const struct sv_hypervisor_call *h, sv_word argument[6])
+{
+    const uint64_t *number = h->argument, at = physical_address(bounce);
+
+    for (; *shape == 'n' || *shape == 'w'; shape++, number++) {
+        *argument++ = (sv_word)*number;
+        if (*shape == 'w')
+            *argument++ = high_half(*number);
+    }
+    if (!*shape)
         return;
-    argument[n++] = h->size;
-    argument[n++] = (sv_word)at;
-    argument[n++] = sizeof(sv_word) == 8 ? 0 : (sv_word)(at >> 32);
+    argument[0] = h->size;
+    argument[1] = (sv_word)at;
+    argument[2] = high_half(at);
 }
 
 enum sv_status call_hypervisor(struct task *t, struct capability *c)
@@ -235,13 +210,13 @@ enum sv_status call_hypervisor(struct task *t, struct capability *c)
         return SV_FAULT;
     if (function >= DIOSIX_CALLS || h.size > sizeof(bounce))
         return SV_INVALID;
-    enum buffer buffer = hypervisor_calls[function].buffer;
+    const char *shape = hypervisor_calls[function];
     memset(bounce, 0, sizeof(bounce));
-    if (buffer == BUFFER_IN && !user_read(t, bounce, (uintptr_t)h.buffer, h.size))
+    if (strchr(shape, 'i') && !user_read(t, bounce, (uintptr_t)h.buffer, h.size))
         return SV_FAULT;
-    hypervisor_arguments(function, &h, argument);
+    hypervisor_arguments(shape, &h, argument);
     long error = arch_hypervisor_call(function, argument, &value);
-    if (buffer == BUFFER_OUT && !user_write(t, (uintptr_t)h.buffer, bounce, h.size))
+    if (strchr(shape, 'o') && !user_write(t, (uintptr_t)h.buffer, bounce, h.size))
         return SV_FAULT;
     frame_value(&t->frame, 1, value);
     frame_value(&t->frame, 2, (sv_word)error);

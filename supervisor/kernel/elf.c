@@ -8,16 +8,8 @@
 enum { ELF_CLASS = 4, ELF_DATA = 5, ELF_TYPE = 16, ELF_MACHINE = 18, ELF_ENTRY = 24 };
 enum { ELF_LITTLE_ENDIAN = 1, ELF_EXEC = 2, ELF_DYN = 3 };
 enum { PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3, PT_TLS = 7, PF_X = 1, PF_W = 2, PF_R = 4 };
-enum {
-    DT_NEEDED = 1,
-    DT_PLTRELSZ = 2,
-    DT_SYMTAB = 6,
-    DT_RELA = 7,
-    DT_RELASZ = 8,
-    DT_REL = 17,
-    DT_JMPREL = 23,
-    DT_RELR = 36
-};
+enum { DT_NEEDED = 1, DT_PLTRELSZ = 2, DT_SYMTAB = 6, DT_RELA = 7 };
+enum { DT_RELASZ = 8, DT_REL = 17, DT_JMPREL = 23, DT_RELR = 36 };
 enum { STB_WEAK = 2, STT_TLS = 6, STT_IFUNC = 10, SHN_UNDEF = 0, SHN_ABS = 0xfff1 };
 
 // A gap between segments takes addresses that nobody pays for.
@@ -223,64 +215,32 @@ static bool image_copy(const struct elf *e, const struct region *r, uint64_t add
     return true;
 }
 
-static bool image_read(const struct elf *e, const struct region *r, uint64_t address, void *bytes, uint64_t size)
-{
-    return image_copy(e, r, address, bytes, size, false);
-}
-
-static bool image_write(const struct elf *e, const struct region *r, uint64_t address, const void *bytes, uint64_t size)
-{
-    return image_copy(e, r, address, (void *)(uintptr_t)bytes, size, true);
-}
-
-// What the dynamic section says, as far as it matters.
+// What the dynamic section says, as far as it matters, by tag.
 struct dynamic {
-    uint64_t symbols, rela, rela_size, plt, plt_size;
+    uint64_t value[DT_RELR + 1];
+    uint64_t tags; // that are there, a bit each
 };
-
-static unsigned dynamic_entry(struct dynamic *d, uint64_t tag, uint64_t value)
-{
-    switch (tag) {
-    case DT_NEEDED:
-        return SV_IMAGE_NOT_PIE;
-    case DT_REL:
-    case DT_RELR:
-        return SV_IMAGE_RELOCATION;
-    case DT_SYMTAB:
-        d->symbols = value;
-        break;
-    case DT_RELA:
-        d->rela = value;
-        break;
-    case DT_RELASZ:
-        d->rela_size = value;
-        break;
-    case DT_JMPREL:
-        d->plt = value;
-        break;
-    case DT_PLTRELSZ:
-        d->plt_size = value;
-        break;
-    }
-    return 0;
-}
 
 static unsigned dynamic_read(const struct elf *e, const struct region *r, struct dynamic *d)
 {
     const unsigned word = layout()->word;
     unsigned char entry[16];
 
-    *d = (struct dynamic){0};
+    *d = (struct dynamic){.tags = 0};
     for (uint64_t at = 0; at + 2 * word <= e->dynamic_size; at += 2 * word) {
-        if (!image_read(e, r, e->dynamic + at, entry, 2 * word))
+        if (!image_copy(e, r, e->dynamic + at, entry, 2 * word, false))
             return SV_IMAGE_BROKEN;
-        if (!load_word(entry))
+        uint64_t tag = load_word(entry);
+        if (!tag)
             break;
-        unsigned fault = dynamic_entry(d, load_word(entry), load_word(entry + word));
-        if (fault)
-            return fault;
+        if (tag >= array_length(d->value))
+            continue;
+        d->value[tag] = load_word(entry + word);
+        d->tags |= UINT64_C(1) << tag;
     }
-    return 0;
+    if (d->tags >> DT_NEEDED & 1)
+        return SV_IMAGE_NOT_PIE;
+    return (d->tags >> DT_REL | d->tags >> DT_RELR) & 1 ? SV_IMAGE_RELOCATION : 0;
 }
 
 // S: a symbol that is not there is 0 if it is weak, and else a mistake.
@@ -289,7 +249,7 @@ static unsigned symbol_value(const struct elf *e, const struct region *r, uint64
     const struct layout *l = layout();
     unsigned char symbol[24];
 
-    if (!image_read(e, r, at, symbol, l->symbol_size))
+    if (!image_copy(e, r, at, symbol, l->symbol_size, false))
         return SV_IMAGE_BROKEN;
     unsigned info = symbol[l->info];
     uint64_t section = load_le(symbol + l->shndx, 2);
@@ -327,21 +287,23 @@ static unsigned relocate_one(const struct elf *e, const struct region *r, uint64
         return SV_IMAGE_RELOCATION;
     }
     value += load_word(rela + 2 * l->word);
-    if (!fault && !image_write(e, r, load_word(rela), &value, size))
+    if (!fault && !image_copy(e, r, load_word(rela), &value, size, true))
         fault = SV_IMAGE_BROKEN;
     return fault;
 }
 
-static unsigned relocate(const struct elf *e, const struct region *r, uint64_t symbols, struct range table)
+static unsigned relocate(const struct elf *e, const struct region *r, const uint64_t *dynamic, unsigned table,
+                         unsigned table_size)
 {
     const unsigned size = layout()->relocation_size;
+    uint64_t at = dynamic[table], left = dynamic[table_size];
     unsigned char rela[24];
     unsigned fault = 0;
 
-    for (; table.size >= size && !fault; table.start += size, table.size -= size) {
-        if (!image_read(e, r, table.start, rela, size))
+    for (; left >= size && !fault; at += size, left -= size) {
+        if (!image_copy(e, r, at, rela, size, false))
             return SV_IMAGE_BROKEN;
-        fault = relocate_one(e, r, symbols, rela);
+        fault = relocate_one(e, r, dynamic[DT_SYMTAB], rela);
     }
     return fault;
 }
@@ -352,13 +314,13 @@ unsigned elf_load(const struct elf *e, const struct region *r)
 
     for (unsigned i = 0; i < e->count; i++) {
         const struct elf_segment *s = &e->segment[i];
-        if (!image_write(e, r, s->address, e->file + s->offset, s->file_size))
+        if (!image_copy(e, r, s->address, (void *)(uintptr_t)(e->file + s->offset), s->file_size, true))
             return SV_IMAGE_BROKEN;
     }
     unsigned fault = dynamic_read(e, r, &d);
     if (!fault)
-        fault = relocate(e, r, d.symbols, (struct range){d.rela, d.rela_size});
+        fault = relocate(e, r, d.value, DT_RELA, DT_RELASZ);
     if (!fault)
-        fault = relocate(e, r, d.symbols, (struct range){d.plt, d.plt_size});
+        fault = relocate(e, r, d.value, DT_JMPREL, DT_PLTRELSZ);
     return fault;
 }

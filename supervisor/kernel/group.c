@@ -61,7 +61,7 @@ static enum sv_status members_find(struct task *t, const struct sv_handle *handl
 enum sv_status call_group(struct task *t, struct capability *c)
 {
     struct sv_handle handle[SV_GROUP_MAX];
-    struct capability *member[SV_GROUP_MAX], *place;
+    struct capability *member[SV_GROUP_MAX];
     sv_word count = frame_argument(&t->frame, 1);
 
     (void)c;
@@ -70,20 +70,15 @@ enum sv_status call_group(struct task *t, struct capability *c)
     if (!user_read(t, handle, frame_argument(&t->frame, 0), count * sizeof(*handle)))
         return SV_FAULT;
     enum sv_status status = members_find(t, handle, (unsigned)count, member);
-    if (status == SV_OK)
-        status = table_take(t, &place);
     if (status != SV_OK)
         return status;
     struct group *g = group_create(t->funds);
-    if (!g) {
-        table_put(t, place);
+    if (!g)
         return SV_NO_MEMORY;
-    }
     for (; g->count < count; g->count++)
         capability_make(&g->member[g->count], &g->object, member[g->count]->object, member[g->count]->rights,
                         member[g->count]);
-    call_give(t, place, &g->object, SV_RIGHT_USE | SV_RIGHT_COPY, NULL);
-    object_release(&g->object);
+    call_give_new(t, &g->object, SV_RIGHT_USE | SV_RIGHT_COPY);
     return SV_OK;
 }
 
@@ -91,14 +86,11 @@ enum sv_status call_member(struct task *t, struct capability *c)
 {
     struct group *g = container_of(c->object, struct group, object);
     sv_word n = frame_argument(&t->frame, 0);
-    struct capability *place;
 
     if (n >= g->count)
         return SV_NOT_FOUND;
     if (!g->member[n].object)
         return SV_GONE;
-    enum sv_status status = table_take(t, &place);
-    if (status == SV_OK)
-        call_give(t, place, g->member[n].object, g->member[n].rights, &g->member[n]);
-    return status;
+    call_give(t, g->member[n].object, g->member[n].rights, &g->member[n]);
+    return SV_OK;
 }

@@ -1,14 +1,12 @@
 #include "hart.h"
 
-#include <stdatomic.h>
-
 #include "arch.h"
 #include "region.h"
 #include "task.h"
 
 struct hart harts[HARTS_MAX];
 static struct list ready;
-static _Atomic uint32_t kernel_lock;
+_Atomic uintptr_t kernel_lock;
 static uint64_t ticks_per_second;
 static uint64_t slice;
 static uint32_t idle; // harts, a bit each
@@ -20,12 +18,12 @@ void harts_init(const struct machine *m)
     slice = ticks_of(SLICE_NANOSECONDS);
     idle = 0;
     for (unsigned i = 0; i < HARTS_MAX; i++)
-        harts[i] = (struct hart){.alarm = UINT64_MAX};
+        harts[i] = (struct hart){.alarm = UINT64_MAX, .number = (uint8_t)i};
 }
 
-struct hart *this_hart(void)
+struct hart *kernel_hart(unsigned number)
 {
-    return &harts[arch_hart()];
+    return &harts[number];
 }
 
 uint64_t ticks_of(uint64_t nanoseconds)
@@ -36,20 +34,6 @@ uint64_t ticks_of(uint64_t nanoseconds)
     if (nanoseconds / second > UINT64_MAX / 2 / ticks_per_second)
         return UINT64_MAX / 2;
     return ticks ? ticks : 1;
-}
-
-// The one lock: of everything in the kernel. No call under it is long: what is, is cut in pieces by its caller, or
-// works on what nobody else can see yet. Who comes first has it, not who waited longest: harts may be a hypervisor's,
-// and one that is not running now must not be the only one that may go on.
-void kernel_enter(void)
-{
-    while (unlikely(atomic_exchange_explicit(&kernel_lock, 1, memory_order_acquire))) {
-    }
-}
-
-void kernel_leave(void)
-{
-    atomic_store_explicit(&kernel_lock, 0, memory_order_release);
 }
 
 void kernel_breathe(void)
@@ -69,7 +53,7 @@ void hart_mourn(struct object *o)
     o->is_mourned = true;
     o->next_dying = h->dying;
     h->dying = o;
-    h->attention = true;
+    h->attention |= ATTENTION;
 }
 
 // --- alarms -----------------------------------------------------------------------------------------
@@ -101,53 +85,56 @@ static void clocks_fire(struct hart *h, uint64_t now)
         hart_alarm_by(first->key);
 }
 
-// When the current run has taken all it may. No limit is so large that this would wrap.
-static inline uint64_t run_deadline(const struct hart *h)
-{
-    return h->since + h->current->run_limit - h->current->run_ticks;
-}
-
 // There is an alarm for every slice. One that comes much later was held up by what is beneath: somebody else had the
 // hart meanwhile, and the run is not blamed for it.
-static void hart_account(struct hart *h, uint64_t now)
+static uint64_t run_spent(const struct hart *h, uint64_t now)
 {
     uint64_t took = now - h->since;
 
-    h->current->ticks += took;
-    h->current->run_ticks += took < 2 * slice ? took : 2 * slice;
+    return h->current->run_ticks + (took < 2 * slice ? took : 2 * slice);
+}
+
+static void hart_account(struct hart *h, uint64_t now)
+{
+    h->current->run_ticks = run_spent(h, now);
+    h->current->ticks += now - h->since;
     h->since = now;
 }
 
-static inline void slice_begin(struct hart *h, uint64_t now)
+// The next alarm that the current task needs: at the end of its slice, or when its run has taken all it may. No limit
+// is so large that this would wrap.
+static void slice_alarm(struct hart *h)
 {
-    uint64_t deadline = run_deadline(h);
+    uint64_t left = h->current->run_limit - h->current->run_ticks;
 
-    h->slice_over = false;
-    h->slice_end = now + slice;
-    alarm_by(h, deadline < h->slice_end ? deadline : h->slice_end);
+    alarm_by(h, h->since + (left < slice ? left : slice));
 }
 
 void kernel_alarm(void)
 {
     struct hart *h = this_hart();
+    struct task *t = h->current;
     uint64_t now = arch_time();
 
     h->alarm = UINT64_MAX;
-    h->attention = true;
+    h->attention |= ATTENTION;
     clocks_fire(h, now);
-    if (!h->current || h->current->is_doomed)
+    if (!t || t->is_doomed)
         return;
+    if (now - h->since < slice && run_spent(h, now) < t->run_limit) {
+        slice_alarm(h);
+        return;
+    }
     hart_account(h, now);
-    if (h->current->run_ticks >= h->current->run_limit) {
-        uintptr_t pc = frame_pc(&h->current->frame);
-        task_fail(h->current, (struct task_end){{SV_END_OVERRUN, 0, pc}});
-        return;
-    }
-    if (now < h->slice_end) {
-        alarm_by(h, h->slice_end < run_deadline(h) ? h->slice_end : run_deadline(h));
-        return;
-    }
     h->slice_over = true;
+    if (t->run_ticks >= t->run_limit)
+        task_fail(t, (struct task_end){{SV_END_OVERRUN, 0, frame_pc(&t->frame)}});
+}
+
+void task_limit_runs(struct task *t, uint64_t ticks)
+{
+    t->run_limit = ticks;
+    t->first_alarm = (uint32_t)(ticks < slice ? ticks : slice);
 }
 
 // --- which task -------------------------------------------------------------------------------------
@@ -158,6 +145,8 @@ void task_wake(struct task *t)
         return;
     t->state = TASK_READY;
     list_add_tail(&ready, &t->ready);
+    if (unlikely(idle))
+        this_hart()->attention |= ATTENTION_KICK;
 }
 
 void task_unqueue(struct task *t)
@@ -165,23 +154,73 @@ void task_unqueue(struct task *t)
     list_remove(&t->ready);
 }
 
+// The time till now is its task's.
+static inline struct task *run_account(struct hart *h)
+{
+    struct task *t = h->current;
+    uint64_t now = arch_time();
+
+    t->ticks += now - h->since;
+    h->since = now;
+    h->attention |= ATTENTION_NEXT;
+    t->is_interrupted = false;
+    return t;
+}
+
 void hart_leave_task(void)
 {
     struct hart *h = this_hart();
-    struct task *t = h->current;
+    struct task *t = run_account(h);
 
-    hart_account(h, arch_time());
     h->current = NULL;
-    t->is_interrupted = false;
     t->state = TASK_WAITING;
     if (!list_empty(&t->fired))
         task_wake(t);
 }
 
+static inline void hart_enter_task(struct hart *h, struct task *t)
+{
+    t->state = TASK_RUNNING;
+    t->hart = h->number;
+    h->current = t;
+    alarm_by(h, h->since + t->first_alarm);
+}
+
+void hart_end_run(void)
+{
+    struct hart *h = this_hart();
+    struct task *t = h->current;
+
+    if (list_empty(&t->fired) || !list_empty(&ready)) {
+        hart_leave_task();
+        return;
+    }
+    run_account(h);
+    alarm_by(h, h->since + t->first_alarm);
+    run_begin(t);
+}
+
+bool hart_is_free_for(const struct task *t)
+{
+    return t->state == TASK_WAITING && list_empty(&ready) && !this_hart()->attention;
+}
+
+void hart_switch(struct task *t)
+{
+    struct hart *h = this_hart();
+    struct task *from = run_account(h);
+
+    from->state = TASK_WAITING;
+    if (unlikely(!list_empty(&from->fired)))
+        task_wake(from);
+    hart_enter_task(h, t);
+}
+
 void hart_doom(struct task *t)
 {
     t->is_doomed = true;
-    harts[t->hart].attention = true;
+    t->fast_calls = 0;
+    harts[t->hart].attention |= ATTENTION;
     arch_kick(t->hart);
 }
 
@@ -190,53 +229,60 @@ static void hart_preempt(struct hart *h)
 {
     struct task *t = h->current;
 
-    hart_account(h, arch_time());
     h->current = NULL;
     t->is_interrupted = true;
     t->state = TASK_READY;
     list_add_tail(&ready, &t->ready);
 }
 
-static void hart_take(struct hart *h, struct task *t)
+// The first that is ready.
+static __attribute__((noinline)) struct task *hart_take(struct hart *h)
 {
+    struct task *t = container_of(ready.next, struct task, ready);
+
     list_remove(&t->ready);
-    t->state = TASK_RUNNING;
-    t->hart = (unsigned)(h - harts);
-    h->current = t;
-    if (!t->is_interrupted)
+    if (unlikely(!h->since))
+        h->since = arch_time();
+    hart_enter_task(h, t);
+    if (likely(!t->is_interrupted))
         run_begin(t);
-    h->since = arch_time();
-    slice_begin(h, h->since);
+    else
+        slice_alarm(h);
+    return t;
 }
 
-// One hart that waits gets something to do; its bit goes, so that no second one kicks it for the same.
-static __attribute__((noinline)) void hart_kick_idle(void)
+// Harts that wait get something to do, and their bits go, so that nobody kicks them again for the same. One task may
+// wait for a run to end that was going on, which is mostly soon: a message and its answer stay on one hart.
+static __attribute__((noinline)) void harts_kick(bool is_for_all)
 {
-    unsigned hart = (unsigned)__builtin_ctz(idle);
-
-    idle &= idle - 1;
-    arch_kick(hart);
+    for (struct list *l = is_for_all ? ready.next : ready.next->next; l != &ready && idle; l = l->next) {
+        arch_kick((unsigned)__builtin_ctz(idle));
+        idle &= idle - 1;
+    }
 }
 
 static __attribute__((noinline)) void hart_attend(struct hart *h)
 {
-    h->attention = false;
+    bool is_over = h->slice_over;
+
+    h->attention = 0;
+    h->slice_over = false;
     if (h->current && h->current->is_doomed) {
         h->current->is_doomed = false;
         task_end(h->current, h->current->end);
     }
     objects_reap();
-    if (!h->current)
+    if (!h->current) {
+        h->since = 0; // that took a while
         return;
+    }
     bool is_wanted = !list_empty(&ready), is_kicked = is_wanted && idle;
     if (is_kicked)
-        hart_kick_idle();
-    if (!h->slice_over)
-        return;
-    if (is_wanted && !is_kicked)
+        harts_kick(true);
+    if (is_over && is_wanted && !is_kicked)
         hart_preempt(h);
-    else
-        slice_begin(h, arch_time());
+    else if (is_over)
+        slice_alarm(h);
 }
 
 // Nobody is left who could start anything.
@@ -247,38 +293,31 @@ static _Noreturn void all_over(void)
 }
 
 // All but to go on with what runs.
-static __attribute__((noinline)) struct task *next_find(struct hart *h)
-{
-    bool is_new = false;
-
-    idle &= ~(1u << (h - harts));
-    while (unlikely(h->attention))
-        hart_attend(h);
-    if (!h->current) {
-        if (list_empty(&ready)) {
-            if (unlikely(!objects_count[SV_TYPE_TASK]))
-                all_over();
-            idle |= 1u << (h - harts);
-            return NULL;
-        }
-        hart_take(h, container_of(ready.next, struct task, ready));
-        is_new = true;
-        while (unlikely(h->attention))
-            hart_attend(h);
-    }
-    // One other may wait for this run to end, which is mostly soon: a message and its answer stay on one hart.
-    if (unlikely(idle) && (is_new ? !list_empty(&ready) : ready.next != ready.prev))
-        hart_kick_idle();
-    return h->current;
-}
-
 struct task *kernel_next(void)
 {
     struct hart *h = this_hart();
+    bool is_new = false;
 
-    if (likely(h->current && !h->attention && !idle))
-        return h->current;
-    return next_find(h);
+    idle &= ~(1u << h->number);
+    for (;;) {
+        while (unlikely(h->attention & ATTENTION))
+            hart_attend(h);
+        h->attention = 0;
+        if (h->current)
+            break;
+        if (list_empty(&ready)) {
+            if (unlikely(!objects_count[SV_TYPE_TASK]))
+                all_over();
+            idle |= 1u << h->number;
+            h->since = 0;
+            return NULL;
+        }
+        hart_take(h);
+        is_new = true;
+    }
+    if (idle)
+        harts_kick(is_new);
+    return h->current;
 }
 
 void kernel_fault(enum sv_fault fault, uintptr_t pc, uintptr_t address)

@@ -5,27 +5,36 @@
 // slice is over. Each hart keeps the clocks of the continuations that were made on it.
 #pragma once
 
+#include "arch.h"
 #include "heap.h"
 #include "object.h"
 
 #define SLICE_NANOSECONDS 5000000
 
+#define ATTENTION_NEXT 1 // another run
+#define ATTENTION_KICK 2 // harts that wait
+#define ATTENTION 4      // other things
+
 struct hart {
-    struct task *current;
-    bool attention; // kernel_next() has more to see to than to go on
+    uint8_t attention; // why kernel_next() may not just go on; first: the architecture looks at it
+    uint8_t number;
     bool slice_over;
-    struct object *dying; // what it has to take apart
-    struct heap clocks;   // of continuations
-    uint64_t alarm;       // that is set; no later than what is wanted
-    uint64_t since;       // when the current task was entered
-    uint64_t slice_end;
+    struct task *current;
+    struct object *dying;       // what it has to take apart
+    struct heap clocks;         // of continuations
+    uint64_t alarm;             // that is set; no later than what is wanted
+    uint64_t since;             // when the slice of the current task began; without one, the last one's end, or 0
 } __attribute__((aligned(64))); // found by a shift
 
 extern struct hart harts[HARTS_MAX];
 
 void harts_init(const struct machine *m);
 
-struct hart *this_hart(void);
+// There is nothing to see to but that another run may be the current one: what kernel_next() looks for first.
+static inline bool hart_is_set(const struct hart *h)
+{
+    return h->current && h->attention <= ATTENTION_NEXT;
+}
 
 // Nanoseconds in ticks of the clock, at least 1; saturates.
 uint64_t ticks_of(uint64_t nanoseconds);
@@ -42,6 +51,16 @@ void task_wake(struct task *t);
 
 // This hart's task does not go on: its run has ended, or the task has.
 void hart_leave_task(void);
+
+// What a run of it may take.
+void task_limit_runs(struct task *t, uint64_t ticks);
+
+// This hart's run is over. If nobody else waits, the next one of its task begins.
+void hart_end_run(void);
+
+// If nobody else waits for a hart, and this one has nothing else to do, it can go on with a task that waits.
+bool hart_is_free_for(const struct task *t);
+void hart_switch(struct task *t);
 
 // Out of the queue, if it is in it.
 void task_unqueue(struct task *t);

@@ -30,7 +30,8 @@ void object_init(struct object *o, enum sv_type type)
     o->type = type;
     o->id = ++last_id[type];
     o->references = 1;
-    o->is_mourned = o->is_marked = false;
+    o->is_mourned = false;
+    o->marked = 0;
     list_init(&o->waiters);
     list_add_tail(&objects[type], &o->all);
     objects_count[type]++;
@@ -59,13 +60,6 @@ struct object *object_from(enum sv_type type, uint32_t from)
             return o;
     }
     return NULL;
-}
-
-void objects_unmark(void)
-{
-    for (unsigned i = 0; i < SV_TYPES; i++)
-        for (struct list *l = objects[i].next; l != &objects[i]; l = l->next)
-            container_of(l, struct object, all)->is_marked = false;
 }
 
 void objects_reap(void)

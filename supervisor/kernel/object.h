@@ -1,6 +1,6 @@
 // What capabilities name: the objects of the kernel.
 //
-// Every object begins with a struct object and lies in frames of its own, paid by the budget that it was made from
+// Every object has a struct object, and lies in frames of its own, paid by the budget that it was made from
 // (those that are there from the beginning are static). So nobody can use up the kernel's memory for others, and what
 // an object took is given back exactly, when its last reference goes.
 //
@@ -20,7 +20,7 @@ struct object {
     uint32_t references; // capabilities that name it, and what else in the kernel needs it
     struct list all;     // objects of its type, in the order of their ids
     struct list waiters; // continuations that wait for what it is about
-    bool is_marked;      // while channels_sweep() goes through what there is
+    uint32_t marked;     // the last channels_sweep() that came by
     struct object *next_dying, *next_marked;
 };
 
@@ -44,8 +44,6 @@ void object_end(struct object *o);
 
 // The one of this type with the lowest id that is at least 'from'; NULL: none. Walks a list: for who inspects only.
 struct object *object_from(enum sv_type type, uint32_t from);
-
-void objects_unmark(void);
 
 // Takes the dying objects of this hart apart, until nothing is left.
 void objects_reap(void);

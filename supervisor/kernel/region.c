@@ -285,7 +285,6 @@ enum sv_status call_allocate(struct task *t, struct capability *c)
 {
     sv_word size = frame_argument(&t->frame, 0), access = frame_argument(&t->frame, 1),
             flags = frame_argument(&t->frame, 2);
-    struct capability *place;
     struct region *r;
 
     if (!size || size > (sv_word)REGION_PAGES_MAX * FRAME_SIZE || flags & ~(sv_word)(SV_POPULATED | SV_GUARDED) ||
@@ -293,21 +292,15 @@ enum sv_status call_allocate(struct task *t, struct capability *c)
         return SV_INVALID;
     uint32_t pages = (uint32_t)((size + FRAME_SIZE - 1) / FRAME_SIZE);
     struct region_plan plan = {.size = pages, .pages = pages, .guarded = flags & SV_GUARDED};
-    enum sv_status status = table_take(t, &place);
+    enum sv_status status = region_create(container_of(c->object, struct funds, object), &plan, &r);
     if (status != SV_OK)
         return status;
-    status = region_create(container_of(c->object, struct funds, object), &plan, &r);
-    if (status == SV_OK && flags & SV_POPULATED && !populate_all(r)) {
+    if (flags & SV_POPULATED && !populate_all(r)) {
         object_release(&r->object);
-        status = SV_NO_MEMORY;
+        return SV_NO_MEMORY;
     }
-    if (status != SV_OK) {
-        table_put(t, place);
-        return status;
-    }
-    call_give(t, place, &r->object, (unsigned)access | SV_RIGHT_COPY, NULL);
     frame_value(&t->frame, 1, r->address);
-    object_release(&r->object);
+    call_give_new(t, &r->object, (unsigned)access | SV_RIGHT_COPY);
     return SV_OK;
 }
 

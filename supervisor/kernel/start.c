@@ -34,43 +34,47 @@ static enum sv_status region_hold(struct task *t, struct region *r, unsigned rig
     return status;
 }
 
+// One of so many pages, the last of which is there.
+static enum sv_status region_make(struct task *t, uint32_t pages, bool guarded, unsigned rights, struct region **out)
+{
+    struct region_plan plan = {.size = pages, .pages = pages, .guarded = guarded};
+    enum sv_status status = region_create(t->funds, &plan, out);
+
+    if (status != SV_OK)
+        return status;
+    if (region_populate(*out, pages - 1))
+        return region_hold(t, *out, rights);
+    object_release(&(*out)->object);
+    return SV_NO_MEMORY;
+}
+
 static enum sv_status stack_make(struct task *t, uint32_t size)
 {
     uint32_t pages = (size ? size : SV_STACK_DEFAULT) / FRAME_SIZE + ((size % FRAME_SIZE) != 0);
-    struct region_plan plan = {.size = pages, .pages = pages, .guarded = true};
     struct region *r;
 
     if (pages > REGION_PAGES_MAX)
         return SV_INVALID;
-    enum sv_status status = region_create(t->funds, &plan, &r);
+    enum sv_status status = region_make(t, pages, true, SV_RIGHT_READ | SV_RIGHT_WRITE, &r);
     if (status != SV_OK)
         return status;
     t->stack_low = r->address;
     t->stack_high = r->address + (uintptr_t)pages * FRAME_SIZE;
-    if (!region_populate(r, pages - 1)) {
-        object_release(&r->object);
-        return SV_NO_MEMORY;
-    }
     t->stack_top = region_page(r, pages - 1);
-    return region_hold(t, r, SV_RIGHT_READ | SV_RIGHT_WRITE);
+    return SV_OK;
 }
 
 static enum sv_status start_page_make(struct start *s)
 {
     _Static_assert(sizeof(struct sv_start_page) <= FRAME_SIZE, "the start page is one");
-    struct region_plan plan = {.size = 1, .pages = 1};
     struct region *r;
+    enum sv_status status = region_make(s->task, 1, false, SV_RIGHT_READ, &r);
 
-    enum sv_status status = region_create(s->task->funds, &plan, &r);
     if (status != SV_OK)
         return status;
     s->task->start_page = r->address;
-    if (!region_populate(r, 0)) {
-        object_release(&r->object);
-        return SV_NO_MEMORY;
-    }
     s->page = region_page(r, 0);
-    return region_hold(s->task, r, SV_RIGHT_READ);
+    return SV_OK;
 }
 
 // Pages that hold bytes of the file are there before it is copied, without the lock.
@@ -191,7 +195,7 @@ static enum sv_status start_run(struct start *s, uint64_t budget)
 {
     struct task *t = s->task;
 
-    t->run_limit = ticks_of(budget ? budget : SV_BUDGET_DEFAULT);
+    task_limit_runs(t, ticks_of(budget ? budget : SV_BUDGET_DEFAULT));
     t->state = TASK_WAITING;
     struct continuation *c = continuation_take(t, 0, t->start_page, NULL);
     CHECK(c);
@@ -294,23 +298,17 @@ enum sv_status call_start(struct task *t, struct capability *c)
     struct start s = {.image = container_of(c->object, struct image, object)};
     struct sv_start want;
     struct grants g;
-    struct capability *place;
 
     if (!user_read(t, &want, frame_argument(&t->frame, 0), sizeof(want)))
         return SV_FAULT;
     want.arguments[SV_ARGUMENTS_SIZE - 1] = 0;
-    enum sv_status status = table_take(t, &place);
+    enum sv_status status = start_make(t, &want, &s, &g);
+    if (status == SV_BAD_IMAGE)
+        frame_value(&t->frame, 1, s.image_fault);
     if (status != SV_OK)
         return status;
-    status = start_make(t, &want, &s, &g);
-    if (status != SV_OK) {
-        table_put(t, place);
-        if (status == SV_BAD_IMAGE)
-            frame_value(&t->frame, 1, s.image_fault);
-        return status;
-    }
     page_fill(&s, ticks_of(1000000000), want.arguments);
-    call_give(t, place, &s.task->object, SV_RIGHT_WATCH | SV_RIGHT_END | SV_RIGHT_COPY, NULL);
+    call_give(t, &s.task->object, SV_RIGHT_WATCH | SV_RIGHT_END | SV_RIGHT_COPY, NULL);
     return start_run(&s, want.budget);
 }
 

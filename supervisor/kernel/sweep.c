@@ -8,38 +8,34 @@
 #include "group.h"
 #include "task.h"
 
+static uint32_t sweep;
+
 static void mark(struct object **marked, struct object *o)
 {
-    if (!o || o->is_marked)
+    if (!o || o->marked == sweep)
         return;
-    o->is_marked = true;
+    o->marked = sweep;
     o->next_marked = *marked;
     *marked = o;
 }
 
+static void mark_held(struct object **marked, struct object *o)
+{
+    const struct capability *c;
+
+    if (o->type == SV_TYPE_TASK || o->type == SV_TYPE_GROUP || o->type == SV_TYPE_CHANNEL)
+        for (unsigned n = 0; (c = holder_place(o, n)); n++)
+            mark(marked, c->object);
+}
+
 static void mark_task(struct object **marked, struct task *t)
 {
-    for (unsigned i = 0; i < table_size(t); i++)
-        mark(marked, table_entry(t, i)->object);
+    mark_held(marked, &t->object);
     for (unsigned i = 0; i < SV_CONTINUATIONS_MAX; i++)
         if (t->continuation[i].state != CONTINUATION_FREE && t->continuation[i].limit)
             mark(marked, &t->continuation[i].limit->object);
     if (t->limit)
         mark(marked, &t->limit->object);
-}
-
-static void mark_held(struct object **marked, struct object *o)
-{
-    if (o->type == SV_TYPE_GROUP) {
-        const struct group *g = container_of(o, struct group, object);
-        for (unsigned i = 0; i < g->count; i++)
-            mark(marked, g->member[i].object);
-    } else if (o->type == SV_TYPE_CHANNEL) {
-        struct channel *ch = container_of(o, struct channel, object);
-        for (unsigned i = 0; i < ch->waiting; i++)
-            for (unsigned k = 0; k < message_at(ch, i)->count; k++)
-                mark(marked, message_at(ch, i)->entry[k].object);
-    }
 }
 
 void channels_sweep(void)
@@ -48,6 +44,7 @@ void channels_sweep(void)
 
     if (!channel_entries_waiting)
         return;
+    sweep++;
     for (struct list *l = objects[SV_TYPE_TASK].next; l != &objects[SV_TYPE_TASK]; l = l->next)
         mark_task(&marked, task_of(container_of(l, struct object, all)));
     while (marked) {
@@ -57,8 +54,7 @@ void channels_sweep(void)
     }
     for (struct list *l = objects[SV_TYPE_CHANNEL].next; l != &objects[SV_TYPE_CHANNEL]; l = l->next) {
         struct channel *ch = container_of(container_of(l, struct object, all), struct channel, object);
-        if (!ch->object.is_marked && ch->waiting)
+        if (ch->object.marked != sweep && ch->waiting)
             channel_empty(ch);
     }
-    objects_unmark();
 }

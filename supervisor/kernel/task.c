@@ -8,16 +8,6 @@
 #include "funds.h"
 #include "hart.h"
 
-struct frame *task_frame(struct task *t)
-{
-    return &t->frame;
-}
-
-struct space *task_space(struct task *t)
-{
-    return &t->space;
-}
-
 static unsigned block_order(void)
 {
     return buddy_order((sizeof(struct task) + FRAME_SIZE - 1) / FRAME_SIZE);
@@ -75,6 +65,7 @@ static void task_init(struct task *t, struct funds *pays)
     object_init(&t->object, SV_TYPE_TASK);
     t->payer = pays;
     t->state = TASK_LOADING;
+    t->fast_calls = SV_CALLS;
     list_init(&t->ready);
     places_add(t, t->entry_inline, TABLE_INLINE);
     continuations_init(t);
@@ -103,15 +94,6 @@ no_funds:
 }
 
 // --- ending -----------------------------------------------------------------------------------------
-
-static void end_tell(struct task *t)
-{
-    while (!list_empty(&t->object.waiters)) {
-        struct continuation *c = container_of(t->object.waiters.next, struct continuation, link);
-        memcpy(c->words, t->end.words, sizeof(c->words));
-        continuation_fire(c, SV_EVENT_END);
-    }
-}
 
 // What it held is taken apart by objects_reap().
 void task_end(struct task *t, struct task_end end)
@@ -169,7 +151,7 @@ bool task_destroy(struct object *o)
         table_drop(t);
         object_release(&t->funds->object);
         t->funds = NULL;
-        end_tell(t);
+        continuations_fire(&t->object.waiters, SV_EVENT_END, t->end.words);
         channels_sweep();
         object_release(o);
         return true;

@@ -45,10 +45,13 @@ struct task_end {
 #define TABLE_FRAME (FRAME_SIZE / sizeof(struct capability))
 #define TABLE_FRAMES ((SV_CAPABILITIES_MAX + TABLE_FRAME - 1) / TABLE_FRAME)
 #define TABLE_INLINE 32
+#define TASK_BUCKETS (512 / sizeof(void *)) // of its hash table
 
 struct task {
+    struct frame frame; // first: its address is the task's
     struct object object;
-    struct frame frame;
+    struct capability *bucket[TASK_BUCKETS];
+    unsigned fast_calls; // calls with numbers below it need nothing but a capability that passed
     struct space space;
 
     uint8_t state;        // enum task_state
@@ -60,8 +63,10 @@ struct task {
     struct task_end end;  // how it ended or will
     struct group *limit;  // of this run
     uint64_t run_limit;   // ticks that a run may take
-    uint64_t run_ticks;   // that this one took before it was last entered
-    uint64_t runs, ticks; // in all
+    uint32_t first_alarm; // ticks after the beginning of a run
+    uint64_t run_ticks;   // that this one took before its slice
+    uint64_t ticks;       // that it ran
+    sv_word runs;
 
     struct list fired, free;       // continuations
     struct continuation *running;  // NULL: it was used up
@@ -79,6 +84,7 @@ struct task {
 
     unsigned capabilities; // in the table
     struct capability *free_entry;
+    struct capability *place; // for what a call makes
     struct capability *table[TABLE_FRAMES];
     unsigned table_frames;
     struct continuation continuation[SV_CONTINUATIONS_MAX];
@@ -125,6 +131,21 @@ static inline struct capability *table_entry(const struct task *t, unsigned n)
     return &t->table[n / TABLE_FRAME][n % TABLE_FRAME];
 }
 
+// The capability of that handle, as two numbers; NULL: it has no such.
+static inline struct capability **task_bucket(const struct task *t, uint64_t low)
+{
+    size_t offset = (size_t)low * sizeof(*t->bucket) % sizeof(t->bucket); // fewer steps than an index takes
+    return (struct capability **)((uintptr_t)t->bucket + offset);
+}
+static inline struct capability *capability_named(const struct task *t, uint64_t low, uint64_t high)
+{
+    struct capability *c = *task_bucket(t, low);
+
+    while (c && (c->handle[0] != low || c->handle[1] != high))
+        c = c->chain;
+    return c;
+}
+
 // --- its continuations (continuation.c)
 
 void continuations_init(struct task *t);
@@ -139,11 +160,27 @@ void continuation_wait(struct continuation *c);
 // It is to run now, for this reason.
 void continuation_fire(struct continuation *c, enum sv_event event);
 
-// Begins the first run that there is in the task's frame.
+// It is to run once more, to hear that what it waited for can't happen any more.
+void continuation_gone(struct continuation *c);
+
+// All in a list of those that wait, for this reason; 'words' of the event, or NULL.
+void continuations_fire(struct list *waiters, enum sv_event event, const sv_word *words);
+
+// Begins the run of a continuation in the task's frame, with these words, and with so many handles on its stack. It is
+// in no list.
+void run_enter(struct task *t, struct continuation *c, const sv_word *words, unsigned count);
+
+// Begins the first run that there is.
 void run_begin(struct task *t);
 
 // This run is over. False: nothing is left that the task waits for.
 bool run_end(struct task *t);
+
+// It is over as its program wishes. The answer of a call that does that.
+enum sv_status run_finish(struct task *t);
+
+// The same, with a message in its call's arguments for a continuation that waits, whose run begins on this hart.
+enum sv_status run_hand_over(struct task *t, struct continuation *c);
 
 // All are gone.
 void continuations_clear(struct task *t);

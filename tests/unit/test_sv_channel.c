@@ -265,6 +265,124 @@ static void test_start_with_a_channel(void **state)
     fake_check();
 }
 
+// A task of the same program, which waits for messages to 'code' on the queue it was given, as often as they come.
+static struct task *listener(struct sv_handle queue)
+{
+    assert_int_equal(start(image("init"), 64, queue, false), SV_OK);
+    struct task *init = fake_task();
+    ok(SV_THEN, self, CODE, 0, 0);
+    next_run();
+    struct task *t = fake_task();
+    assert_ptr_not_equal(t, init);
+    ok(SV_THEN, fake_start_handle("it"), CODE, 21, SV_AGAIN);
+    call(SV_FINISH, fake_start_handle("task"), 0);
+    assert_ptr_equal(fake_task(), init);
+    fake_check();
+    return t;
+}
+
+static void test_last(void **state)
+{
+    (void)state;
+    struct sv_handle queue = channel(2);
+    struct task *init = fake_task(), *t = listener(queue);
+
+    assert_int_equal(call(SV_SEND, self, 1, 2, 3, 4, 0, SV_LAST), SV_BAD_TYPE); // and the run goes on
+    ok(SV_THEN, self, CODE, 22, 0);
+    fake_time += 100;
+    call(SV_SEND, queue, 1, 2, 3, 4, 0, SV_LAST);
+    fake_check();
+    assert_ptr_equal(fake_task(), t); // at once
+    assert_int_equal(t->frame.event, SV_EVENT_MESSAGE);
+    assert_int_equal(t->frame.entered_with, 21);
+    assert_int_equal(t->frame.words[0], 1);
+    assert_int_equal(t->frame.words[3], 4);
+    assert_int_equal(init->state, TASK_READY);
+    assert_int_equal(init->ticks, 100);
+    fake_time += 10;
+    call(SV_FINISH, fake_start_handle("task"), 0);
+    assert_int_equal(t->ticks, 10);
+    assert_ptr_equal(fake_task(), init);
+    assert_int_equal(init->frame.entered_with, 22);
+    ok(SV_INSPECT, system_handle, SV_KIND_CHANNEL, 0, scratch, sizeof(struct sv_channel));
+    struct sv_channel seen;
+    assert_true(fake_load(scratch, &seen, sizeof(seen)));
+    assert_int_equal(seen.sent, 1);
+    assert_int_equal(seen.waiting, 0);
+}
+
+// No message overtakes another, and no task those that wait for the hart.
+static void test_last_is_not_first(void **state)
+{
+    (void)state;
+    struct sv_handle queue = channel(3);
+    struct task *init = fake_task(), *t = listener(queue);
+
+    ok(SV_THEN, self, CODE, 22, 0);
+    ok(SV_SEND, queue, 1);
+    call(SV_SEND, queue, 2, 0, 0, 0, 0, SV_LAST);
+    fake_check();
+    assert_ptr_equal(fake_task(), t);
+    assert_int_equal(t->frame.words[0], 1);
+    call(SV_FINISH, fake_start_handle("task"), 0);
+    assert_ptr_equal(fake_task(), init); // which was ready before
+    ok(SV_THEN, self, CODE, 23, 0);
+    call(SV_FINISH, self);
+    assert_ptr_equal(fake_task(), t);
+    assert_int_equal(t->frame.words[0], 2);
+}
+
+static void test_last_with_a_region(void **state)
+{
+    (void)state;
+    struct sv_handle queue = channel(1), memory = region(1, RW, 0);
+    struct task *t = listener(queue);
+    struct sv_transfer along = {memory, SV_RIGHTS_ALL, 1};
+
+    assert_true(fake_store(scratch, &along, sizeof(along)));
+    ok(SV_THEN, self, CODE, 22, 0);
+    call(SV_SEND, queue, 5, 0, 0, 0, scratch, 1 | SV_LAST);
+    fake_check();
+    assert_ptr_equal(fake_task(), t);
+    assert_int_equal(t->frame.words[0], 5);
+    ok(SV_WHAT, received(0), 0);
+    assert_int_equal(fake_value[1], SV_TYPE_REGION);
+}
+
+// The one who sends has nothing left to do and ends; the run that has its message goes on.
+static void test_last_of_all(void **state)
+{
+    (void)state;
+    struct sv_handle queue = channel(1);
+    struct task *t = listener(queue);
+
+    call(SV_SEND, queue, 5, 6, 7, 8, 0, SV_LAST);
+    fake_check();
+    assert_ptr_equal(fake_task(), t);
+    assert_int_equal(t->frame.event, SV_EVENT_MESSAGE);
+    assert_int_equal(t->frame.words[0], 5);
+    assert_int_equal(objects_count[SV_TYPE_TASK], 1);
+}
+
+static void test_last_to_oneself(void **state)
+{
+    (void)state;
+    struct sv_handle queue = channel(1);
+
+    ok(SV_THEN, queue, CODE, 7, SV_AGAIN);
+    for (sv_word i = 1; i < 4; i++) {
+        call(SV_SEND, queue, i, 0, 0, 0, 0, SV_LAST);
+        fake_check();
+        assert_int_equal(fake_task()->frame.words[0], i);
+        assert_int_equal(fake_task()->frame.entered_with, 7);
+    }
+    ok(SV_SEND, queue, 1);
+    assert_int_equal(call(SV_SEND, queue, 1, 0, 0, 0, 0, SV_LAST), SV_FULL);
+    assert_int_equal(call(SV_SEND, queue, 1, 0, 0, 0, 0, 2 * SV_LAST), SV_FULL);
+    next_run();
+    assert_int_equal(call(SV_SEND, queue, 1, 0, 0, 0, 0, 2 * SV_LAST), SV_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +399,11 @@ int main(void)
         test(test_no_place_for_what_comes),
         test(test_circle_is_given_back),
         test(test_start_with_a_channel),
+        test(test_last),
+        test(test_last_is_not_first),
+        test(test_last_with_a_region),
+        test(test_last_of_all),
+        test(test_last_to_oneself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

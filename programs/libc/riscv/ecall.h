@@ -22,7 +22,7 @@
 // Makes the call that acts by *handle with the first 'count' (a constant) of the arguments in 'a'. Values 1 to 4 are
 // then there, and a new handle in *handle. Inlined, so that neither array has to be in memory.
 static inline __attribute__((always_inline)) enum sv_status sv_ecall(enum sv_call call, struct sv_handle *handle,
-                                                                     sv_word a[7], const unsigned count)
+                                                                     sv_word *a, const unsigned count)
 {
     ECALL_ARGUMENT(0);
     ECALL_ARGUMENT(1);
@@ -30,11 +30,12 @@ static inline __attribute__((always_inline)) enum sv_status sv_ecall(enum sv_cal
     ECALL_ARGUMENT(3);
     ECALL_ARGUMENT(4);
     ECALL_ARGUMENT(5);
-    ECALL_ARGUMENT(6);
     register sv_word a7 __asm__("a7") = call;
 #if __riscv_xlen == 64
-    register sv_word h0 __asm__("t3") = handle->word[0] | (sv_word)handle->word[1] << 32;
-    register sv_word h1 __asm__("t4") = handle->word[2] | (sv_word)handle->word[3] << 32;
+    sv_word words[2];
+    __builtin_memcpy(words, handle, sizeof(words));
+    register sv_word h0 __asm__("t3") = words[0];
+    register sv_word h1 __asm__("t4") = words[1];
 #else
     register sv_word h0 __asm__("t3") = handle->word[0];
     register sv_word h1 __asm__("t4") = handle->word[1];
@@ -42,12 +43,13 @@ static inline __attribute__((always_inline)) enum sv_status sv_ecall(enum sv_cal
     register sv_word h3 __asm__("t6") = handle->word[3];
 #endif
     __asm__ volatile("ecall"
-                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7), HANDLE_REGISTERS
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a7), HANDLE_REGISTERS
                      :
-                     : "memory", "ra", "t0", "t1", "t2" HANDLE_CLOBBERS);
+                     : "memory", "ra", "a6", "t0", "t1", "t2" HANDLE_CLOBBERS);
     a[1] = a1, a[2] = a2, a[3] = a3, a[4] = a4;
 #if __riscv_xlen == 64
-    *handle = (struct sv_handle){{(uint32_t)h0, (uint32_t)(h0 >> 32), (uint32_t)h1, (uint32_t)(h1 >> 32)}};
+    words[0] = h0, words[1] = h1;
+    __builtin_memcpy(handle, words, sizeof(words));
 #else
     *handle = (struct sv_handle){{(uint32_t)h0, (uint32_t)h1, (uint32_t)h2, (uint32_t)h3}};
 #endif

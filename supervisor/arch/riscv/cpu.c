@@ -82,11 +82,6 @@ static void timer_expired(struct cpu *cpu)
 
 // --- each other -------------------------------------------------------------------------------------
 
-unsigned arch_hart(void)
-{
-    return this_cpu()->index;
-}
-
 void arch_kick(unsigned hart)
 {
     (void)sbi(SBI_IPI, 0, 1, cpus[hart].id);
@@ -120,8 +115,14 @@ void cpu_prepare(unsigned index, uintptr_t id)
     struct cpu *cpu = &cpus[index];
     uintptr_t stack = (uintptr_t)stacks[index] + STACK_GUARD + STACK_SIZE;
 
-    *cpu = (struct cpu){.stack = stack, .emergency = stack + STACK_EMERGENCY, .index = index, .id = id};
+    *cpu = (struct cpu){.stack = stack,
+                        .emergency = stack + STACK_EMERGENCY,
+                        .hart = kernel_hart(index),
+                        .index = index,
+                        .bit = 1u << index,
+                        .id = id};
     cpu->alarm = cpu->poll = UINT64_MAX;
+    cpu->era = UINT32_MAX; // no space is of it
 }
 
 void cpus_start(void)
@@ -136,19 +137,23 @@ void cpus_start(void)
 }
 
 // What is pending wakes it although interrupts are off.
-__attribute__((noinline)) struct task *cpu_wait(struct cpu *cpu)
+struct frame *cpu_find(struct cpu *cpu)
 {
     struct task *t;
 
-    do {
+    while (!(t = kernel_next())) {
         space_load(cpu, NULL);
         kernel_leave();
         __asm__ volatile("wfi" ::: "memory");
         kernel_enter();
         cpu_interrupts(csr_read(CSR_SIP) & csr_read(CSR_SIE));
-        t = kernel_next();
-    } while (!t);
-    return t;
+    }
+    if (cpu->space != &t->space || cpu->era != t->space.era)
+        space_load(cpu, &t->space);
+    t->frame.cpu = cpu;
+    cpu->frame = &t->frame;
+    kernel_leave();
+    return &t->frame;
 }
 
 _Noreturn void cpu_run(void)

@@ -4,6 +4,9 @@
 #include <stddef.h>
 
 #include "arch.h"
+#include "csr.h"
+#include "hart.h"
+#include "task.h"
 
 struct cpu {
     uintptr_t stack;     // top of its kernel stack
@@ -11,16 +14,19 @@ struct cpu {
     uintptr_t satp;      // that it starts with
     uintptr_t fixup;     // where to go on when an instruction that may fault does; 0: it may not
     uintptr_t saved;     // a register, while a fault of the kernel is dealt with
+    struct frame *frame; // of the run that it is in
+    struct hart *hart;   // the kernel's
     struct space *space; // that is loaded; NULL: the kernel's own
     bool in_limbo;       // it has a root table loaded whose space is no more
     uint32_t era;        // of the address-space identifiers in its translations
-    uint32_t index;
-    uintptr_t id; // as SBI knows it
+    uint32_t index, bit; // 1 << index
+    uintptr_t id;        // as SBI knows it
     uint64_t alarm, poll;
 };
 
 _Static_assert(offsetof(struct cpu, emergency) == CPU_EMERGENCY && offsetof(struct cpu, satp) == CPU_SATP &&
-                   offsetof(struct cpu, fixup) == CPU_FIXUP && offsetof(struct cpu, saved) == CPU_SAVED,
+                   offsetof(struct cpu, fixup) == CPU_FIXUP && offsetof(struct cpu, saved) == CPU_SAVED &&
+                   offsetof(struct cpu, frame) == CPU_FRAME && offsetof(struct cpu, hart) == CPU_HART,
                "see xlen.h");
 
 extern struct cpu cpus[HARTS_MAX];
@@ -52,26 +58,34 @@ void cpus_start(void);
 // What every hart does for ever: whatever kernel_next() says. Not with the lock held.
 _Noreturn void cpu_run(void);
 
-// Waits until there is a task to run, which is the answer.
-struct task *cpu_wait(struct cpu *cpu);
-
 // Loads it on this hart, without what may be stale; NULL: the kernel's own. One that is loaded and of this hart's
 // era has nothing stale: who changes it fences harts that have it loaded, and its identifier is good there until they
 // load another, even if a new era has begun elsewhere.
 void space_load(struct cpu *cpu, struct space *s);
 
 // What it runs next, loaded; the lock is released. Waits for something to do.
-static inline __attribute__((always_inline)) struct frame *cpu_next(struct cpu *cpu)
-{
-    struct task *t = kernel_next();
+struct frame *cpu_find(struct cpu *cpu);
 
-    if (unlikely(!t))
-        t = cpu_wait(cpu);
-    struct frame *f = task_frame(t);
-    struct space *s = task_space(t);
-    if (cpu->space != s || unlikely(cpu->era != s->era))
-        space_load(cpu, s);
-    f->cpu = cpu;
+// The same, where it mostly is there, and its page table needs no fence.
+static inline struct frame *cpu_next(struct cpu *cpu)
+{
+    struct hart *h = cpu->hart;
+    struct task *t = h->current;
+
+    if (unlikely(!hart_is_set(h)))
+        return cpu_find(cpu);
+    struct space *s = &t->space;
+    if (unlikely(cpu->era != s->era))
+        return cpu_find(cpu);
+    if (cpu->space != s) {
+        if (unlikely((s->stale | s->code) & cpu->bit || cpu->in_limbo))
+            return cpu_find(cpu);
+        csr_write(CSR_SATP, s->satp);
+        cpu->space = s;
+        t->frame.cpu = cpu;
+        cpu->frame = &t->frame;
+    }
+    h->attention = 0;
     kernel_leave();
-    return f;
+    return &t->frame;
 }

@@ -43,8 +43,7 @@
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-#define CSR_TEXT_(x) #x
-#define CSR_TEXT(x) CSR_TEXT_(x)
+#define CSR_TEXT(x) XLEN_TEXT(x)
 
 #define csr_read(number)                                                                                               \
     __extension__({                                                                                                    \

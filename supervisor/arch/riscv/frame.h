@@ -28,6 +28,7 @@ _Static_assert(offsetof(struct frame, kind) == FRAME_KIND && offsetof(struct fra
 struct space {
     uint64_t root;       // physical
     struct budget *pays; // for all of its tables
+    uintptr_t satp;      // as it is to be loaded in that era
     uint32_t asid, era;  // worth something in that era only
     uint32_t stale;      // harts that have to drop translations of it before they run it, a bit each
     uint32_t code;       // those that have to drop instructions that they fetched
@@ -45,17 +46,25 @@ static inline uint64_t physical_address(const void *pointer)
     return (uintptr_t)pointer - direct_offset;
 }
 
+// Never another one in the course of a function.
+static inline struct hart *this_hart(void)
+{
+    struct hart *h;
+    __asm__(XLEN_TEXT(REG_L) " %0, %1(tp)" : "=r"(h) : "i"(CPU_HART));
+    return h;
+}
+
 static inline uintptr_t frame_pc(const struct frame *f)
 {
     return f->x[0];
 }
-static inline sv_word frame_call(const struct frame *f)
-{
-    return f->x[17];
-}
 static inline sv_word frame_argument(const struct frame *f, unsigned n)
 {
     return f->x[10 + n];
+}
+static inline const sv_word *frame_arguments(const struct frame *f)
+{
+    return &f->x[10];
 }
 static inline void frame_answer(struct frame *f, enum sv_status status)
 {
@@ -66,16 +75,24 @@ static inline void frame_value(struct frame *f, unsigned n, sv_word value)
     f->x[10 + n] = value;
 }
 
-// On RV64 two words of it in each register, the first lower; on RV32 one. (memcpy() would be a call.)
-static inline struct sv_handle frame_handle(const struct frame *f)
+static inline void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
+                               const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles)
 {
-    const sv_word *x = &f->x[28];
-
-    if (sizeof(sv_word) == 4)
-        return (struct sv_handle){{(uint32_t)x[0], (uint32_t)x[1], (uint32_t)x[2], (uint32_t)x[3]}};
-    return (struct sv_handle){
-        {(uint32_t)x[0], (uint32_t)((uint64_t)x[0] >> 32), (uint32_t)x[1], (uint32_t)((uint64_t)x[1] >> 32)}};
+    f->x[0] = entry;
+    f->x[2] = handles;
+    f->x[5] = code;
+    f->x[10] = argument;
+    f->x[11] = event;
+    f->x[12] = words[0];
+    f->x[13] = words[1];
+    f->x[14] = words[2];
+    f->x[15] = words[3];
+    f->x[16] = handle_count;
+    f->x[17] = handles;
+    f->kind = FRAME_FRESH;
 }
+
+// On RV64 two words of it in each register, the first lower; on RV32 one.
 static inline void frame_give(struct frame *f, struct sv_handle handle)
 {
     __builtin_memcpy(&f->x[28], &handle, sizeof(handle));

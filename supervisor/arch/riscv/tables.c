@@ -191,6 +191,7 @@ static __attribute__((noinline)) void asid_give(struct space *s)
     s->asid = asid_last ? asid_next++ : 0;
     s->era = era;
     s->stale = 0;
+    s->satp = SATP_MODE | (uintptr_t)s->asid << SATP_ASID_SHIFT | (uintptr_t)(s->root >> FRAME_SHIFT);
 }
 
 // Root tables of spaces that are no more, but loaded on harts that are in the kernel and need its half alone. The first
@@ -234,34 +235,30 @@ static __attribute__((noinline)) void space_freshen(struct cpu *cpu, struct spac
 
 void space_load(struct cpu *cpu, struct space *s)
 {
-    uint32_t bit = 1u << cpu->index;
-    uintptr_t satp;
+    uint32_t bit = cpu->bit;
 
-    if (likely(s)) {
-        if (unlikely(s->era != era || !asid_last))
-            asid_give(s);
-        satp = SATP_MODE | (uintptr_t)s->asid << SATP_ASID_SHIFT | (uintptr_t)(s->root >> FRAME_SHIFT);
-    } else {
-        satp = kernel_satp();
-    }
-    csr_write(CSR_SATP, satp);
+    if (s && (s->era != era || !asid_last))
+        asid_give(s);
+    csr_write(CSR_SATP, s ? s->satp : kernel_satp());
     cpu->space = s;
-    if (unlikely(!asid_last))
+    if (!asid_last)
         fence_all();
-    if (s && unlikely(cpu->era != era || (s->stale | s->code) & bit))
+    if (s && (cpu->era != era || (s->stale | s->code) & bit))
         space_freshen(cpu, s, bit);
-    if (unlikely(cpu->in_limbo))
+    if (s && !asid_last)
+        s->stale = UINT32_MAX; // a fence each time it is loaded
+    if (cpu->in_limbo)
         limbo_end(cpu);
 }
 
 // Harts, but for this one, that have it loaded and so may run it now.
 static uint32_t space_elsewhere(const struct space *s)
 {
-    uint32_t harts = 0;
+    uint32_t elsewhere = 0;
     for (unsigned i = 0; i < cpu_count; i++)
         if (cpus[i].space == s && &cpus[i] != this_cpu())
-            harts |= 1u << i;
-    return harts;
+            elsewhere |= 1u << i;
+    return elsewhere;
 }
 
 // Translations of these pages are worth nothing any more: here and, where it may run, at once; elsewhere before it
@@ -311,20 +308,20 @@ static void tables_give(struct space *s, pte *table, unsigned entries, unsigned 
 static void root_give(struct space *s)
 {
     struct limbo *root = physical_pointer(s->root);
-    uintptr_t harts = 0;
+    uintptr_t loaded = 0;
 
     for (unsigned i = 0; i < cpu_count; i++) {
         if (cpus[i].space != s)
             continue;
         cpus[i].space = NULL;
         cpus[i].in_limbo = true;
-        harts |= (uintptr_t)2 << i;
+        loaded |= (uintptr_t)2 << i;
     }
-    if (!harts) {
+    if (!loaded) {
         frames_give(s->pays, 0, s->root);
         return;
     }
-    *root = (struct limbo){limbo, harts};
+    *root = (struct limbo){limbo, loaded};
     limbo = root;
     budget_return(s->pays, 1);
     kernel_pays.used++;

@@ -1,4 +1,4 @@
-// What trap.S calls, and what a new run finds in its registers.
+// What trap.S calls.
 #include <string.h>
 
 #include "cpu.h"
@@ -6,57 +6,37 @@
 #include "print.h"
 #include "sbi.h"
 
-struct frame *trap_call(struct cpu *cpu);
+struct frame *trap_answer(enum sv_status status);
 struct frame *trap_exception(struct cpu *cpu, uintptr_t cause, uintptr_t address);
 _Noreturn void trap_broken(const struct frame *f, uintptr_t cause, uintptr_t address);
 
 extern char image_start[], image_rodata[];
 
-void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
-                 const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles)
+struct frame *trap_answer(enum sv_status status)
 {
-    f->x[0] = entry;
-    f->x[2] = handles;
-    f->x[5] = code;
-    f->x[10] = argument;
-    f->x[11] = event;
-    f->x[12] = words[0];
-    f->x[13] = words[1];
-    f->x[14] = words[2];
-    f->x[15] = words[3];
-    f->x[16] = handle_count;
-    f->x[17] = handles;
-    f->kind = FRAME_FRESH;
-}
+    struct cpu *cpu = this_cpu();
 
-struct frame *trap_call(struct cpu *cpu)
-{
-    kernel_enter();
-    kernel_call();
+    if (status != CALL_NO_ANSWER) {
+        frame_answer(cpu->frame, status);
+        cpu->frame->kind = FRAME_CALL; // unless it's another run's soon
+    }
     return cpu_next(cpu);
 }
 
 static enum sv_fault fault_of(uintptr_t cause)
 {
-    switch (cause) {
-    case CAUSE_FETCH_PAGE:
-    case CAUSE_FETCH_ACCESS:
-        return SV_FAULT_EXECUTE;
-    case CAUSE_LOAD_PAGE:
-    case CAUSE_LOAD_ACCESS:
-        return SV_FAULT_READ;
-    case CAUSE_STORE_PAGE:
-    case CAUSE_STORE_ACCESS:
-        return SV_FAULT_WRITE;
-    case CAUSE_BREAKPOINT:
-        return SV_FAULT_BREAKPOINT;
-    case CAUSE_FETCH_MISALIGNED:
-    case CAUSE_LOAD_MISALIGNED:
-    case CAUSE_STORE_MISALIGNED:
-        return SV_FAULT_MISALIGNED;
-    default:
-        return SV_FAULT_INSTRUCTION;
-    }
+    static const uint8_t faults[] = {[CAUSE_FETCH_PAGE] = SV_FAULT_EXECUTE,
+                                     [CAUSE_FETCH_ACCESS] = SV_FAULT_EXECUTE,
+                                     [CAUSE_LOAD_PAGE] = SV_FAULT_READ,
+                                     [CAUSE_LOAD_ACCESS] = SV_FAULT_READ,
+                                     [CAUSE_STORE_PAGE] = SV_FAULT_WRITE,
+                                     [CAUSE_STORE_ACCESS] = SV_FAULT_WRITE,
+                                     [CAUSE_BREAKPOINT] = SV_FAULT_BREAKPOINT,
+                                     [CAUSE_FETCH_MISALIGNED] = SV_FAULT_MISALIGNED,
+                                     [CAUSE_LOAD_MISALIGNED] = SV_FAULT_MISALIGNED,
+                                     [CAUSE_STORE_MISALIGNED] = SV_FAULT_MISALIGNED};
+
+    return cause < array_length(faults) && faults[cause] ? (enum sv_fault)faults[cause] : SV_FAULT_INSTRUCTION;
 }
 
 struct frame *trap_exception(struct cpu *cpu, uintptr_t cause, uintptr_t address)

@@ -36,7 +36,7 @@
 #define FRAME_CPU (33 * REG_BYTES)
 
 #define FRAME_WHOLE 0 // all registers are there
-#define FRAME_CALL 1  // a system call: what is callee-saved is in the registers themselves
+#define FRAME_CALL 1  // a system call, from where sepc says: what is callee-saved is in the registers themselves
 #define FRAME_FRESH 2 // a new run: only t0, a0 to a7, sp and pc are there, all others are 0
 
 // The same of struct cpu (cpu.h).
@@ -45,6 +45,11 @@
 #define CPU_SATP (2 * REG_BYTES)
 #define CPU_FIXUP (3 * REG_BYTES)
 #define CPU_SAVED (4 * REG_BYTES)
+#define CPU_FRAME (5 * REG_BYTES)
+#define CPU_HART (6 * REG_BYTES)
+
+#define XLEN_TEXT_(x) #x
+#define XLEN_TEXT(x) XLEN_TEXT_(x)
 
 // A hart's stacks: the kernel's, with a page that is not there below it, and the one for the kernel's own faults.
 #define STACK_GUARD 4096

@@ -201,7 +201,7 @@ static struct fake_call arguments(unsigned number_of_call, struct sv_handle by, 
         break;
     case SV_SEND:
         count = take(SV_MESSAGE_HANDLES + 1);
-        c.argument[5] = count;
+        c.argument[5] = count | (take(3) ? 0 : SV_LAST);
         c.argument[4] = transfers(p, t, count);
         break;
     case SV_COPY:

@@ -191,26 +191,6 @@ void space_code_changed(struct space *s)
 
 // --- harts and devices ------------------------------------------------------------------------------
 
-void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
-                 const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles)
-{
-    unsigned entered = f->entered + 1;
-
-    *f = (struct frame){.entry = entry,
-                        .code = code,
-                        .entered_with = argument,
-                        .event = event,
-                        .handle_count = handle_count,
-                        .handles = handles,
-                        .entered = entered};
-    memcpy(f->words, words, sizeof(f->words));
-}
-
-unsigned arch_hart(void)
-{
-    return fake_hart;
-}
-
 uint64_t arch_time(void)
 {
     return fake_time;
@@ -371,24 +351,23 @@ sv_word fake_call(unsigned number, struct sv_handle handle, struct fake_call c)
     struct task *t = fake_task();
 
     CHECK(t);
-    t->frame.call = number;
-    t->frame.handle = handle;
     memcpy(t->frame.argument, c.argument, sizeof(c.argument));
     memset(t->frame.value, 0, sizeof(t->frame.value));
     t->frame.answer = ~(sv_word)0;
-    kernel_enter();
     if (setjmp(powered)) {
         kernel_leave();
         return SV_OK;
     }
-    kernel_call();
-    sv_word answer = ~(sv_word)0;
-    if (harts[fake_hart].current == t) {
-        answer = t->frame.answer;
+    sv_word answer = kernel_call(&t->frame, number, handle.word[0] | (uint64_t)handle.word[1] << 32,
+                                 handle.word[2] | (uint64_t)handle.word[3] << 32);
+    if (answer == CALL_NO_ANSWER) {
+        answer = ~(sv_word)0;
+    } else {
         fake_handle = t->frame.handle;
         memcpy(fake_value, t->frame.value, sizeof(fake_value));
     }
-    fake_kernel_next();
+    if (this_hart()->attention)
+        fake_kernel_next();
     kernel_leave();
     return answer;
 }

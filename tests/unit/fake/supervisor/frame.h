@@ -9,8 +9,10 @@
 #define ARCH_USER_START 0x100000ul
 #define ARCH_USER_END 0x40000000ul
 
+struct hart *kernel_hart(unsigned number);
+
 struct frame {
-    sv_word call, argument[7];
+    sv_word argument[7];
     struct sv_handle handle;
     sv_word answer, value[5];
     // What frame_enter() says.
@@ -41,21 +43,23 @@ struct space {
     struct fake_table *tables;
 };
 
+extern unsigned fake_hart;
+static inline struct hart *this_hart(void)
+{
+    return kernel_hart(fake_hart);
+}
+
 static inline uintptr_t frame_pc(const struct frame *f)
 {
     return f->entry;
-}
-static inline sv_word frame_call(const struct frame *f)
-{
-    return f->call;
 }
 static inline sv_word frame_argument(const struct frame *f, unsigned n)
 {
     return f->argument[n];
 }
-static inline struct sv_handle frame_handle(const struct frame *f)
+static inline const sv_word *frame_arguments(const struct frame *f)
 {
-    return f->handle;
+    return f->argument;
 }
 static inline void frame_answer(struct frame *f, enum sv_status status)
 {
@@ -68,6 +72,22 @@ static inline void frame_value(struct frame *f, unsigned n, sv_word value)
 static inline void frame_give(struct frame *f, struct sv_handle handle)
 {
     f->handle = handle;
+}
+
+static inline void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
+                               const sv_word words[SV_MESSAGE_WORDS], unsigned handle_count, uintptr_t handles)
+{
+    unsigned entered = f->entered + 1;
+
+    *f = (struct frame){.entry = entry,
+                        .code = code,
+                        .entered_with = argument,
+                        .event = event,
+                        .handle_count = handle_count,
+                        .handles = handles,
+                        .entered = entered};
+    for (unsigned i = 0; i < SV_MESSAGE_WORDS; i++)
+        f->words[i] = words[i];
 }
 
 extern unsigned char *fake_memory; // physical address 0x80000000
