@@ -246,6 +246,25 @@ static void bad_limits(void **state)
     assert_properties_bad(SIZES KERNEL "exclusive;", "affinity", "not 0");
 }
 
+#define VSOCK(properties) "device-0 { type = \"vsock\"; " properties " };"
+
+static void sockets(void **state)
+{
+    (void)state;
+    assert_int_equal(open_configs(CONFIG("a", VSOCK("groups = <0x80000001>; cid = <3>;")) CONFIG("b", VSOCK(""))),
+                     STATUS_OK);
+    const struct bundle_device *a = bundle.capsules[0].devices, *b = bundle.capsules[1].devices;
+    assert_int_equal(bundle.capsules[0].status, STATUS_OK);
+    assert_int_equal(a->kind, BUNDLE_DEVICE_VSOCK);
+    assert_true(a->groups == 0x80000001u && a->cid == 3);
+    assert_true(b->kind == BUNDLE_DEVICE_VSOCK && !b->groups && !b->cid);
+    assert_properties_bad(SIZES KERNEL VSOCK("cid = <2>;"), "cid", "from 3 to 65535");
+    assert_properties_bad(SIZES KERNEL VSOCK("cid = <65536>;"), "cid", "from 3 to 65535");
+    assert_properties_bad(SIZES KERNEL VSOCK("cid = <0 7>;"), "cid", "32-bit");
+    assert_properties_bad(SIZES KERNEL VSOCK("groups;"), "groups", "32-bit");
+    assert_properties_bad(SIZES KERNEL "device-0 { type = \"sound\"; };", "device", "net or vsock");
+}
+
 static void too_long_bootargs(void **state)
 {
     (void)state;
@@ -428,6 +447,7 @@ int main(void)
         TEST(bad_sizes),
         TEST(bad_words),
         TEST(bad_limits),
+        TEST(sockets),
         TEST(too_long_bootargs),
         TEST(bad_names),
         TEST(names_given_twice),
