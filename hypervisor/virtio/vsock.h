@@ -28,7 +28,7 @@
 #define VSOCK_CID_LEAST 3u   // of a guest
 #define VSOCK_CID_OWN 65536u // plus a capsule's id: where it was not given one, which are below
 #define VSOCK_LINKS 64u      // a power of two
-#define VSOCK_TALKS 2u       // connections with the service, of one capsule
+#define VSOCK_TALKS 4u       // connections with the service, of one capsule
 #define VSOCK_TALKS_MAX 256u // of all
 #define VSOCK_WAITERS 4u
 #define VSOCK_STALL_SECONDS 1u
