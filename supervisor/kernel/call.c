@@ -46,7 +46,7 @@ static __attribute__((noinline)) enum sv_status what_values(struct task *t, stru
     case SV_TYPE_CLOCK:
         now = arch_time();
         first = (sv_word)now;
-        second = sizeof(sv_word) == 8 ? 0 : (sv_word)(now >> 32);
+        second = high_word(now);
         break;
     }
     frame_value(&t->frame, 3, first);

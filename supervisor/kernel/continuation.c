@@ -176,7 +176,7 @@ static __attribute__((noinline)) void event_words(struct continuation *c)
 
     if (c->event == SV_EVENT_TIME) {
         c->words[0] = (sv_word)now;
-        c->words[1] = sizeof(sv_word) == 8 ? 0 : (sv_word)(now >> 32);
+        c->words[1] = high_word(now);
     }
     if (c->event == SV_EVENT_INPUT)
         c->words[0] = console_waiting();

@@ -179,11 +179,6 @@ static const char hypervisor_calls[DIOSIX_CALLS][5] = {
 // Where the hypervisor reads and writes for a program. Never longer than under the lock.
 static unsigned char bounce[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
 
-static sv_word high_half(uint64_t number)
-{
-    return sizeof(sv_word) == 8 ? 0 : (sv_word)(number >> 32);
-}
-
 static void hypervisor_arguments(const char *shape, const struct sv_hypervisor_call *h, sv_word argument[6])
 {
     const uint64_t *number = h->argument, at = physical_address(bounce);
@@ -191,13 +186,13 @@ static void hypervisor_arguments(const char *shape, const struct sv_hypervisor_c
     for (; *shape == 'n' || *shape == 'w'; shape++, number++) {
         *argument++ = (sv_word)*number;
         if (*shape == 'w')
-            *argument++ = high_half(*number);
+            *argument++ = high_word(*number);
     }
     if (!*shape)
         return;
     argument[0] = h->size;
     argument[1] = (sv_word)at;
-    argument[2] = high_half(at);
+    argument[2] = high_word(at);
 }
 
 enum sv_status call_hypervisor(struct task *t, struct capability *c)

@@ -5,17 +5,6 @@
 #include "task.h"
 #include "user.h"
 
-struct group *group_create(struct funds *pays)
-{
-    _Static_assert(sizeof(struct group) <= FRAME_SIZE, "a group lies in a frame");
-    struct group *g = funds_take(pays, 0);
-    if (!g)
-        return NULL;
-    object_init(&g->object, SV_TYPE_GROUP);
-    g->payer = pays;
-    return g;
-}
-
 // A step takes one member's tree apart, or part of it.
 bool group_destroy(struct object *o)
 {
@@ -72,9 +61,12 @@ enum sv_status call_group(struct task *t, struct capability *c)
     enum sv_status status = members_find(t, handle, (unsigned)count, member);
     if (status != SV_OK)
         return status;
-    struct group *g = group_create(t->funds);
+    _Static_assert(sizeof(struct group) <= FRAME_SIZE, "a group lies in a frame");
+    struct group *g = funds_take(t->funds, 0);
     if (!g)
         return SV_NO_MEMORY;
+    object_init(&g->object, SV_TYPE_GROUP);
+    g->payer = t->funds;
     for (; g->count < count; g->count++)
         capability_make(&g->member[g->count], &g->object, member[g->count]->object, member[g->count]->rights,
                         member[g->count]);

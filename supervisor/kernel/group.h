@@ -10,8 +10,6 @@ struct group {
     struct capability member[SV_GROUP_MAX];
 };
 
-// An empty one, with one reference. NULL: no memory.
-must_check struct group *group_create(struct funds *pays);
 bool group_destroy(struct object *o);
 
 // Whether a run that is limited to the group may act by this capability of its task's: the task itself, the group, what

@@ -23,6 +23,12 @@ struct machine {
     const char *options;                      // /chosen/bootargs
 };
 
+// The half of a number that is in a second word where words have 32 bits.
+static inline sv_word high_word(uint64_t number)
+{
+    return sizeof(sv_word) == 8 ? 0 : (sv_word)(number >> 32);
+}
+
 // A budget of frames. Budgets are made of others, the first one is the machine's.
 struct budget {
     uint64_t limit, used; // in frames; used includes what was split off

@@ -35,7 +35,7 @@ uint64_t arch_time(void)
 static void timer_set(uint64_t time)
 {
     if (!has_sstc) {
-        (void)sbi(SBI_TIME, 0, (uintptr_t)time, sizeof(uintptr_t) == 8 ? 0 : (uintptr_t)(time >> 32));
+        (void)sbi(SBI_TIME, 0, (uintptr_t)time, high_word(time));
         return;
     }
 #if __riscv_xlen == 64
@@ -153,7 +153,7 @@ struct frame *cpu_find(struct cpu *cpu)
     t->frame.cpu = cpu;
     cpu->frame = &t->frame;
     kernel_leave();
-    return &t->frame;
+    return cpu->frame;
 }
 
 _Noreturn void cpu_run(void)

@@ -51,12 +51,6 @@ const char *sbi_name(void)
     return name;
 }
 
-// What of an address does not fit in a register.
-static uintptr_t high_word(uint64_t address)
-{
-    return sizeof(uintptr_t) == 8 ? 0 : (uintptr_t)(address >> 32);
-}
-
 static unsigned write_some(const char *bytes, unsigned size)
 {
     uint64_t address = physical_address(bytes);
