@@ -89,6 +89,14 @@ enum diosix_call {
     DIOSIX_SHOWN = 27, // (id, position): what it printed before that position has been shown
     DIOSIX_WATCH = 28, // (id, 1 or 0): whether its guest waits when what it prints is not shown in time (as it does
                        // at first), or goes on and the oldest is lost. Value: up to where it has been shown
+
+    DIOSIX_DEVICE = 29,     // (id, slot, size, address low, high): writes struct diosix_device of the device in that
+                            // slot, from 0. SBI_ERR_INVALID_PARAM: none is there, but there may be in another
+    DIOSIX_DEVICE_SET = 30, // (id, slot + 256 * enum diosix_device_setting, value low, high): it takes effect when
+                            // the device works next. SBI_ERR_INVALID_STATE: what was asked for before is not done yet
+    DIOSIX_ATTACH = 31,     // (id, slot, size, address low, high): puts a disk of the machine into a disk device
+                            // that is for such, by its serial number as text, or, size 0, takes out the one that is
+                            // there. The root alone
     DIOSIX_CALLS
 };
 
@@ -148,6 +156,45 @@ enum diosix_setting {
     DIOSIX_SET_QUOTA_MEMORY = 7, // what its descendants may have in all, bytes; out of the caller's own
     DIOSIX_SET_QUOTA_VCORES = 8,
     DIOSIX_SET_QUOTA_CAPSULES = 9,
+};
+
+enum diosix_device_kind {
+    DIOSIX_DEVICE_RNG = 1,
+    DIOSIX_DEVICE_DISK,      // in memory
+    DIOSIX_DEVICE_HOST_DISK, // a disk of the machine, or a part of one
+    DIOSIX_DEVICE_NET,
+    DIOSIX_DEVICE_VSOCK,
+    DIOSIX_DEVICE_BALLOON,
+};
+
+enum diosix_device_setting {
+    DIOSIX_DEVICE_SET_REQUESTS = 1, // in a second, each way, of a disk or network device; 0: no limit
+    DIOSIX_DEVICE_SET_BYTES = 2,
+    DIOSIX_DEVICE_SET_SIZE = 3, // of a disk, bytes, a multiple of 512; 0: all there is. Of a balloon, what the guest
+                                // is to do without; SBI_ERR_NOT_SUPPORTED: under pmp
+    DIOSIX_DEVICE_SET_OUT = 4,  // 1: a network device's link is down, a disk in memory is out of its drive; 0: not
+};
+
+// Bits of diosix_device.flags.
+#define DIOSIX_DEVICE_USED 1u     // a driver has it
+#define DIOSIX_DEVICE_OUT 2u      // its link is down, or there is no disk in it
+#define DIOSIX_DEVICE_READONLY 4u // a disk that can't be written
+
+// What went one way since the capsule was made; from the guest: what it sent, wrote or gave back. A drop is a frame
+// that was lost at this device.
+struct diosix_flow {
+    uint64_t requests, bytes, errors, drops;
+};
+
+struct diosix_device {
+    uint32_t kind; // enum diosix_device_kind
+    uint32_t flags;
+    char name[40];      // serial number of a disk, name of a disk of the machine or of a switch
+    uint8_t address[8]; // of a network device, six bytes
+    uint64_t size;      // of a disk, as the guest sees it; of a balloon, what is in it
+    uint64_t wanted;    // size as it was set
+    uint64_t limit_requests, limit_bytes;
+    struct diosix_flow to_guest, from_guest;
 };
 
 struct diosix_quota {

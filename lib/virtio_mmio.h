@@ -33,6 +33,7 @@ enum virtio_register {
 
 #define VIRTIO_MAGIC 0x74726976u // "virt"
 #define VIRTIO_ID_NET 1u
+#define VIRTIO_ID_BALLOON 5u
 #define VIRTIO_ID_BLOCK 2u
 #define VIRTIO_ID_RNG 4u
 #define VIRTIO_ID_VSOCK 19u

@@ -51,9 +51,8 @@ debian_make() {
     say "sorting out the kernel"
     "$recipe/make-modules" "$work/kernel.deb" "$work/made/linux" "$work/modules"
     "$recipe/make-initrd" "$cache/guests/rv64/busybox" "$work/modules" "$work/made/initrd.cpio"
-    debian_apt_sources >"$work/debian.sources"
     steps 1100 "unpacking the packages" \
-        fakeroot "$recipe/unpack" "$work/archives" "$work/modules" "$work/debian.sources" "$work/made/disk.img" 2G
+        fakeroot "$recipe/unpack" "$work/archives" "$work/modules" "$work/made/disk.img" 2G
     steps 420 "configuring them, in a machine of their own" \
         "$recipe/first-boot" "$work/made/linux" "$work/made/initrd.cpio" "$work/made/disk.img"
     mkdir -p "${made%/*}"
@@ -74,20 +73,6 @@ debian_download() {
         fail "$kernel could not be had"
     (cd "$work" && ls archives/*.deb ./*.deb) | sed 's|.*/||' >"$work/made/packages"
     mv "$work"/*.deb "$work/kernel.deb"
-}
-
-# Where the system will look for more packages: the mirror it came from, and the host's for updates of security.
-debian_apt_sources() {
-    local mirror security
-    mirror=$(debian_mirror)
-    security=$(apt_targets | awk '$2 ~ /^[a-z]+-security$/ && $1 ~ /debian/ { print $1; exit }')
-    debian_apt_source "$mirror" "$guest_suite $guest_suite-updates"
-    [[ -z $security ]] || debian_apt_source "$security" "$guest_suite-security"
-}
-
-debian_apt_source() {
-    printf '%s\n' 'Types: deb' "URIs: $1" "Suites: $2" 'Components: main' \
-        "Signed-By: $host_keyrings/debian-archive-keyring.gpg" ''
 }
 
 # The disks that a manifest wants for Debian, but for those that --disk gives. A disk that is not there is made.

@@ -85,7 +85,6 @@ machine_make() {
         -display none -monitor none -chardev stdio,id=console,signal=off,mux=off -serial chardev:console
     )
     disks_give
-    uplink_give "$1"
     [[ -z $option_cpu ]] || machine+=(-cpu "$option_cpu")
     [[ -z $option_timeout ]] || machine=(timeout --foreground "$option_timeout" "${machine[@]}")
 }
@@ -94,6 +93,7 @@ machine_start() {
     local first machine
     first=$(fdtget "$1" /configurations default 2>/dev/null || true)
     machine_make 4 1G
+    uplink_give "$1"
     machine+=(
         -bios none -kernel "$root/build/$option_arch/diosix.elf" -initrd "$1"
         -append "isolation=$option_isolation log=$option_log${first:+ console=attach:$first}"

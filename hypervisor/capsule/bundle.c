@@ -290,6 +290,16 @@ static bool net_read(const struct reader *r, int node, struct bundle_device *dev
     return true;
 }
 
+static bool rate_read(const struct reader *r, int node, struct bundle_device *device)
+{
+    struct reader at = {.fdt = r->fdt, .node = node};
+
+    if (!number_or(&at, "requests-per-second", sizeof(uint64_t), &device->rate.requests))
+        return capsule_fail(r->capsule, "requests-per-second", "must be a 64-bit number");
+    return number_or(&at, "bytes-per-second", sizeof(uint64_t), &device->rate.bytes) ||
+           capsule_fail(r->capsule, "bytes-per-second", "must be a 64-bit number");
+}
+
 static bool vsock_read(const struct reader *r, int node, struct bundle_device *device)
 {
     struct reader at = {.fdt = r->fdt, .node = node};
@@ -307,12 +317,14 @@ static bool vsock_read(const struct reader *r, int node, struct bundle_device *d
 static bool device_read(const struct reader *r, int node, struct bundle_device *device)
 {
     const char *type = string_or(r->fdt, node, "type", NULL);
-    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0", type, strlen(type)) : -1;
+    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0balloon\0", type, strlen(type)) : -1;
 
     if (word < 0)
-        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk, net or vsock");
+        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk, net, vsock or balloon");
     device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
     device->serial = "";
+    if (!rate_read(r, node, device))
+        return false;
     if (device->kind == BUNDLE_DEVICE_DISK)
         return disk_read(r, node, device);
     if (device->kind == BUNDLE_DEVICE_NET)

@@ -49,7 +49,8 @@ enum bundle_device_kind {
     BUNDLE_DEVICE_DISK,
     BUNDLE_DEVICE_HOST_DISK,
     BUNDLE_DEVICE_NET,
-    BUNDLE_DEVICE_VSOCK
+    BUNDLE_DEVICE_VSOCK,
+    BUNDLE_DEVICE_BALLOON
 };
 
 // What is in one of a capsule's slots.
@@ -57,6 +58,7 @@ struct bundle_device {
     enum bundle_device_kind kind;
     struct bundle_image image; // of a DISK
     uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
+    uint64_t size;             // of a DISK: the most that it was made, beyond its image
     const char *serial;        // of a DISK: what the guest knows it by; never null
     const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name; of a NET: its switch
     bool is_readonly;          // of a HOST_DISK
@@ -64,6 +66,9 @@ struct bundle_device {
     bool has_uplink;           // of a NET: its switch
     uint8_t address[6];        // of a NET
     uint32_t cid, groups;      // of a VSOCK: 0: any that is free; bit n: it is in group n
+    struct {
+        uint64_t requests, bytes; // a second, each way; 0: no limit
+    } rate;
 };
 
 struct bundle_capsule {

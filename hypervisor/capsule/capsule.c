@@ -14,8 +14,7 @@
 #include "slab.h"
 #include "trace.h"
 
-#define RING_ORDER 2        // 16 KiB of output kept for each capsule
-#define LATER_A_SECOND 200u // looks of a device at what it waits for
+#define RING_ORDER 2 // 16 KiB of output kept for each capsule
 
 static struct slab capsule_slab, vcore_slab, plic_slab, vector_slab, bootargs_slab;
 
@@ -172,7 +171,6 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *plan, boo
     share_init(&s->capsule.share);
     entity_init(&s->capsule.worker, ENTITY_WORKER, this_hart());
     s->capsule.worker.share = &s->capsule.share;
-    s->capsule.later_ticks = machine_facts.timebase_hz / LATER_A_SECOND + 1;
     if (capsule_make_parts(&s->capsule) && (!own_bootargs || bootargs_copy(s))) {
         capsule_devices_reset(&s->capsule); // keys may come before the guest is loaded
         return s;

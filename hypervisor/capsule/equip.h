@@ -18,6 +18,17 @@ must_check bool equip_make(struct capsule_state *s);
 void equip_unmake(struct capsule_state *s);
 // Power-on state, but for what the disks hold. Nothing of the capsule runs.
 void equip_reset(struct capsule *c);
+// With tree_lock held, in any stage. STATUS_NOT_FOUND: nothing is in that slot; STATUS_INVALID: not for such a device,
+// or out of range; STATUS_UNSUPPORTED: not under this isolation; STATUS_BUSY: what was asked for before is not done
+// yet; STATUS_NO_MEMORY.
+must_check enum status equip_set(struct capsule_state *s, unsigned slot, enum diosix_device_setting setting,
+                                 uint64_t value);
+// Another disk of the machine takes the place of the one that is in it; NULL: none does. STATUS_DENIED: that is in use,
+// or can't be written.
+must_check enum status equip_attach(struct capsule_state *s, unsigned slot, const char *name);
+// False: nothing is in that slot.
+must_check bool equip_tell(struct capsule_state *s, unsigned slot, struct diosix_device *out);
+
 // The guest has ended, and nothing of it runs: connections with others are over.
 void equip_silence(struct capsule *c);
 // Gives up what was written to the disks, in bounded steps: true while there is more.

@@ -142,8 +142,8 @@ static void worker_run(struct hart *h, struct capsule *c)
         capsule_worker_parked(c);
         return;
     }
-    capsule_work_step(c);
-    sched_put(h, &c->worker, PUT_WAITING, capsule_work_deadline(c), worker_is_called);
+    uint64_t next = capsule_work_step(c);
+    sched_put(h, &c->worker, PUT_WAITING, next, worker_is_called);
 }
 
 static void prompt_run(struct hart *h, struct entity *e)

@@ -69,7 +69,7 @@ static enum status user_open(struct block_disk *d, const char *name, bool is_rea
     u->start = 0;
     u->sectors = d->sectors;
     u->is_readonly = is_readonly;
-    u->done = NULL;
+    u->done = u->resized = NULL;
     if (strcmp(name, d->serial) != 0 && (is_sealed || !partition_find(u, name)))
         return STATUS_NOT_FOUND;
     if (!is_readonly && d->is_readonly)
@@ -93,7 +93,7 @@ enum status block_open(const char *name, bool is_readonly, struct block_user **o
 void block_close(struct block_user *u)
 {
     lock_acquire(&u->disk->lock);
-    u->done = NULL;
+    u->done = u->resized = NULL;
     u->is_open = false;
     lock_release(&u->disk->lock);
 }
@@ -116,6 +116,22 @@ void block_over(struct block_user *u, bool failed)
     atomic_store_explicit(&u->is_busy, false, memory_order_release);
     if (u->done)
         u->done(u->owner);
+}
+
+// Partitions stay as they are; what is beyond the end answers with errors.
+void block_resize(struct block_disk *d, uint64_t sectors)
+{
+    uint64_t before = d->sectors;
+
+    d->sectors = sectors;
+    for (unsigned i = 0; i < BLOCK_USERS_MAX; i++) {
+        struct block_user *u = &d->users[i];
+        if (!u->is_open || u->start || u->sectors != before || sectors == before)
+            continue;
+        u->sectors = sectors;
+        if (u->resized)
+            u->resized(u->owner);
+    }
 }
 
 static void poll(struct block_disk *d)

@@ -37,6 +37,8 @@ struct block_user {
     bool failed;          // the last one, valid when it is not busy
     // Called on any hart when a request is over, with the disk's lock held. NULL: nobody waits.
     void (*done)(void *owner);
+    // Its part has become larger or smaller. As done().
+    void (*resized)(void *owner);
     void *owner;
 };
 
@@ -65,6 +67,8 @@ extern unsigned block_count;
 void block_add(struct block_disk *d);
 // A request is over. By the driver.
 void block_over(struct block_user *u, bool failed);
+// The disk has another size, with its lock held. By the driver.
+void block_resize(struct block_disk *d, uint64_t sectors);
 // The interrupt of some device: true if it was a disk's.
 bool block_interrupt(uint32_t irq);
 

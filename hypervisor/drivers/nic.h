@@ -20,7 +20,8 @@ struct nic_driver {
     void (*pass)(struct nic *n);
     // It is to interrupt when frames come, or not; true if there are some.
     bool (*listen)(struct nic *n, bool on);
-    void (*acknowledge)(struct nic *n); // its interrupt
+    bool (*acknowledge)(struct nic *n); // its interrupt; true: its link may have changed
+    bool (*is_up)(struct nic *n);       // its link
 };
 
 struct nic {

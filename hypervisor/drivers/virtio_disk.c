@@ -10,6 +10,7 @@
 // Each user's request has three descriptors of its own: header, data and the answer. So none is ever looked for.
 #define DESCRIPTORS_EACH 3u
 #define QUEUE_SIZE 64u
+#define CONFIG_CHANGED 2u
 _Static_assert(DESCRIPTORS_EACH *BLOCK_USERS_MAX <= QUEUE_SIZE, "all have some");
 
 // What the device reads and writes, in two frames.
@@ -80,14 +81,31 @@ static void submit(struct block_disk *d, struct block_user *u, enum block_operat
     set(v, VIRTIO_QUEUE_NOTIFY, 0); // no earlier than what was written before (io.h)
 }
 
+// Both halves of one value, should it change meanwhile (section 4.2.2.2).
+static uint64_t capacity(const struct virtio_disk *v)
+{
+    uint64_t sectors = 0;
+
+    for (unsigned tries = 0; tries < 8; tries++) {
+        uint32_t generation = get(v, VIRTIO_CONFIG_GENERATION);
+        sectors = (uint64_t)get(v, VIRTIO_CONFIG + 4) << 32 | get(v, VIRTIO_CONFIG);
+        if (get(v, VIRTIO_CONFIG_GENERATION) == generation)
+            break;
+    }
+    return sectors;
+}
+
 // The device is believed no more than it must be: an answer to nobody is passed over.
 static void poll(struct block_disk *d)
 {
     struct virtio_disk *v = container_of(d, struct virtio_disk, disk);
     struct shared *s = v->shared;
 
-    set(v, VIRTIO_INTERRUPT_ACK, get(v, VIRTIO_INTERRUPT_STATUS));
+    uint32_t status = get(v, VIRTIO_INTERRUPT_STATUS);
+    set(v, VIRTIO_INTERRUPT_ACK, status);
     mmio_settle();
+    if (status & CONFIG_CHANGED)
+        block_resize(d, capacity(v));
     while (atomic_load_explicit(&s->used_index, memory_order_acquire) != v->seen) {
         unsigned user = s->used[v->seen++ % QUEUE_SIZE].head / DESCRIPTORS_EACH;
         if (user < BLOCK_USERS_MAX && block_is_busy(&d->users[user]))
@@ -148,7 +166,7 @@ static const char *start(struct virtio_disk *v)
         virtio_slot_fail(v->base);
         return problem;
     }
-    v->disk.sectors = (uint64_t)get(v, VIRTIO_CONFIG + 4) << 32 | get(v, VIRTIO_CONFIG);
+    v->disk.sectors = capacity(v);
     v->disk.driver = &driver;
     serial_read(v);
     block_add(&v->disk);

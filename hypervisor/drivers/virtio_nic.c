@@ -11,6 +11,7 @@
 #define BUFFER_SIZE 2048u
 #define BUFFERS_ORDER 4u // of one queue, in frames
 #define NO_INTERRUPT 1u
+#define CONFIG_CHANGED 2u
 _Static_assert(QUEUE_SIZE *BUFFER_SIZE == FRAME_SIZE << BUFFERS_ORDER, "as many");
 _Static_assert(sizeof(struct virtio_net_header) + NIC_FRAME_MAX <= BUFFER_SIZE, "each holds a frame");
 
@@ -38,6 +39,7 @@ static struct virtio_nic {
     struct queue rx, tx;
     uint16_t free[QUEUE_SIZE]; // buffers to send from
     unsigned free_count;
+    bool has_status;
 } the_nic;
 
 static struct virtio_nic *of(struct nic *n)
@@ -134,15 +136,24 @@ static bool listen(struct nic *n, bool on)
     return is_returned(&v->rx);
 }
 
-static void acknowledge(struct nic *n)
+static bool acknowledge(struct nic *n)
 {
     uintptr_t base = of(n)->base;
+    uint32_t status = virtio_slot_get(base, VIRTIO_INTERRUPT_STATUS);
 
-    virtio_slot_set(base, VIRTIO_INTERRUPT_ACK, virtio_slot_get(base, VIRTIO_INTERRUPT_STATUS));
+    virtio_slot_set(base, VIRTIO_INTERRUPT_ACK, status);
     mmio_settle();
+    return status & CONFIG_CHANGED;
 }
 
-static const struct nic_driver driver = {room, send, first, pass, listen, acknowledge};
+static bool is_up(struct nic *n)
+{
+    const struct virtio_nic *v = of(n);
+    // Section 5.1.4: the half-word after the address.
+    return !v->has_status || virtio_slot_get(v->base, VIRTIO_CONFIG + 4) >> 16 & VIRTIO_NET_LINK_UP;
+}
+
+static const struct nic_driver driver = {room, send, first, pass, listen, acknowledge, is_up};
 
 // --- starting ------------------------------------------------------------------------------------------------
 
@@ -173,11 +184,12 @@ static bool queue_start(const struct virtio_nic *v, unsigned number, const struc
 
 static const char *start(struct virtio_nic *v)
 {
-    uint64_t features = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MAC;
+    uint64_t features = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS;
     const char *problem = virtio_slot_negotiate(v->base, &features);
 
     if (problem)
         return problem;
+    v->has_status = features & VIRTIO_NET_F_STATUS;
     if (!memory_get(v))
         return "the hypervisor's own memory is exhausted";
     descriptors_set(&v->rx, VIRTIO_DESCRIPTOR_WRITE);

@@ -7,6 +7,8 @@
 #include "fences.h"
 #include "vcore.h"
 
+enum { ONE_PAGE = 1, ALL_PAGES }; // of the second stage
+
 void hart_fences_serve(struct hart *h)
 {
     unsigned long from = atomic_exchange(&h->fence_from, 0);
@@ -15,7 +17,9 @@ void hart_fences_serve(struct hart *h)
         // The mark on the vcore stays: whose it is can't be told, and who set it may ask too late.
         struct hart *asking = harts[__builtin_ctzl(from)];
         struct fence_request request = asking->fence;
-        if (request.second_stage)
+        if (request.second_stage == ALL_PAGES)
+            hfence_gvma_vmid(request.asid);
+        else if (request.second_stage)
             hfence_gvma_address_vmid(request.start, request.asid);
         world_fence(&request);
         atomic_fetch_sub(&asking->fence_acks, 1);
@@ -78,12 +82,23 @@ void virtio_wait(void)
 
 // A hart on which no vcore of the space runs now may hold something of it all the same; it will forget that
 // when it enters one.
-void space_fence_others(struct space *s, struct gpa page)
+static void second_stage_fence(struct space *s, const struct fence_request *request)
 {
     struct capsule *c = container_of(s, struct capsule, space);
-    struct fence_request request = {
-        .instruction = 1, .second_stage = 1, .start = (unsigned long)(page.value >> 2), .asid = s->vmid};
 
     space_forget(s);
-    fence_others(this_hart(), c, ~0ULL >> (64 - c->vcore_count), &request);
+    fence_others(this_hart(), c, ~0ULL >> (64 - c->vcore_count), request);
+}
+
+void space_fence_others(struct space *s, struct gpa page)
+{
+    struct fence_request request = {
+        .instruction = 1, .second_stage = ONE_PAGE, .start = (unsigned long)(page.value >> 2), .asid = s->vmid};
+    second_stage_fence(s, &request);
+}
+
+void space_fence_others_all(struct space *s)
+{
+    struct fence_request request = {.instruction = 1, .second_stage = ALL_PAGES, .asid = s->vmid};
+    second_stage_fence(s, &request);
 }

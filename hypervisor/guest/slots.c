@@ -44,14 +44,11 @@ void capsule_worker_start(struct capsule *c)
     sched_start(&c->worker);
 }
 
-static enum virtio_progress slot_run(struct capsule *c, unsigned slot)
+static void slot_after(struct capsule *c, unsigned slot, enum virtio_progress progress)
 {
-    enum virtio_progress progress = virtio_run(c->virtio[slot], VIRTIO_STEP_BYTES);
-
     if (progress == VIRTIO_MORE)
         capsule_work(c, slot);
     line_update(c, slot);
-    return progress;
 }
 
 uint64_t slots_load(struct vcore *v, uint32_t offset, unsigned bytes)
@@ -70,9 +67,10 @@ enum outcome slots_store(struct vcore *v, uint32_t offset, unsigned bytes, uint6
         line_update(c, slot);
         return OUTCOME_DONE;
     }
-    enum virtio_progress progress = slot_run(c, slot);
-    if (progress == VIRTIO_LATER) // the worker has a clock
+    enum virtio_progress progress = virtio_run(d, VIRTIO_STEP_BYTES);
+    if (progress == VIRTIO_LATER) // the worker is to wait for its time
         capsule_work(c, slot);
+    slot_after(c, slot, progress);
     if (progress != VIRTIO_NO_MEMORY)
         return OUTCOME_DONE;
     vcore_end(v, ENDING_MEMORY);
@@ -86,43 +84,50 @@ static unsigned slot_next(const struct capsule *c, uint32_t work)
     return (unsigned)__builtin_ctz(after ? after : work);
 }
 
-// What was put off, if its time has come; answers all there is to do.
-static uint32_t work_look(struct capsule *c)
+// Slots whose time has come, and when that of the first of the others will.
+static uint32_t work_due(const struct capsule *c, uint64_t *first)
 {
-    if (c->later && c->later_at <= hart_time()) {
-        atomic_fetch_or(&c->work, c->later);
-        c->later = 0;
+    uint32_t due = 0;
+
+    *first = TIME_NEVER;
+    for (uint32_t later = c->work_later; later; later &= later - 1) {
+        unsigned slot = (unsigned)__builtin_ctz(later);
+        if (c->work_at[slot] <= hart_time())
+            due |= 1u << slot;
+        else if (c->work_at[slot] < *first)
+            *first = c->work_at[slot];
     }
-    return atomic_load(&c->work);
+    return due;
 }
 
-static void work_put_off(struct capsule *c, unsigned slot)
+static void slot_work(struct capsule *c, unsigned slot)
 {
-    if (!c->later)
-        c->later_at = hart_time() + c->later_ticks;
-    c->later |= 1u << slot;
-}
+    struct virtio_device *d = c->virtio[slot];
 
-uint64_t capsule_work_deadline(const struct capsule *c)
-{
-    return c->later ? c->later_at : TIME_NEVER;
-}
-
-void capsule_work_step(struct capsule *c)
-{
-    uint32_t work = work_look(c);
-
-    if (!work)
-        return;
-    unsigned slot = c->work_last = slot_next(c, work);
     atomic_fetch_and(&c->work, ~(1u << slot));
+    c->work_later &= ~(1u << slot);
+    virtio_resume(d);
     space_visit(&c->space, this_hart());
-    enum virtio_progress progress = slot_run(c, slot);
+    enum virtio_progress progress = virtio_run(d, VIRTIO_STEP_BYTES);
+    slot_after(c, slot, progress);
     space_visit_end(&c->space, this_hart());
-    if (progress == VIRTIO_LATER)
-        work_put_off(c, slot);
     if (progress == VIRTIO_NO_MEMORY)
         capsule_end(c, ENDING_MEMORY);
+    c->work_at[slot] = virtio_later(d);
+    if (c->work_at[slot] != TIME_NEVER)
+        c->work_later |= 1u << slot;
+}
+
+uint64_t capsule_work_step(struct capsule *c)
+{
+    uint64_t first;
+    uint32_t work = atomic_load(&c->work) | work_due(c, &first);
+
+    if (!work)
+        return first;
+    c->work_last = slot_next(c, work);
+    slot_work(c, c->work_last);
+    return work_due(c, &first) ? 0 : first;
 }
 
 // --- devices of other capsules -----------------------------------------------------------------------------

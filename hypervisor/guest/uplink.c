@@ -9,6 +9,7 @@ static struct uplink {
     struct vswitch_port port;
     struct entity entity;
     _Atomic bool is_woken;
+    _Atomic uint32_t is_link_changed;
     // The entity's: the frame that is on its way, if it is.
     bool is_open;
     struct frame frame;
@@ -44,7 +45,12 @@ static void leave(struct vswitch_port *p, const struct frame *f, enum delivery d
     (void)p, (void)f, (void)delivery;
 }
 
-static const struct port_class port_class = {enter, receive, leave};
+static void cut(struct vswitch_port *p)
+{
+    (void)p;
+}
+
+static const struct port_class port_class = {enter, receive, leave, cut};
 
 // --- to guests -----------------------------------------------------------------------------------------------
 
@@ -82,6 +88,8 @@ static enum delivery frame_step(void)
 enum put uplink_step(void)
 {
     atomic_store(&uplink.is_woken, false);
+    if (unlikely(atomic_exchange(&uplink.is_link_changed, 0)))
+        vswitch_cut(uplink.port.on, !uplink.nic->driver->is_up(uplink.nic));
     for (uint32_t spent = 0; spent < VIRTIO_STEP_BYTES; spent += VIRTIO_REQUEST_BYTES) {
         if (!uplink.is_open && !frame_next())
             return uplink.nic->driver->listen(uplink.nic, true) ? PUT_READY : PUT_WAITING;
@@ -108,7 +116,8 @@ bool uplink_interrupt(uint32_t irq)
     if (!nic || nic->irq != irq)
         return false;
     nic->driver->listen(nic, false);
-    nic->driver->acknowledge(nic);
+    if (nic->driver->acknowledge(nic))
+        atomic_store(&uplink.is_link_changed, 1);
     atomic_store(&uplink.is_woken, true);
     sched_wake(&uplink.entity);
     return true;
@@ -131,7 +140,9 @@ enum status uplink_attach(struct vswitch *s)
     if (uplink.port.on)
         return STATUS_BUSY;
     enum status status = vswitch_attach(s, &uplink.port);
-    if (status == STATUS_OK)
-        sched_start(&uplink.entity);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    atomic_store(&uplink.is_link_changed, 1); // it may be down already
+    sched_start(&uplink.entity);
+    return STATUS_OK;
 }

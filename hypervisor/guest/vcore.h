@@ -172,10 +172,10 @@ struct capsule {
     struct virtio_device *virtio[VIRTIO_SLOTS]; // NULL: nothing there
     struct entity worker;
     _Atomic uint32_t work; // bit n: slot n
-    unsigned work_last;    // the worker's: the slot that it served last
-    uint32_t later;        // the worker's: slots that have something to do again, and when
-    uint64_t later_at;
-    uint32_t later_ticks;      // until then, each time
+    // The worker's: the slot that it served last, and those that have something to do later (bit n: slot n), and when.
+    unsigned work_last;
+    uint32_t work_later;
+    uint64_t work_at[VIRTIO_SLOTS];
     _Atomic bool worker_is_on; // it is not PARKED
 };
 
@@ -251,10 +251,9 @@ void capsule_notify(struct capsule *c);
 // Slot n has something to do, which its device knows (virtio_call). Any hart; the caller sees to it that the capsule
 // stays.
 void capsule_work(struct capsule *c, unsigned slot);
-// One bounded step of the worker; the caller runs no vcore, and the capsule was not halted.
-void capsule_work_step(struct capsule *c);
-// When the worker has something to do next, if nobody calls it.
-uint64_t capsule_work_deadline(const struct capsule *c);
+// One bounded step of the worker; the caller runs no vcore, and the capsule was not halted. Answers when the next is
+// due if nobody calls the worker before (host time).
+uint64_t capsule_work_step(struct capsule *c);
 // Once nothing of it runs: the worker may begin.
 void capsule_worker_start(struct capsule *c);
 bool worker_is_called(struct entity *e);

@@ -57,11 +57,12 @@ struct space {
     _Atomic uint32_t resident[HARTS_MAX];
     _Atomic unsigned long visitors; // bit n: hart n uses its memory, and runs none of its vcores
 
-    // gstage: since it was forked, or is a fork, its table alone says where its RAM lies; extents say its
-    // place and size in the guest.
+    // gstage: since it was forked, is a fork, or gave pages back, its table alone says where its RAM lies; extents say
+    // its place and size in the guest. It becomes true while vcores run: a fence comes before any frame is another's.
     bool forked;
     struct lock lock; // guards the table of a forked space while vcores run, `own_bytes` and `tables`
     uint64_t own_bytes;
+    uint32_t discards; // how often pages were given back
     struct gstage_user tables;
     uint64_t released; // bytes of a forked space that space_release_step has given back
 };
@@ -228,15 +229,24 @@ enum status space_write_fault(struct space *s, struct gpa a) must_check;
 // space_run for who is going to write: the run is at least to the end of `a`'s page, if that is RAM.
 // Errors as above.
 enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run) must_check;
+// What of that is still so later in the exit: 0 where a page has gone back meanwhile, or is shared. Takes no lock.
+uint64_t space_run_own(const struct space *s, struct gpa a, struct hpa *out);
 // space_translate for who is going to write [a, a + size), which lies in one page. Errors as above.
 enum status space_translate_writable(struct space *s, struct gpa a, uint64_t size, struct hpa *out) must_check;
 // Bytes that no other capsule shares, second-stage tables from general memory among them.
 uint64_t space_private_bytes(const struct space *s);
+// The guest does without these pages, at most SPACE_DISCARD_MAX of them: what they held is gone, they are given back,
+// and read as zeros. A write gets a page anew. STATUS_UNSUPPORTED under pmp, where memory is in one piece;
+// STATUS_NOT_FOUND: one of them isn't RAM; STATUS_NO_MEMORY: for the table. Some may have been given back all the same.
+// As of space_write_fault, it waits for other harts.
+#define SPACE_DISCARD_MAX 32u
+enum status space_discard(struct space *s, const struct gpa *pages, unsigned count) must_check;
 // Whatever harts have cached of the space is dropped before they enter a vcore of it again.
 void space_forget(struct space *s);
 // Given by the layer that knows the vcores (guest/fence.c): when it returns, no other hart uses anything it
 // cached of that page, as translation or as code.
 void space_fence_others(struct space *s, struct gpa page);
+void space_fence_others_all(struct space *s); // the same for all its pages
 
 // --- the hypervisor's own memory ---------------------------------------------------------------
 

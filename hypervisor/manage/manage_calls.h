@@ -57,6 +57,13 @@ long call_trace(struct request *r);
 long call_machine(struct request *r);
 long call_memory(struct request *r);
 long call_hart(struct request *r);
+// What the caller has room for of a structure.
+long answer_struct(struct request *r, const void *from, size_t size);
 extern const struct bundle *manage_bundle;
+
+// devices.c
+long call_device(struct request *r);
+long call_device_set(struct request *r);
+long call_attach(struct request *r);
 
 #define DIOSIX_RELEASE "0.1"

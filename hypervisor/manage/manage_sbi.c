@@ -28,10 +28,15 @@ static void transfer(struct space *s, uint64_t address, size_t size, bool to_gue
 
     for (size_t done = 0; done < size; done += run) {
         struct hpa host;
-        run = space_run(s, gpa(address + done), &host);
-        CHECK(run > 0); // it is RAM
+        run = to_guest ? space_run_own(s, gpa(address + done), &host) : space_run(s, gpa(address + done), &host);
+        bool gone = !run; // given back by a sibling while it asks: what would be there is lost
+        CHECK(!gone || to_guest);
+        if (gone)
+            run = FRAME_SIZE - (address + done) % FRAME_SIZE;
         if (run > size - done)
             run = size - done;
+        if (gone)
+            continue;
         memcpy(to_guest ? hpa_pointer(host) : buffer + done, to_guest ? buffer + done : hpa_pointer(host), (size_t)run);
     }
 }

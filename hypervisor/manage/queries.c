@@ -19,8 +19,7 @@ static uint64_t nanoseconds(uint64_t ticks)
     return ticks / hz * 1000000000u + ticks % hz * 1000000000u / hz;
 }
 
-// What the caller has room for of a structure.
-static long answer_struct(struct request *r, const void *from, size_t size)
+long answer_struct(struct request *r, const void *from, size_t size)
 {
     size_t room = r->call->size;
     memset(r->call->buffer, 0, room);

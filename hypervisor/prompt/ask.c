@@ -19,6 +19,12 @@ long ask_set(uint32_t id, enum diosix_setting setting, uint64_t value)
     return call(DIOSIX_SET, &c);
 }
 
+long ask_device_set(uint32_t id, uint64_t what, uint64_t value)
+{
+    struct manage_call c = {.n = {id, what, value}};
+    return call(DIOSIX_DEVICE_SET, &c);
+}
+
 uint32_t ask_next(uint32_t after, size_t wanted)
 {
     if (ask(DIOSIX_NEXT, after, 0, 0) != SBI_SUCCESS || !session->answer_value)

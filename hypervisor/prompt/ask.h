@@ -23,6 +23,7 @@ union answer {
     struct diosix_image image;
     struct diosix_machine machine;
     struct diosix_hart hart;
+    struct diosix_device device;
     struct diosix_memory memory;
     struct {
         struct diosix_output head;
@@ -41,6 +42,7 @@ union answer {
 // its `answer` are what they would name, and `answer_value` is the call's. Answers an SBI error.
 long ask(enum diosix_call function, uint64_t first, uint64_t second, size_t size);
 long ask_set(uint32_t id, enum diosix_setting setting, uint64_t value);
+long ask_device_set(uint32_t id, uint64_t what, uint64_t value); // DIOSIX_DEVICE_SET
 
 // The next capsule after this id, in its answer.status up to `wanted` bytes; its id, 0 if there is none. One that
 // ends meanwhile is 0-named.

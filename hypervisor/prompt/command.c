@@ -40,8 +40,15 @@ static const char texts[] =
     "stops its vcores; its time goes on\0"
     "resume NAME\0"
     "lets a paused one go on\0"
-    "set NAME SETTING VALUE\0"
-    "changes weight, cap, affinity, exclusive, restart, rights, quota-...\0"
+    "set NAME [DEVICE] SETTING VALUE\0"
+    "changes weight, cap, affinity, exclusive, restart, rights, quota-...; of a device iops, packets, bandwidth, size, "
+    "link\0"
+    "devices NAME\0"
+    "its devices, and what they have done\0"
+    "attach NAME DEVICE [DISK]\0"
+    "puts a disk into a disk device: its own, or one of the machine's\0"
+    "detach NAME DEVICE\0"
+    "takes the disk out\0"
     "create NAME from IMAGE [initrd IMAGE] [memory 64M] [vcores 1] [OPTION VALUE]... [start] [cmdline WORDS]\0"
     "makes a capsule; options: isolation, restart, weight, cap, affinity, rights, quota-...\0"
     "images\0"
@@ -70,7 +77,10 @@ static const struct command commands[] = {
     {1, 1, COMMAND_CAPSULE, DIOSIX_RESTART, STEP_CALL},
     {1, 1, COMMAND_CAPSULE, DIOSIX_PAUSE, STEP_CALL},
     {1, 1, COMMAND_CAPSULE, DIOSIX_RESUME, STEP_CALL},
-    {3, 3, COMMAND_CAPSULE, 0, STEP_SET},
+    {3, 4, COMMAND_CAPSULE, 0, STEP_SET},
+    {1, 1, COMMAND_CAPSULE, 0, STEP_DEVICES},
+    {2, 3, COMMAND_CAPSULE, true, STEP_ATTACH},
+    {2, 2, COMMAND_CAPSULE, false, STEP_ATTACH},
     {3, WORDS_MAX, 0, 0, STEP_CREATE},
     {0, 0, 0, 0, STEP_IMAGES},
     {1, 4, COMMAND_CAPSULE, 0, STEP_FORK},
@@ -358,6 +368,10 @@ static enum next step(struct run *r)
         return command_create(r);
     case STEP_FORK:
         return command_fork(r);
+    case STEP_DEVICES:
+        return command_devices(r);
+    case STEP_ATTACH:
+        return command_attach(r);
     default:
         return command_power(r);
     }

@@ -39,6 +39,8 @@ enum step {
     STEP_SET,
     STEP_CREATE,
     STEP_FORK,
+    STEP_DEVICES,
+    STEP_ATTACH,
     STEP_POWER,
 };
 
@@ -87,7 +89,7 @@ bool wait_is_over(const struct run *r);
 // as the beginning of the next line.
 bool key_typed(void);
 
-// operate.c, listing.c, show.c
+// operate.c, listing.c, show.c, devices.c
 enum next command_list(struct run *r);
 enum next command_top(struct run *r);
 enum next command_console(struct run *r);
@@ -100,8 +102,12 @@ enum next command_end(struct run *r);
 enum next command_set(struct run *r);
 enum next command_create(struct run *r);
 enum next command_fork(struct run *r);
+enum next command_devices(struct run *r);
+enum next command_set_device(struct run *r);
+enum next command_set_balloon(struct run *r);
+enum next command_attach(struct run *r);
 enum next command_power(struct run *r);
 
-// operate.c: words that can be completed.
-extern const char words_settings[], words_options[];
+// operate.c, devices.c: words that can be completed.
+extern const char words_settings[], words_options[], words_device_settings[];
 extern const char words_state[];

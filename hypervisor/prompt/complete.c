@@ -6,7 +6,7 @@
 
 #define WORDS_A_STEP 16u
 
-enum kind { KIND_NONE, KIND_COMMANDS, KIND_CAPSULES, KIND_IMAGES, KIND_SETTINGS, KIND_OPTIONS };
+enum kind { KIND_NONE, KIND_COMMANDS, KIND_CAPSULES, KIND_IMAGES, KIND_SETTINGS, KIND_OPTIONS, KIND_DEVICE_SETTINGS };
 
 static struct {
     bool busy;
@@ -29,7 +29,7 @@ static enum kind kind_of(const struct command *command, const char *name, unsign
     if (words == 1)
         return command->flags & COMMAND_CAPSULE ? KIND_CAPSULES : KIND_NONE;
     if (command->step == STEP_SET)
-        return words == 2 ? KIND_SETTINGS : KIND_NONE;
+        return words == 2 ? KIND_SETTINGS : words == 3 ? KIND_DEVICE_SETTINGS : KIND_NONE;
     if (command->step != STEP_CREATE)
         return KIND_NONE;
     return !strcmp(last, "from") || !strcmp(last, "initrd") ? KIND_IMAGES : KIND_OPTIONS;
@@ -95,6 +95,8 @@ static const char *word_next(void)
         return listed(words_settings);
     case KIND_OPTIONS:
         return listed(words_options);
+    case KIND_DEVICE_SETTINGS:
+        return listed(words_device_settings);
     default:
         return NULL;
     }

@@ -65,6 +65,10 @@ enum next command_set(struct run *r)
     int n = list_find(words_settings, r->words[0]);
     uint64_t value;
 
+    if (r->count == 3)
+        return command_set_device(r);
+    if (!strcmp(r->words[0], "balloon"))
+        return command_set_balloon(r);
     if (n < 0)
         return fail(
             r, "no setting '%s': weight, cap, affinity, exclusive, restart, rights, quota-memory, -vcores, -capsules",

@@ -170,6 +170,8 @@ bool parse_value(enum value_kind kind, const char *text, uint64_t *value)
         return one_of(words_isolation, text, value);
     case VALUE_RIGHTS:
         return rights(text, value);
+    case VALUE_LINK:
+        return one_of("up\0down\0", text, value);
     default:
         return parse_number(text, value);
     }
@@ -183,6 +185,7 @@ const char *value_hint(enum value_kind kind)
                      "yes or no\0"
                      "never, on-crash or always\0"
                      "auto, gstage or pmp\0"
-                     "none, manage, console or manage,console\0",
+                     "none, manage, console or manage,console\0"
+                     "up or down\0",
                      kind);
 }

@@ -26,6 +26,7 @@ enum value_kind {
     VALUE_RESTART, // the enums of include/diosix.h
     VALUE_ISOLATION,
     VALUE_RIGHTS, // as a mask: manage,console
+    VALUE_LINK,   // up, down: whether it is down
 };
 
 extern const char words_restart[], words_isolation[], words_rights[];

@@ -16,7 +16,7 @@ void put_rate(uint64_t count, uint64_t elapsed)
         out_format(" %4u", (unsigned)rate);
 }
 
-void put_size(uint64_t bytes)
+static void put_scaled(uint64_t bytes, int width)
 {
     unsigned unit = 0, rest = 0;
     for (; bytes >= 1000; bytes >>= 10) {
@@ -27,7 +27,17 @@ void put_size(uint64_t bytes)
     if (bytes < 10 && rest)
         out_format(" %u.%u%c", (unsigned)bytes, rest, "BKMGTPE"[unit]);
     else
-        out_format(" %3u%c", (unsigned)bytes, "BKMGTPE"[unit]);
+        out_format(" %*u%c", width, (unsigned)bytes, "BKMGTPE"[unit]);
+}
+
+void put_size(uint64_t bytes)
+{
+    put_scaled(bytes, 3);
+}
+
+void put_bytes(uint64_t bytes)
+{
+    put_scaled(bytes, 1);
 }
 
 void put_seconds(uint64_t ns)

@@ -5,6 +5,8 @@
 
 // 4 characters: 192M, 1.5G.
 void put_size(uint64_t bytes);
+// The same in running text.
+void put_bytes(uint64_t bytes);
 
 // 7 characters of seconds.
 void put_seconds(uint64_t nanoseconds);

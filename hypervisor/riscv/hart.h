@@ -41,7 +41,7 @@ struct fence_request {
     uint8_t instruction; // FENCE.I
     uint8_t translation; // SFENCE.VMA in the guest's eyes
     uint8_t by_asid;
-    uint8_t second_stage; // HFENCE.GVMA of the page at start << 2, of VMID `asid`
+    uint8_t second_stage; // HFENCE.GVMA of the page at start << 2, or of all, of VMID `asid`
     unsigned long start, size, asid;
 };
 

@@ -30,7 +30,7 @@ enum status store_init(struct store *s, const uint8_t *base, uint64_t size, uint
 
     if (size > SIZE_MAX_BYTES)
         return STATUS_INVALID;
-    *s = (struct store){.base = base, .size = size, .owner = owner};
+    *s = (struct store){.base = base, .base_size = size, .size = size, .owner = owner};
     if (!room)
         return STATUS_OK;
     enum status status = frames_allocate(table_order(size), FRAMES_OWNER_HYPERVISOR, &table);
@@ -41,6 +41,19 @@ enum status store_init(struct store *s, const uint8_t *base, uint64_t size, uint
     room /= STORE_BLOCK;
     s->room = room < store_block_count(s) ? (uint32_t)room : store_block_count(s);
     return STATUS_OK;
+}
+
+void store_grow(struct store *s, uint64_t size, uint32_t *table)
+{
+    uint32_t count = store_block_count(s);
+    uint32_t *old = s->blocks;
+    unsigned order = table_order(s->size);
+
+    memcpy(table, old, count * sizeof(uint32_t));
+    s->size = size;
+    s->blocks = table;
+    memset(old, 0, count * sizeof(uint32_t));
+    frames_free(hpa_of(old), (uint64_t)FRAME_SIZE << order, FRAMES_OWNER_HYPERVISOR);
 }
 
 void store_unmake(struct store *s)
@@ -105,20 +118,24 @@ const uint8_t *store_read(const struct store *s, uint64_t offset, uint32_t size,
     uint32_t entry = s->blocks ? s->blocks[offset / STORE_BLOCK] : 0;
 
     *run = s->blocks ? piece_of(offset, size) : size;
-    if (!entry)
+    if (!entry && offset < s->base_size) {
+        uint64_t left = s->base_size - offset;
+        *run = *run < left ? *run : (uint32_t)left;
         return s->base + offset;
-    const uint8_t *block = entry == ZEROS ? zeros : hpa_pointer(frame_of(entry));
+    }
+    const uint8_t *block = is_frame(entry) ? hpa_pointer(frame_of(entry)) : zeros;
     return block + offset % STORE_BLOCK;
 }
 
-// What the block holds now goes with it, unless all of it is going to be overwritten. The image may end in its midst.
+// What the block holds now goes with it, unless all of it is going to be overwritten. The image may end in its midst,
+// and the frame is clear.
 static void block_fill(const struct store *s, uint32_t block, uint8_t *to)
 {
     uint64_t start = (uint64_t)block * STORE_BLOCK, left = s->size - start;
     uint32_t run;
 
     const uint8_t *from = store_read(s, start, left < STORE_BLOCK ? (uint32_t)left : STORE_BLOCK, &run);
-    memcpy(to, from, left < run ? (size_t)left : run);
+    memcpy(to, from, run);
 }
 
 // One of its own in the place of what it shares or what isn't written yet.

@@ -13,8 +13,8 @@
 #define STORE_BLOCK FRAME_SIZE
 
 struct store {
-    const uint8_t *base; // of `size` bytes
-    uint64_t size;
+    const uint8_t *base; // of `base_size` bytes, after which come zeros
+    uint64_t base_size, size;
     uint16_t owner;         // of the frames
     uint32_t room, used;    // frames: at most, now; room 0: it can't be written
     uint32_t *blocks;       // [n]: where block n lies; NULL without room
@@ -28,6 +28,8 @@ uint64_t store_cost(uint64_t size, uint64_t room);
 must_check enum status store_init(struct store *s, const uint8_t *base, uint64_t size, uint64_t room, uint16_t owner);
 // Gives up what was written, in steps of 256 KiB, each scrubbed: true while there is more. Then it is as it was new.
 bool store_release_step(struct store *s);
+// Makes it larger. A table of store_cost(size) bytes takes the old one's place; it is clear.
+void store_grow(struct store *s, uint64_t size, uint32_t *table);
 // The table, too; nothing is written.
 void store_unmake(struct store *s);
 

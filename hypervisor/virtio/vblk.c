@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "hart.h"
+
 #define SEGMENTS_MAX (VIRTQUEUE_SEGMENTS_MAX - 2u) // beside header and status
 #define ZERO_SECTORS_MAX 8192u
 
@@ -100,6 +102,10 @@ static enum status request_check(struct vblk *b, struct vblk_request *r, uint64_
         refuse(r, VIRTIO_BLK_UNSUPPORTED);
         return STATUS_OK;
     }
+    if (b->is_out && r->type != VIRTIO_BLK_GET_ID) {
+        refuse(r, VIRTIO_BLK_IOERR);
+        return STATUS_OK;
+    }
     if (b->is_readonly && r->type != VIRTIO_BLK_IN && r->type != VIRTIO_BLK_FLUSH && r->type != VIRTIO_BLK_GET_ID) {
         refuse(r, VIRTIO_BLK_IOERR);
         return STATUS_OK;
@@ -135,7 +141,21 @@ static enum status request_open(struct vblk *b, struct vblk_request *r)
     r->result = VIRTIO_BLK_OK;
     r->type = header.type;
     r->left = 0;
-    return request_check(b, r, header.sector);
+    status = request_check(b, r, header.sector);
+    r->size = r->left;
+    return status;
+}
+
+static void request_count(struct vblk *b, const struct vblk_request *r)
+{
+    bool is_read = r->type == VIRTIO_BLK_IN || r->type == VIRTIO_BLK_GET_ID;
+    struct virtio_count *count = &b->device.counts[is_read ? VIRTIO_TO_GUEST : VIRTIO_FROM_GUEST];
+
+    count->requests++;
+    if (r->result != VIRTIO_BLK_OK)
+        count->errors++;
+    else if (r->type != VIRTIO_BLK_FLUSH)
+        count->bytes += r->size;
 }
 
 // The status is the last byte of all that can be written.
@@ -144,8 +164,7 @@ static enum status request_close(struct vblk *b, struct vblk_request *r)
     uint32_t written = r->result == VIRTIO_BLK_OK ? r->chain.writable : r->chain.writable - r->chain.write.left;
 
     r->is_open = false;
-    if (r->result == VIRTIO_BLK_OK)
-        *(r->type == VIRTIO_BLK_IN ? &b->reads : &b->writes) += 1;
+    request_count(b, r);
     chain_skip(&r->chain, &r->chain.write, r->chain.write.left - 1);
     enum status status = chain_write(&r->chain, b->device.space, &r->result, 1);
     return status == STATUS_OK ? virtqueue_return(&b->queue.ring, b->device.space, r->chain.head, written) : status;
@@ -168,9 +187,22 @@ static enum status request_next(struct vblk *b, struct vblk_request *r)
     return status == STATUS_OK ? request_open(b, r) : status;
 }
 
-static enum virtio_progress more(struct vblk *b)
+static enum virtio_progress hushed(struct vblk *b, enum virtio_progress otherwise)
 {
-    return virtqueue_hush(&b->queue.ring, b->device.space) == STATUS_NO_MEMORY ? VIRTIO_NO_MEMORY : VIRTIO_MORE;
+    return virtqueue_hush(&b->queue.ring, b->device.space) == STATUS_NO_MEMORY ? VIRTIO_NO_MEMORY : otherwise;
+}
+
+// What has begun is paid for, as long as it is; the next waits for that.
+static bool is_early(struct vblk *b)
+{
+    struct virtio_queue *q = &b->queue;
+    return rates_are_set(&q->rates) && !rates_allow(&q->rates, hart_time(), &q->later);
+}
+
+static void request_pay(struct vblk *b)
+{
+    if (rates_are_set(&b->queue.rates))
+        rates_spend(&b->queue.rates, hart_time(), b->request.left);
 }
 
 static void spend(uint32_t *budget, uint32_t bytes)
@@ -187,12 +219,15 @@ static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_
     (void)queue;
     while (status == STATUS_OK) {
         if (!*budget)
-            return more(b);
+            return hushed(b, VIRTIO_MORE);
         if (!r->is_open) {
+            if (is_early(b))
+                return hushed(b, VIRTIO_LATER);
             spend(budget, VIRTIO_REQUEST_BYTES);
             status = request_next(b, r);
             if (status == STATUS_NOT_FOUND)
                 return VIRTIO_IDLE;
+            request_pay(b);
         } else if (r->left) {
             status = b->class->step(b, budget);
             if (status == STATUS_BUSY)
@@ -213,8 +248,38 @@ static void reset(struct virtio_device *d)
     b->request.is_open = false;
 }
 
-static const struct virtio_class class = {
-    .id = VIRTIO_ID_BLOCK, .queue_count = 1, .queue_size = VIRTQUEUE_SIZE_MAX, .run = run, .reset = reset};
+// A request that has begun on another disk fails.
+static void settle(struct virtio_device *d)
+{
+    struct vblk *b = container_of(d, struct vblk, device);
+    struct vblk_request *r = &b->request;
+    uint64_t size = 0;
+
+    bool is_other = b->class->settle(b, &d->settings, &size) || b->is_out != d->settings.is_out;
+    if (is_other && r->is_open) {
+        if (b->class->cancel)
+            b->class->cancel(b);
+        refuse(r, VIRTIO_BLK_IOERR);
+    }
+    b->is_out = d->settings.is_out;
+    if (b->is_out)
+        size = 0;
+    else if (d->settings.size && d->settings.size < size)
+        size = d->settings.size;
+    if (size == b->size && !is_other)
+        return;
+    b->size = size;
+    size /= VIRTIO_BLK_SECTOR;
+    memcpy(d->config, &size, sizeof(size)); // the capacity
+    virtio_config_changed(d);
+}
+
+static const struct virtio_class class = {.id = VIRTIO_ID_BLOCK,
+                                          .queue_count = 1,
+                                          .queue_size = VIRTQUEUE_SIZE_MAX,
+                                          .run = run,
+                                          .reset = reset,
+                                          .settle = settle};
 
 void vblk_init(struct vblk *b, const struct vblk_class *blk_class, struct space *space, uint64_t size,
                uint32_t features)

@@ -16,6 +16,7 @@ struct vblk_request {
     uint8_t result; // VIRTIO_BLK_OK until something goes wrong
     uint32_t type;
     uint64_t offset, left; // bytes on the disk: where it goes on
+    uint64_t size;         // bytes in all
     struct virtqueue_chain chain;
 };
 
@@ -25,6 +26,9 @@ struct vblk_class {
     // memory, as of space_write.
     enum status (*step)(struct vblk *b, uint32_t *budget);
     void (*cancel)(struct vblk *b); // the request is forgotten; NULL: nothing is to be done
+    // Takes the medium over that the settings name, and tells how many bytes of it there are. True: it is another one
+    // than before.
+    bool (*settle)(struct vblk *b, struct virtio_settings *settings, uint64_t *size);
 };
 
 struct vblk {
@@ -32,10 +36,10 @@ struct vblk {
     struct virtio_queue queue;
     const struct vblk_class *class;
     bool is_readonly;
+    bool is_out;   // there is no disk in it
     uint64_t size; // bytes
     char serial[VIRTIO_BLK_ID_SIZE];
     struct vblk_request request;
-    uint64_t reads, writes; // requests that were served
 };
 
 // `features`: VBLK_..._FEATURE that its class serves. `size` in bytes, a multiple of VIRTIO_BLK_SECTOR.
@@ -54,8 +58,8 @@ void vblk_memory_init(struct vblk_memory *m, struct space *space);
 
 struct vblk_host {
     struct vblk disk;
-    struct block_user *user; // open
+    struct block_user *user; // open; NULL: none
     uint32_t part;           // bytes that were asked of the disk; 0: nothing was
 };
 // The user is there; whoever calls it (user->done) has the device called (virtio_call) and run.
-void vblk_host_init(struct vblk_host *h, struct space *space);
+void vblk_host_init(struct vblk_host *h, struct space *space, bool is_readonly);

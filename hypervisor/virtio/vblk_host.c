@@ -20,6 +20,10 @@ static enum status part_begin(struct vblk_host *h, struct vblk_request *r, uint3
             return status;
         *budget -= part < *budget ? part : *budget;
     }
+    if (what == BLOCK_FLUSH && !h->user->disk->has_flush) {
+        r->left = 0;
+        return STATUS_OK;
+    }
     h->part = part;
     block_submit(h->user, what, r->offset / VIRTIO_BLK_SECTOR, what == BLOCK_FLUSH ? 0 : part);
     return STATUS_BUSY;
@@ -58,12 +62,27 @@ static void cancel(struct vblk *b)
     host_of(b)->part = 0;
 }
 
-static const struct vblk_class class = {.step = step, .cancel = cancel};
-
-void vblk_host_init(struct vblk_host *h, struct space *space)
+// What is under way on the old one ends there, and nobody is told.
+static bool settle(struct vblk *b, struct virtio_settings *settings, uint64_t *size)
 {
-    h->disk.is_readonly = h->user->is_readonly;
+    struct vblk_host *h = host_of(b);
+    bool is_other = h->user != settings->medium;
+
+    if (is_other) {
+        if (h->user)
+            block_close(h->user);
+        h->user = settings->medium;
+    }
+    *size = h->user ? h->user->sectors * VIRTIO_BLK_SECTOR : 0;
+    return is_other;
+}
+
+static const struct vblk_class class = {.step = step, .cancel = cancel, .settle = settle};
+
+void vblk_host_init(struct vblk_host *h, struct space *space, bool is_readonly)
+{
+    h->disk.is_readonly = is_readonly;
+    h->disk.is_out = !h->user;
     h->part = 0;
-    vblk_init(&h->disk, &class, space, h->user->sectors * VIRTIO_BLK_SECTOR,
-              h->user->disk->has_flush ? VIRTIO_BLK_F_FLUSH : 0);
+    vblk_init(&h->disk, &class, space, h->user ? h->user->sectors * VIRTIO_BLK_SECTOR : 0, VIRTIO_BLK_F_FLUSH);
 }

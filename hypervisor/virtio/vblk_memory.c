@@ -93,7 +93,19 @@ static enum status step(struct vblk *b, uint32_t *budget)
     return status;
 }
 
-static const struct vblk_class class = {.step = step};
+// The medium is a table for a larger disk.
+static bool settle(struct vblk *b, struct virtio_settings *settings, uint64_t *size)
+{
+    struct store *store = &memory_of(b)->store;
+
+    if (settings->medium)
+        store_grow(store, settings->size, settings->medium);
+    settings->medium = NULL;
+    *size = settings->size ? store->size : store->base_size;
+    return false;
+}
+
+static const struct vblk_class class = {.step = step, .settle = settle};
 
 // A flush has nothing to wait for, so it is not offered: what is written is there.
 void vblk_memory_init(struct vblk_memory *m, struct space *space)

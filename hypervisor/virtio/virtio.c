@@ -33,7 +33,8 @@ void virtio_adopt(struct virtio_device *d, struct space *space, struct virtio_qu
 {
     d->space = space;
     d->queues = queues;
-    d->lock = (struct lock){0};
+    d->lock = d->wishes = (struct lock){0};
+    memset(d->counts, 0, sizeof(d->counts));
     for (unsigned i = 0; i < d->class->queue_count; i++)
         queues[i].lock = (struct lock){0};
 }
@@ -82,6 +83,7 @@ static void reset(struct virtio_device *d)
     d->accepted = 0;
     d->offered_select = d->accepted_select = d->queue_select = 0;
     atomic_store(&d->called, 0);
+    atomic_store(&d->delayed, 0);
     atomic_store(&d->interrupts, 0);
     queues_release(d);
 }
@@ -267,6 +269,38 @@ void virtio_write(struct virtio_device *d, uint32_t offset, unsigned bytes, uint
     }
 }
 
+// --- settings --------------------------------------------------------------------------------------------
+
+struct virtio_settings *virtio_settings_open(struct virtio_device *d)
+{
+    lock_acquire(&d->wishes);
+    return &d->settings;
+}
+
+void virtio_settings_close(struct virtio_device *d, bool changed)
+{
+    if (changed)
+        atomic_store(&d->is_unsettled, true);
+    lock_release(&d->wishes);
+}
+
+// What has been waiting may be allowed now, or be answered otherwise.
+void virtio_settle(struct virtio_device *d)
+{
+    latch(&d->lock);
+    queues_latch(d);
+    lock_acquire(&d->wishes);
+    atomic_store(&d->is_unsettled, false);
+    for (unsigned i = 0; i < d->class->queue_count; i++)
+        rates_set(&d->queues[i].rates, d->settings.requests, d->settings.bytes);
+    if (d->class->settle)
+        d->class->settle(d);
+    lock_release(&d->wishes);
+    queues_release(d);
+    lock_release(&d->lock);
+    atomic_fetch_or(&d->called, (1u << d->class->queue_count) - 1);
+}
+
 // --- running ---------------------------------------------------------------------------------------------
 
 static bool is_live(struct virtio_device *d, const struct virtio_queue *q)
@@ -305,15 +339,20 @@ static enum virtio_progress queue_run(struct virtio_device *d, unsigned queue, u
         return VIRTIO_IDLE;
     if (progress == VIRTIO_IDLE) {
         progress = d->class->run(d, queue, budget);
+        if (progress == VIRTIO_LATER)
+            atomic_fetch_or(&d->delayed, 1u << queue);
         virtio_end(d, queue, progress);
     }
-    if (progress == VIRTIO_MORE || progress == VIRTIO_LATER)
+    if (progress == VIRTIO_MORE)
         virtio_call(d, queue);
     return progress;
 }
 
 enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
 {
+    if (unlikely(atomic_load_explicit(&d->is_unsettled, memory_order_relaxed)))
+        virtio_settle(d);
+
     uint32_t called = atomic_exchange(&d->called, 0);
     enum virtio_progress all = VIRTIO_IDLE;
 
@@ -326,4 +365,18 @@ enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
             all = one;
     }
     return all;
+}
+
+uint64_t virtio_later(struct virtio_device *d)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (uint32_t delayed = atomic_load(&d->delayed); delayed; delayed &= delayed - 1) {
+        struct virtio_queue *q = &d->queues[__builtin_ctz(delayed)];
+        if (!lock_try(&q->lock))
+            return 0;
+        first = q->later < first ? q->later : first;
+        lock_release(&q->lock);
+    }
+    return first;
 }

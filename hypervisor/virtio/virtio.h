@@ -9,9 +9,12 @@
 // Locks: `lock` guards the registers, each queue's `lock` the work on it, in that order, and queues in the order of
 // their numbers. All are waited for with virtio_wait(), so that their holder may wait for other harts; so who asks
 // for one holds none of the hypervisor's ordinary locks. A queue that somebody else works on is not waited for but
-// left for later (virtio_run).
+// left for later (virtio_run). `wishes` is an ordinary lock, under which only those of frames and disks are taken.
+//
+// What people change while a device is in use is left with it (its settings), and done by who runs it next.
 #pragma once
 
+#include "rate.h"
 #include "virtio_mmio.h"
 #include "virtqueue.h"
 
@@ -27,7 +30,7 @@
 // How a step on a queue went.
 enum virtio_progress {
     VIRTIO_IDLE,  // nothing more to do until somebody calls: the driver, or what the device waits for
-    VIRTIO_LATER, // in some milliseconds, or when somebody calls
+    VIRTIO_LATER, // there is more to do, at queue.later or when somebody calls
     VIRTIO_MORE,  // its budget is used up
     VIRTIO_BROKEN,
     VIRTIO_NO_MEMORY, // for a page of the guest's own: the capsule must end
@@ -41,9 +44,25 @@ static inline enum virtio_progress virtio_progress_of(enum status status)
 
 struct virtio_device;
 
+// What can be changed, as far as it means something to the kind of device.
+struct virtio_settings {
+    uint64_t requests, bytes; // a second, each way; 0: no limit
+    bool is_out;              // a network's link is down, a disk is out of its drive
+    uint64_t size;            // of a disk, 0: all there is; of a balloon
+    void *medium;             // the kind's own
+};
+
+// What it has done; each way is counted under the lock of the queue that it goes through. Read by anybody.
+struct virtio_count {
+    uint64_t requests, bytes, errors, drops;
+};
+enum { VIRTIO_TO_GUEST, VIRTIO_FROM_GUEST, VIRTIO_WAYS };
+
 struct virtio_queue {
     struct virtqueue ring;
     struct lock lock;
+    struct rates rates; // of the device, so that a reset changes nothing
+    uint64_t later;     // host time
 };
 
 // What kind of device it is. All functions are called with the queue's lock held, or, where no queue is named, all
@@ -57,6 +76,8 @@ struct virtio_class {
     enum virtio_progress (*run)(struct virtio_device *d, unsigned queue, uint32_t *budget);
     // Forgets all requests. Whatever still works on one elsewhere must not find it. NULL: there is nothing.
     void (*reset)(struct virtio_device *d);
+    // Brings the device in line with its settings, `wishes` being held besides. NULL: it has none but its rates.
+    void (*settle)(struct virtio_device *d);
 };
 
 struct virtio_device {
@@ -74,6 +95,11 @@ struct virtio_device {
     _Atomic uint32_t status;           // changed under `lock`, but for NEEDS_RESET
     _Atomic uint32_t interrupts;       // InterruptStatus
     _Atomic uint32_t called;           // bit n: queue n has something to do
+    _Atomic uint32_t delayed;          // ... or will have when its rate allows it
+    struct lock wishes;
+    struct virtio_settings settings; // under `wishes`
+    _Atomic bool is_unsettled;       // they have changed
+    struct virtio_count counts[VIRTIO_WAYS];
 };
 
 // Power-on state. `queues` has class->queue_count; `features` are the class's own. Sets no configuration.
@@ -90,7 +116,16 @@ uint64_t virtio_read(struct virtio_device *d, uint32_t offset, unsigned bytes);
 void virtio_write(struct virtio_device *d, uint32_t offset, unsigned bytes, uint64_t value);
 
 // One step on the queues that are called. VIRTIO_MORE: call it again, later; also if somebody else is at work there.
+// VIRTIO_LATER: resume it and call it again at virtio_later().
 enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget);
+// The host time at which the first of the queues that were delayed may go on; 0 if somebody is at work there.
+uint64_t virtio_later(struct virtio_device *d);
+// Queues that were delayed are called.
+static inline void virtio_resume(struct virtio_device *d)
+{
+    uint32_t delayed = atomic_exchange(&d->delayed, 0);
+    atomic_fetch_or(&d->called, delayed);
+}
 // From any hart: queue n has something to do, as what it waited for is there. Somebody has to run it then.
 static inline void virtio_call(struct virtio_device *d, unsigned queue)
 {
@@ -102,6 +137,26 @@ static inline void virtio_call(struct virtio_device *d, unsigned queue)
 // it. Waits for nobody.
 must_check enum virtio_progress virtio_begin(struct virtio_device *d, unsigned queue);
 void virtio_end(struct virtio_device *d, unsigned queue, enum virtio_progress progress);
+
+// The settings, to be read and changed until they are closed. From any hart, under whatever locks but those below
+// `wishes`. What was changed is settled when the device runs next: the caller has it run; or, if nobody uses the
+// device, settles it.
+struct virtio_settings *virtio_settings_open(struct virtio_device *d);
+void virtio_settings_close(struct virtio_device *d, bool changed);
+void virtio_settle(struct virtio_device *d);
+// A number that one hart counts up, as another reads it: it has two halves on RV32, so until it stands still. It is
+// counted too slowly to go on for long.
+static inline uint64_t virtio_counted(const uint64_t *count)
+{
+    const volatile uint64_t *at = count;
+    uint64_t before, after = *at;
+
+    do {
+        before = after;
+        after = *at;
+    } while (sizeof(uintptr_t) < sizeof(uint64_t) && before != after);
+    return after;
+}
 
 // The level of its interrupt line.
 static inline bool virtio_irq(struct virtio_device *d)

@@ -211,8 +211,7 @@ enum status virtqueue_hush(struct virtqueue *q, struct space *s)
 
 // --- what chains hold ------------------------------------------------------------------------------------
 
-// What is left of the segment that the cursor is in.
-static uint32_t cursor_piece(struct virtqueue_chain *c, struct virtqueue_cursor *cursor, struct gpa *start)
+uint32_t chain_next(const struct virtqueue_chain *c, struct virtqueue_cursor *cursor, struct gpa *start)
 {
     const struct virtqueue_segment *segment = &c->segments[cursor->segment];
 
@@ -240,7 +239,7 @@ void chain_skip(struct virtqueue_chain *c, struct virtqueue_cursor *cursor, uint
     struct gpa ignored;
 
     while (size) {
-        uint32_t piece = least(size, cursor_piece(c, cursor, &ignored));
+        uint32_t piece = least(size, chain_next(c, cursor, &ignored));
         cursor_advance(cursor, piece);
         size -= piece;
     }
@@ -251,7 +250,7 @@ enum status chain_read_piece(struct virtqueue_chain *c, const struct space *s, u
 {
     struct gpa start;
     struct hpa host;
-    uint32_t piece = least(size, cursor_piece(c, &c->read, &start));
+    uint32_t piece = least(size, chain_next(c, &c->read, &start));
     uint64_t there = space_run(s, start, &host);
 
     if (!there)
@@ -267,7 +266,7 @@ enum status chain_write_piece(struct virtqueue_chain *c, struct space *s, uint32
     struct gpa start;
     struct hpa host;
     uint64_t there;
-    uint32_t piece = least(size, cursor_piece(c, &c->write, &start));
+    uint32_t piece = least(size, chain_next(c, &c->write, &start));
     enum status status = space_run_writable(s, start, &host, &there);
 
     if (status != STATUS_OK)

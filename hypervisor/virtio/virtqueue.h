@@ -77,6 +77,8 @@ must_check enum status chain_read(struct virtqueue_chain *c, const struct space 
 must_check enum status chain_write(struct virtqueue_chain *c, struct space *s, const void *from, uint32_t size);
 // Passes over some of what is left.
 void chain_skip(struct virtqueue_chain *c, struct virtqueue_cursor *cursor, uint32_t size);
+// Where what comes next lies in the guest, and how much of it is in one piece there. `cursor->left` is not 0.
+uint32_t chain_next(const struct virtqueue_chain *c, struct virtqueue_cursor *cursor, struct gpa *start);
 // The bytes that come next, as far as they are in one piece and no more than `size`, which is not more than is left:
 // *run of them are at the answer, from where they can be copied without another copy between. The pointer is good
 // until anything is written to this guest's memory, or the step ends.

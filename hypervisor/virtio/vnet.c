@@ -2,7 +2,14 @@
 
 #include <string.h>
 
+#include "hart.h"
+
 // --- transmitting ----------------------------------------------------------------------------------------
+
+static bool is_unplugged(const struct vnet *n)
+{
+    return n->is_renamed || n->is_down;
+}
 
 // A frame that needs something done to it was promised to nobody; it is lost, as is one that is none.
 static enum status frame_open(struct vnet *n)
@@ -20,7 +27,7 @@ static enum status frame_open(struct vnet *n)
     if (status == STATUS_OK)
         status = chain_read(c, n->device.space, &f->header, sizeof(f->header));
     f->rest = c->read;
-    if (status == STATUS_OK && (header.flags || header.gso_type || n->is_renamed || !vswitch_admit(f)))
+    if (status == STATUS_OK && (header.flags || header.gso_type || is_unplugged(n) || !vswitch_admit(f)))
         f->length = 0;
     return status;
 }
@@ -34,7 +41,12 @@ static enum status frame_next(struct vnet *n)
 
 static enum status frame_close(struct vnet *n)
 {
+    struct virtio_count *count = &n->device.counts[VIRTIO_FROM_GUEST];
+
     n->is_open = false;
+    count->requests += n->frame.length != 0;
+    count->drops += n->frame.length == 0;
+    count->bytes += n->frame.length;
     return virtqueue_return(&n->queues[VIRTIO_NET_TRANSMIT].ring, n->device.space, n->sent.head, 0);
 }
 
@@ -69,15 +81,33 @@ static enum status frame_step(struct vnet *n, uint32_t *budget)
     return STATUS_OK;
 }
 
+// The next frame waits until those before are paid for.
+static bool is_early(struct virtio_queue *q)
+{
+    return rates_are_set(&q->rates) && !rates_allow(&q->rates, hart_time(), &q->later);
+}
+
+static void frame_pay(struct virtio_queue *q, uint32_t bytes)
+{
+    if (rates_are_set(&q->rates))
+        rates_spend(&q->rates, hart_time(), bytes);
+}
+
 static enum virtio_progress transmit(struct vnet *n, uint32_t *budget)
 {
+    struct virtio_queue *q = &n->queues[VIRTIO_NET_TRANSMIT];
+
     while (*budget) {
         enum status status;
         if (n->is_open) {
             status = frame_step(n, budget);
         } else {
+            if (is_early(q))
+                return hushed(n, VIRTIO_NET_TRANSMIT, VIRTIO_LATER);
             spend(budget, VIRTIO_REQUEST_BYTES);
             status = frame_next(n);
+            if (status == STATUS_OK)
+                frame_pay(q, n->frame.length);
         }
         if (status == STATUS_NOT_FOUND)
             return VIRTIO_IDLE;
@@ -126,6 +156,19 @@ static enum status frame_put(struct vnet *n, struct frame *f, enum delivery *del
     return status;
 }
 
+// Nobody waits for who may not receive more now: that is lost.
+static bool is_closed(struct vnet *n)
+{
+    return is_unplugged(n) || is_early(&n->queues[VIRTIO_NET_RECEIVE]);
+}
+
+static void received_count(struct virtio_count *count, uint32_t bytes)
+{
+    count->requests += bytes != 0;
+    count->drops += bytes == 0;
+    count->bytes += bytes;
+}
+
 static enum delivery receive(struct vswitch_port *p, struct frame *f)
 {
     struct vnet *n = container_of(p, struct vnet, port);
@@ -134,7 +177,10 @@ static enum delivery receive(struct vswitch_port *p, struct frame *f)
 
     if (progress != VIRTIO_IDLE)
         return delivery;
-    enum status status = n->is_renamed ? STATUS_NOT_FOUND : frame_put(n, f, &delivery);
+    enum status status = is_closed(n) ? STATUS_NOT_FOUND : frame_put(n, f, &delivery);
+    if (delivery == DELIVERY_MADE)
+        frame_pay(&n->queues[VIRTIO_NET_RECEIVE], f->length);
+    received_count(&n->device.counts[VIRTIO_TO_GUEST], delivery == DELIVERY_MADE ? f->length : 0);
     virtio_end(&n->device, VIRTIO_NET_RECEIVE, status == STATUS_NOT_FOUND ? VIRTIO_IDLE : virtio_progress_of(status));
     return status == STATUS_NO_MEMORY ? DELIVERY_ENDING : delivery;
 }
@@ -144,13 +190,21 @@ static void leave(struct vswitch_port *p, const struct frame *f, enum delivery d
     virtio_visit_end(&container_of(p, struct vnet, port)->device, f->space, delivery == DELIVERY_ENDING);
 }
 
-static const struct port_class port_class = {enter, receive, leave};
+static void cut(struct vswitch_port *p)
+{
+    struct virtio_device *d = &container_of(p, struct vnet, port)->device;
+
+    atomic_store(&d->is_unsettled, true);
+    virtio_wake(d);
+}
+
+static const struct port_class port_class = {enter, receive, leave, cut};
 
 // --- the device ------------------------------------------------------------------------------------------
 
 static void config_set(struct vnet *n)
 {
-    struct virtio_net_config config = {.status = n->is_renamed ? 0 : VIRTIO_NET_LINK_UP};
+    struct virtio_net_config config = {.status = is_unplugged(n) ? 0 : VIRTIO_NET_LINK_UP};
 
     memcpy(config.mac, n->port.address, sizeof(config.mac));
     memcpy(n->device.config, &config, sizeof(config));
@@ -166,8 +220,24 @@ static void reset(struct virtio_device *d)
     config_set(n);
 }
 
-static const struct virtio_class class = {
-    .id = VIRTIO_ID_NET, .queue_count = 2, .queue_size = VIRTQUEUE_SIZE_MAX, .run = run, .reset = reset};
+static void settle(struct virtio_device *d)
+{
+    struct vnet *n = container_of(d, struct vnet, device);
+    bool was_unplugged = is_unplugged(n);
+
+    n->is_down = d->settings.is_out || (n->port.on && vswitch_is_cut(n->port.on));
+    if (is_unplugged(n) == was_unplugged)
+        return;
+    config_set(n);
+    virtio_config_changed(d);
+}
+
+static const struct virtio_class class = {.id = VIRTIO_ID_NET,
+                                          .queue_count = 2,
+                                          .queue_size = VIRTQUEUE_SIZE_MAX,
+                                          .run = run,
+                                          .reset = reset,
+                                          .settle = settle};
 
 void vnet_init(struct vnet *n, struct space *space)
 {

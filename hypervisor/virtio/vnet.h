@@ -12,6 +12,8 @@ struct vnet {
     // A clone's: its driver knows the original's address, so the link is down until it resets the device, and so reads
     // the new one.
     bool is_renamed;
+    // Somebody has pulled its cable, or its switch's uplink is cut.
+    bool is_down;
     // Under the lock of the queue to transmit: the frame that is on its way.
     bool is_open;
     struct frame frame;

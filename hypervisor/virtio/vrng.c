@@ -13,6 +13,8 @@ static enum status serve(struct vrng *r)
     if (!size || r->chain.read.left) // section 5.4.6.1
         return STATUS_INVALID;
     r->draw(bytes, size);
+    r->device.counts[VIRTIO_TO_GUEST].requests++;
+    r->device.counts[VIRTIO_TO_GUEST].bytes += size;
     enum status status = chain_write(&r->chain, s, bytes, size);
     return status == STATUS_OK ? virtqueue_return(&r->queue.ring, s, r->chain.head, size) : status;
 }

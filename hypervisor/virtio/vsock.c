@@ -8,10 +8,13 @@
 #define PACKET_STEP VIRTIO_STEP_BYTES // bytes that are moved at once
 
 static uint64_t stall_limit; // ticks
+#define LOOKS_A_SECOND 200u  // at what it waits for
+static uint64_t look_again;  // until then, ticks
 
 void vsocks_init(uint32_t timebase_hz)
 {
     stall_limit = (uint64_t)timebase_hz * VSOCK_STALL_SECONDS;
+    look_again = timebase_hz / LOOKS_A_SECOND + 1;
     vsock_host_init();
 }
 
@@ -305,16 +308,23 @@ static enum virtio_progress receive(struct vsock *v, uint32_t *budget)
     return status == STATUS_OK ? vsock_host_run(v, budget) : virtio_progress_of(status);
 }
 
-static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_t *budget)
+static enum virtio_progress queue_run(struct vsock *v, unsigned queue, uint32_t *budget)
 {
-    struct vsock *v = container_of(d, struct vsock, device);
-
     if (queue == VIRTIO_VSOCK_TRANSMIT)
         return transmit(v, budget);
     if (queue == VIRTIO_VSOCK_RECEIVE)
         return receive(v, budget);
     vsock_call(v, VIRTIO_VSOCK_RECEIVE); // which has the event
     return VIRTIO_IDLE;
+}
+
+static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_t *budget)
+{
+    enum virtio_progress progress = queue_run(container_of(d, struct vsock, device), queue, budget);
+
+    if (progress == VIRTIO_LATER)
+        d->queues[queue].later = hart_time() + look_again;
+    return progress;
 }
 
 // --- the device ----------------------------------------------------------------------------------------------

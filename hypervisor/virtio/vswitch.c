@@ -143,6 +143,16 @@ void vswitch_detach(struct vswitch_port *p)
     lock_release(&s->lock);
 }
 
+void vswitch_cut(struct vswitch *s, bool is_cut)
+{
+    lock_acquire(&s->lock);
+    atomic_store(&s->is_cut, is_cut);
+    for (unsigned i = 0; i < s->end; i++)
+        if (s->ports[i])
+            s->ports[i]->class->cut(s->ports[i]);
+    lock_release(&s->lock);
+}
+
 // --- frames --------------------------------------------------------------------------------------------------
 
 static bool is_well_formed(const struct frame *f)

@@ -11,6 +11,8 @@
 // Locks: `lock` guards everything but what is a port's own. Frames are copied without it.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "lock.h"
 #include "types.h"
 #include "virtqueue.h"
@@ -55,6 +57,7 @@ struct port_class {
     bool (*enter)(struct vswitch_port *p, const struct frame *f);
     enum delivery (*receive)(struct vswitch_port *p, struct frame *f); // not DONE
     void (*leave)(struct vswitch_port *p, const struct frame *f, enum delivery delivery);
+    void (*cut)(struct vswitch_port *p); // vswitch_is_cut() has changed. Under the switch's lock.
 };
 
 struct vswitch;
@@ -81,7 +84,8 @@ struct vswitch_address {
 
 struct vswitch {
     const char *name;
-    unsigned second; // log2 of about as many ticks of hart_time()
+    _Atomic bool is_cut; // its uplink's cable is not plugged in
+    unsigned second;     // log2 of about as many ticks of hart_time()
     struct lock lock;
     unsigned end; // no port has this number or a higher one
     struct vswitch_port *ports[VSWITCH_PORTS_MAX];
@@ -94,6 +98,13 @@ void vswitch_init(struct vswitch *s, const char *name, uint32_t timebase_hz);
 must_check enum status vswitch_attach(struct vswitch *s, struct vswitch_port *p);
 // Nobody finds it any more when this returns, and nobody is at work there: its owner is not there, as of enter().
 void vswitch_detach(struct vswitch_port *p);
+
+// Whether its uplink's link is up has changed. Its ports' links are down as long as that is.
+void vswitch_cut(struct vswitch *s, bool is_cut);
+static inline bool vswitch_is_cut(struct vswitch *s)
+{
+    return atomic_load(&s->is_cut);
+}
 
 // A frame that begins its way; header, length and source are set. False: it is not let in.
 must_check bool vswitch_admit(struct frame *f);

@@ -1,5 +1,6 @@
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
 // sources: hypervisor/virtio/vrng.c hypervisor/virtio/vblk.c hypervisor/virtio/vblk_memory.c hypervisor/virtio/store.c
+// sources: hypervisor/virtio/rate.c hypervisor/virtio/vballoon.c
 // sources: hypervisor/memory/frames.c lib/buddy.c tests/unit/fake/driver.c
 //
 // A driver that writes any registers and any rings, before and while each device works, and resets it whenever it
@@ -11,6 +12,7 @@
 #include "driver.h"
 #include "input.h"
 #include "log.h"
+#include "vballoon.h"
 #include "vblk.h"
 #include "vrng.h"
 
@@ -21,9 +23,15 @@
 #define GOOD (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC)
 
 unsigned char *hpa_arena;
+static uint64_t time_now;
 static uint8_t arena[ARENA] __attribute__((aligned(ARENA)));
 static uint8_t table[8 * ARENA / FRAME_SIZE + 4096] __attribute__((aligned(8)));
 static uint8_t image[50 * 512], pristine[sizeof(image)];
+
+uint64_t hart_time(void)
+{
+    return time_now;
+}
 
 _Noreturn void panic(const char *format, ...)
 {
@@ -82,7 +90,7 @@ static void start(struct driver_queue *q, struct virtio_device *d, struct input 
 
 static void step(struct driver_queue *q, struct virtio_device *d, struct input *in)
 {
-    switch (byte(in) % 12) {
+    switch (byte(in) % 16) {
     case 0:
         start(q, d, in);
         break;
@@ -101,6 +109,13 @@ static void step(struct driver_queue *q, struct virtio_device *d, struct input *
         break;
     case 5:
         driver_offer(q, byte(in) % 66);
+        break;
+    case 12:
+        rates_set(&d->queues[0].rates, byte(in) & 1 ? byte(in) : 0, byte(in) & 1 ? 1 + address(in) : 0);
+        break;
+    case 13:
+        time_now += (uint64_t)byte(in) << byte(in) % 48;
+        virtio_resume(d);
         break;
     case 6:
         driver_lacking = byte(in) & 31 ? 0 : byte(in) % 8;
@@ -123,6 +138,8 @@ static void drive(struct virtio_device *d, struct input *in)
     while (in->at < in->end)
         step(&q, d, in);
     driver_lacking = 0;
+    rates_set(&d->queues[0].rates, 0, 0);
+    virtio_resume(d);
     for (unsigned steps = 0; virtio_run(d, VIRTIO_STEP_BYTES) == VIRTIO_MORE; steps++)
         REQUIRE(steps < 1000);
     driver_write(d, 0x070, 0);
@@ -152,8 +169,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     frames_release((struct range){FRAME_SIZE, ARENA - FRAME_SIZE});
     uint64_t before = frames_free_bytes();
     driver_memory_reset();
+    rates_init(10000000);
+    time_now = 0;
     uint8_t kind = byte(&in);
-    if (kind % 4 == 0) {
+    if (kind % 8 == 4) {
+        struct vballoon *b = calloc(1, sizeof(*b));
+        vballoon_init(b, &driver_space);
+        drive(&b->device, &in);
+        free(b);
+    } else if (kind % 4 == 0) {
         struct vrng *r = calloc(1, sizeof(*r));
         vrng_init(r, &driver_space, draw);
         drive(&r->device, &in);

@@ -1,12 +1,15 @@
 """Virtio devices of capsules, by the drivers of stock kernels."""
+import hashlib
 import json
 import re
 import signal
+import socket
 import struct
 import subprocess
 
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux
+from prompt import at, do, go, open_prompt, rows, say
 
 
 def login(m, name="linux1"):
@@ -202,3 +205,123 @@ def test_read_only_disk(machine, tmp_path):
     assert "[dio] writer: disk 'data': it can only be read" in m.console()
     m.line("poweroff -f")
     assert m.end() == 1  # one was not started
+
+
+class Monitor:
+    """QEMU's own, by its machine-readable protocol."""
+
+    def __init__(self, path):
+        self.path = path
+        self.arguments = ["-qmp", f"unix:{path},server=on,wait=off"]
+
+    def __call__(self, command, **arguments):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(self.path))
+            file = s.makefile("rw")
+            assert "QMP" in file.readline()
+            for name, values in ("qmp_capabilities", {}), (command, arguments):
+                print(json.dumps({"execute": name, "arguments": values}), file=file, flush=True)
+                answer = {}
+                while "return" not in answer:
+                    answer = json.loads(file.readline())
+                    assert "error" not in answer, answer
+
+
+def test_changes_while_in_use(machine, tmp_path):
+    """Counters, rates, sizes, disks taken out and put in, cables pulled: the guest sees each, and goes on."""
+    host = tmp_path / "host.img"
+    host.write_bytes(b"from-the-host\n".ljust(1 << 20, b"\0"))
+    monitor = Monitor(tmp_path / "qmp")
+    devices = f"[{{disk: {filesystem(tmp_path / 'root.img')}, overlay: 8M, serial: root-7}}, " \
+              "{host-disk: data}, {net: up-lan, packets: 100000}]"
+    up = ["-netdev", "user,id=up", "-device", "virtio-net-device,netdev=up,id=nic"]
+    m = machine([linux(devices=devices, memory="128M")], options="console=attach:linux1",
+                extra=VERSION_2 + qemu_disk(host, "data") + up + monitor.arguments)
+    login(m)
+    m.command("until ip address show eth0 | grep -q 10.0.2.15; do sleep 1; done")
+    m.command("dd if=/dev/vda of=/dev/null bs=64k count=16")
+    open_prompt(m)
+
+    said = do(m, "devices linux1")
+    read = re.search(r"disk0 'root-7' 24M\s+read \d+, (\d+\.?\d*)M", said)
+    assert read and float(read[1]) >= 1
+    assert re.search(r"disk1 'data' 1.0M|disk1 'data' 1M|disk1 'data' 1024K", said)
+    assert re.search(r"net0 'up-lan' [0-9a-f:]{17}, up, 100000 a second\s+received [1-9]", said)
+
+    do(m, "set linux1 disk0 bandwidth 256K")
+    took = at(m, "linux1", "read a b </proc/uptime; dd if=/dev/vda of=/dev/null bs=64k count=16 iflag=direct; "
+                           "read c d </proc/uptime; echo took $((${c%.*} - ${a%.*}))")
+    assert int(re.search(r"took (\d+)", took)[1]) >= 3
+    do(m, "set linux1 disk0 bandwidth 0")
+
+    do(m, "set linux1 disk0 size 64M")
+    at(m, "linux1", "until grep -q 131072 /sys/block/vda/size; do sleep 1; done")
+    at(m, "linux1", "echo beyond | dd of=/dev/vda bs=1M seek=60 conv=fsync")
+    assert "beyond" in at(m, "linux1", "dd if=/dev/vda bs=1M skip=60 count=1 iflag=direct | head -n 1")
+    assert say(m, "set linux1 disk0 size 64G").startswith("error: disk0 can't be set so")
+    monitor("block_resize", device="data", size=3 << 20)
+    at(m, "linux1", "until grep -q 6144 /sys/block/vdb/size; do sleep 1; done")
+
+    for disk, back in ("disk0", ""), ("disk1", " data"):
+        name = "/dev/vd" + "ab"[int(disk[-1])]
+        do(m, f"detach linux1 {disk}")
+        at(m, "linux1", f"until grep -qx 0 /sys/block/{name[5:]}/size; do sleep 1; done")
+        assert "got-0" in at(m, "linux1", f"echo got-$(dd if={name} bs=4k count=1 iflag=direct | wc -c)")
+        assert say(m, "attach linux1 disk1 nothing").startswith("error: the machine has no disk 'nothing'")
+        do(m, f"attach linux1 {disk}{back}")
+        at(m, "linux1", f"until [ $(dd if={name} bs=4k count=1 iflag=direct | wc -c) = 4096 ]; do sleep 1; done")
+    assert "from-the-host" in at(m, "linux1", "head -n 1 /dev/vdb")
+
+    carrier = "until grep -qx {} /sys/class/net/eth0/carrier; do sleep 1; done"
+    for down, up in (lambda: do(m, "set linux1 net0 link down"), lambda: do(m, "set linux1 net0 link up")), \
+                    (lambda: monitor("set_link", name="nic", up=False), lambda: monitor("set_link", name="nic", up=True)):
+        down()
+        at(m, "linux1", carrier.format(0))
+        assert "down" in do(m, "devices linux1")
+        up()
+        at(m, "linux1", carrier.format(1))
+    assert " 0% packet loss" in at(m, "linux1", "ping -c 2 -W 3 10.0.2.2")
+    go(m, "linux1")
+    m.line("poweroff -f")
+    assert m.end() == 0
+
+
+def private(m, name="linux1"):
+    """MiB that list says are a capsule's own."""
+    text = rows(m)[name]["private"]
+    return float(text[:-1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[text[-1]]
+
+
+def test_balloon(machine):
+    """What a guest does not use goes back, what it is asked for too; it has it again when it wants to, whole."""
+    m = machine([linux(devices="[balloon]", memory="256M", vcores=2)], options="console=attach:linux1")
+    login(m)
+    open_prompt(m)
+    while private(m) > 160: # pages reported as free, after a while
+        at(m, "linux1", "sleep 1")
+    do(m, "set linux1 balloon 64M")
+    while not re.search(r"balloon0 64M of 64M", do(m, "devices linux1")):
+        at(m, "linux1", "sleep 1")
+    assert int(re.search(r"balloon_inflate (\d+)", at(m, "linux1", "cat /proc/vmstat"))[1]) >= 64 << 8 # pages
+    assert private(m) < 130
+    do(m, "set linux1 balloon 0")
+    while not re.search(r"balloon0 0B of 0B", do(m, "devices linux1")):
+        at(m, "linux1", "sleep 1")
+    sums = at(m, "linux1", "mkdir /tmp/a; mount -t tmpfs -o size=100M a /tmp/a; head -c 60000000 /dev/zero >/tmp/a/zero; "
+                           "md5sum </tmp/a/zero; rm /tmp/a/zero; for i in 1 2 3 4; do "
+                           "head -c 1000000 /dev/urandom >/tmp/a/$i; done; cat /tmp/a/? | md5sum; cat /tmp/a/? | md5sum")
+    sums = re.findall(r"^[0-9a-f]{32}", sums, re.M)
+    assert sums[0] == hashlib.md5(bytes(60000000)).hexdigest() and sums[1] == sums[2]
+    do(m, "fork linux1 as twin") # with pages that are blank in both
+    assert sums[1] in at(m, "twin", "cat /tmp/a/? | md5sum; umount /tmp/a")
+    assert sums[1] in at(m, "linux1", "cat /tmp/a/? | md5sum; umount /tmp/a")
+    assert "linux1 has no memory" not in m.console()
+    for name in "twin", "linux1":
+        go(m, name)
+        m.line("poweroff -f")
+        m.expect(rf"{name}: shut down")
+        m.key("d")
+    m.expect("dio> ")
+    do(m, "destroy twin")
+    while rows(m)["linux1"]["state"] != "stopped":
+        pass

@@ -3,7 +3,7 @@
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c tests/unit/explored/slots.c
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
-// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
+// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/devices.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
 // sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
 // sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
 //

@@ -44,15 +44,14 @@ def test_packages_are_unpacked_and_nothing_runs(tmp_path, debugfs):
     script = f"#!/bin/sh\n: >{tmp_path}/ran\n"
     package(archives, "base-files", ["usr/share/base", "etc/apt/sources.list.d/other"])
     package(archives, "tool", ["usr/bin/tool", "usr/share/doc/tool"], preinst=script, postinst=script)
-    (tmp_path / "sources").write_text("Types: deb\n")
-    run("fakeroot", RECIPE / "unpack", archives, modules, tmp_path / "sources", tmp_path / "disk.img", "64M")
+    run("fakeroot", RECIPE / "unpack", archives, modules, tmp_path / "disk.img", "64M")
     assert not (tmp_path / "ran").exists()
     assert debugfs("cat /usr/bin/tool") == debugfs("cat /usr/share/doc/tool") == "tool\n"
     assert debugfs("cat /preinst/tool") == debugfs("cat /var/lib/dpkg/info/tool.postinst") == script
     assert "User:     0   Group:     0" in debugfs("stat /usr/bin/tool")
     status = debugfs("cat /var/lib/dpkg/status")
     assert status.count("Status: install ok unpacked") == 2
-    assert debugfs("cat /etc/apt/sources.list.d/debian.sources") == "Types: deb\n"
+    assert "URIs: http://deb.debian.org/debian\n" in debugfs("cat /etc/apt/sources.list.d/debian.sources")
     assert "Type: directory" in debugfs("stat /usr/lib/modules/1")
     assert "Mode:  0755" in debugfs("stat /configure")
 

@@ -3,7 +3,7 @@
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/explored/life.c tests/unit/explored/slots.c
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
-// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
+// sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/devices.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
 // sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
 // sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
 //
@@ -342,8 +342,9 @@ static void vcores_check(const struct capsule_state *s)
     }
     if (s->stage != LIFE_RUNNING && c->active)
         explore_fail("%s: stage %u, %u vcores are active", c->name, s->stage, c->active);
-    if (c->worker.state == ENTITY_WAITING && c->later && c->worker.timer.key > c->later_at)
-        explore_fail("%s: its device's worker sleeps too long", c->name);
+    for (uint32_t later = c->work_later; later && c->worker.state == ENTITY_WAITING; later &= later - 1)
+        if (c->worker.timer.key > c->work_at[__builtin_ctz(later)])
+            explore_fail("%s: its device's worker sleeps too long", c->name);
 }
 
 static void quota_check(const struct node *n)

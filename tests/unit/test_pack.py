@@ -104,7 +104,8 @@ DEVICES = """    devices:
         overlay: 1M
         serial: data-1
       - {disk: sub/same.img}
-      - {host-disk: data, readonly: true}
+      - {host-disk: data, readonly: true, iops: 200, bandwidth: 8M}
+      - balloon
 """
 
 
@@ -122,6 +123,9 @@ def test_devices(place):
     assert get(place, "s", one + "3", "type") == "host-disk"
     assert get(place, "s", one + "3", "name") == "data"
     assert get(place, "s", one + "3", "read-only") == ""
+    assert get(place, "s", one + "4", "type") == "balloon"
+    assert get(place, "u", one + "3", "requests-per-second") == "0 200"
+    assert get(place, "x", one + "3", "bytes-per-second") == "0 800000"
     blob = (place / "out.itb").read_bytes()
     assert blob.count(b"x" * 1000 + bytes(24)) == 1
     assert get(place, "s", "/images/disk-1", "type") == "filesystem"
@@ -129,10 +133,10 @@ def test_devices(place):
 
 @pytest.mark.parametrize("devices,message", [
     ("rng", "m.yaml:7: devices: must be a list in brackets"),
-    ("[sound]", "m.yaml:7: devices: each is `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
-    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or disk, overlay and serial"),
-    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
-    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
+    ("[sound]", "m.yaml:7: devices: each is `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
+    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or balloon, or disk, overlay and serial"),
+    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
+    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
     ("[{rng: , cid: 7}]", "m.yaml:7: cid: only a `vsock` has one"),
     ("[{vsock: , cid: 2}]", "m.yaml:7: cid '2': must be a number from 3 to 65535"),
     ("[{vsock: , cid: 65536}]", "m.yaml:7: cid '65536': must be a number from 3 to 65535"),
@@ -141,6 +145,7 @@ def test_devices(place):
     ("[vsock, rng, vsock]", "m.yaml:7: vsock: the capsule has one in line 7 already"),
     ("[{vsock: [%s]}]" % ", ".join(f"g{n}" for n in range(33)),
      "m.yaml:7: vsock: group 'g32': there can be no more than 32 groups"),
+    ("[{balloon: 64M}]", "m.yaml:7: balloon: has nothing to be set: write `- balloon`"),
     ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
     ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),
@@ -148,6 +153,10 @@ def test_devices(place):
     ("[{host-disk: 'a b'}]", "m.yaml:7: host-disk 'a b': must be 1 to 36 of the characters"),
     ("[{host-disk: a, serial: b}]", "m.yaml:7: serial: only a `disk` can be given one"),
     ("[{disk: linux, readonly: true}]", "m.yaml:7: readonly: only for a `host-disk`"),
+    ("[{disk: linux, iops: 0}]", "m.yaml:7: iops '0': must be a number from 1 to 4294967295"),
+    ("[{disk: linux, bandwidth: fast}]", "m.yaml:7: bandwidth 'fast': must be a size like 8M"),
+    ("[{disk: linux, packets: 5}]", "m.yaml:7: packets: only of a `net`; of a disk it is `iops`"),
+    ("[{rng: , bandwidth: 5M}]", "m.yaml:7: bandwidth: only of a disk or a `net`"),
     ("[{disk: nowhere}]", "m.yaml:7: disk ./nowhere: can't be read: No such file or directory"),
     ("[{disk: sub}]", "m.yaml:7: disk ./sub: is no file"),
     ("[rng, rng, rng, rng, rng, rng, rng, rng, rng]", "m.yaml:7: devices: more than 8: leave some out"),
@@ -353,11 +362,12 @@ NET = """switches:
 
 
 def test_networks(place):
-    more = "    devices: [net: lan, {net: out, mac: '52:54:00:AB:cd:0e', isolated: true, any-address: true}]\n"
+    more = "    devices: [{net: lan, packets: 9}, {net: out, mac: '52:54:00:AB:cd:0e', isolated: true, any-address: true}]\n"
     pack(place, NET + GOOD + more)
     one = "/configurations/one/device-"
     assert get(place, "s", one + "0", "type") == "net"
     assert get(place, "s", one + "0", "switch") == "lan"
+    assert get(place, "u", one + "0", "requests-per-second") == "0 9"
     derived = get(place, "bx", one + "0", "mac-address")
     assert derived.split()[0] == "2" and len(derived.split()) == 6
     assert get(place, "s", one + "1", "switch") == "out"

@@ -1,7 +1,7 @@
 // sources: tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c
 // sources: hypervisor/prompt/ask.c hypervisor/prompt/command.c hypervisor/prompt/complete.c
 // sources: lib/edit.c hypervisor/prompt/leave.c hypervisor/prompt/listing.c
-// sources: hypervisor/prompt/operate.c hypervisor/prompt/out.c hypervisor/prompt/parse.c
+// sources: hypervisor/prompt/operate.c hypervisor/prompt/devices.c hypervisor/prompt/out.c hypervisor/prompt/parse.c
 // sources: hypervisor/prompt/prompt.c hypervisor/prompt/show.c hypervisor/prompt/units.c
 #include <setjmp.h>
 #include <stdarg.h>
@@ -490,6 +490,82 @@ static void test_set(void **state)
     expect_in("error: no setting 'wieght'");
 }
 
+static void test_devices(void **state)
+{
+    (void)state;
+    says("devices linux1", "rng0\r\n  read 3, 192B\r\n"
+                           "disk0 'root' 24M, read-only, 200 a second, 8M a second\r\n"
+                           "  read 10, 40K, 1 failed  written 0, 0B\r\n"
+                           "disk1 0B, empty, no driver\r\n  read 0, 0B  written 0, 0B\r\n"
+                           "net0 'lan' 02:00:00:00:00:07, up, no driver\r\n"
+                           "  received 5, 500B, 2 lost  sent 6, 600B\r\n"
+                           "balloon0 37M of 64M\r\n  taken back 0, 0B  given back 66, 228M\r\nok\r\n");
+}
+
+static void device_set_is(unsigned slot, enum diosix_device_setting setting, uint64_t value)
+{
+    assert_int_equal(fake_last_function, DIOSIX_DEVICE_SET);
+    assert_int_equal(fake_last.n[0], 1);
+    assert_int_equal(fake_last.n[1], slot + 256 * setting);
+    assert_true(fake_last.n[2] == value);
+}
+
+static void test_set_device(void **state)
+{
+    (void)state;
+    says("set linux1 disk0 iops 50", "ok\r\n");
+    device_set_is(2, DIOSIX_DEVICE_SET_REQUESTS, 50);
+    says("set linux1 disk1 bandwidth 6M", "ok\r\n");
+    device_set_is(3, DIOSIX_DEVICE_SET_BYTES, 6 << 20);
+    says("set linux1 disk size 1G", "ok\r\n");
+    device_set_is(2, DIOSIX_DEVICE_SET_SIZE, 1 << 30);
+    says("set linux1 net0 link down", "ok\r\n");
+    device_set_is(4, DIOSIX_DEVICE_SET_OUT, 1);
+    says("set linux1 net0 packets 9", "ok\r\n");
+    device_set_is(4, DIOSIX_DEVICE_SET_REQUESTS, 9);
+    says("set linux1 balloon 6M", "ok\r\n");
+    device_set_is(5, DIOSIX_DEVICE_SET_SIZE, 6 << 20);
+    says("set linux1 balloon much", "error: 'much' is no size: that is bytes, like 64M or 1G\r\n");
+    fake_error = -2;
+    says("set linux1 balloon 6M", "error: linux1 gives nothing back: that needs isolation gstage\r\n");
+    fake_error = 0;
+    says("set linux1 net0 link off", "error: 'off' is no link: that is up or down\r\n");
+    says("set linux1 disk2 iops 5", "error: linux1 has no device 'disk2': devices linux1 shows them\r\n");
+    says("set linux1 disk99999999999999999999 iops 5",
+         "error: linux1 has no device 'disk99999999999999999999': devices linux1 shows them\r\n");
+    type("set linux1 disk0 link up\r");
+    expect_in("error: no setting 'link' of disk0");
+    forget();
+    fake_error = -10;
+    says("set linux1 disk0 size 1G",
+         "error: disk0 has still to do what it was told before: wait, or resume linux1\r\n");
+    fake_error = 0;
+}
+
+static void test_attach(void **state)
+{
+    (void)state;
+    says("detach linux1 disk0", "ok\r\n");
+    device_set_is(2, DIOSIX_DEVICE_SET_OUT, 1);
+    says("attach linux1 disk0", "ok\r\n");
+    device_set_is(2, DIOSIX_DEVICE_SET_OUT, 0);
+    says("attach linux1 disk1 data", "ok\r\n");
+    assert_int_equal(fake_last_function, DIOSIX_ATTACH);
+    assert_int_equal(fake_last.n[1], 3);
+    assert_int_equal(fake_last.size, 5);
+    assert_string_equal(fake_last_buffer, "data");
+    says("detach linux1 disk1", "ok\r\n");
+    assert_int_equal(fake_last_function, DIOSIX_ATTACH);
+    assert_int_equal(fake_last.size, 0);
+    type("attach linux1 net0\r");
+    expect_in("error: net0: only a disk is attached");
+    forget();
+    fake_error = -1;
+    fake_lack = DIOSIX_LACK_DEVICES;
+    says("attach linux1 disk1 data", "error: the machine has no disk 'data', or it is in use, or can't be written\r\n");
+    fake_error = 0;
+}
+
 static void test_create(void **state)
 {
     const struct diosix_create *made = (const void *)fake_last_buffer;
@@ -631,6 +707,9 @@ int main(void)
         cmocka_unit_test_setup(test_stop, setup),
         cmocka_unit_test_setup(test_destroy, setup),
         cmocka_unit_test_setup(test_set, setup),
+        cmocka_unit_test_setup(test_devices, setup),
+        cmocka_unit_test_setup(test_set_device, setup),
+        cmocka_unit_test_setup(test_attach, setup),
         cmocka_unit_test_setup(test_create, setup),
         cmocka_unit_test_setup(test_fork, setup),
         cmocka_unit_test_setup(test_machine, setup),

@@ -631,21 +631,16 @@ bool block_interrupt(uint32_t irq)
     return false;
 }
 
-void capsule_work_step(struct capsule *c)
+uint64_t capsule_work_step(struct capsule *c)
 {
     (void)c;
+    return TIME_NEVER;
 }
 
 bool worker_is_called(struct entity *e)
 {
     (void)e;
     return false;
-}
-
-uint64_t capsule_work_deadline(const struct capsule *c)
-{
-    (void)c;
-    return TIME_NEVER;
 }
 
 void capsule_worker_parked(struct capsule *c)

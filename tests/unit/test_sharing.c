@@ -103,6 +103,7 @@ static void machine(uint64_t size)
     free_at_start = frames_free_bytes();
     memset(alive, 0, sizeof(alive));
     allocations_left = -1;
+    blank = hpa(0);
 }
 
 // --- harts ------------------------------------------------------------------------------------------------
@@ -119,16 +120,8 @@ void fake_fence(struct fence fence)
     fence_is_for_current = fence_is_for_current || (fence.kind == FENCE_HFENCE_GVMA && fence.by_address && fence.by_id);
 }
 
-void space_fence_others(struct space *s, struct gpa page)
+static void others_go_on(void)
 {
-    struct gstage_leaf leaf;
-
-    assert_int_equal(s->lock.next, s->lock.serving);
-    assert_true(leaf_find(s, page, &leaf));
-    // Harts may still read what is to be given up: it isn't yet.
-    if (leaf.rights == GSTAGE_FRESH && writing.rights == GSTAGE_SHARED)
-        assert_int_equal(frames_references(writing_frame), writing_references);
-    writing.rights = GSTAGE_OWN;
     fenced_pages++;
     if (!meanwhile)
         return;
@@ -139,6 +132,27 @@ void space_fence_others(struct space *s, struct gpa page)
     act();
     allocations_left = left;
     meanwhile = act;
+}
+
+void space_fence_others(struct space *s, struct gpa page)
+{
+    struct gstage_leaf leaf;
+
+    assert_int_equal(s->lock.next, s->lock.serving);
+    assert_true(leaf_find(s, page, &leaf));
+    // Harts may still read what is to be given up: it isn't yet.
+    if (leaf.rights == GSTAGE_FRESH && writing.rights == GSTAGE_SHARED)
+        assert_int_equal(frames_references(writing_frame), writing_references);
+    writing.rights = GSTAGE_OWN;
+    others_go_on();
+}
+
+void space_fence_others_all(struct space *s)
+{
+    assert_int_equal(s->lock.next, s->lock.serving);
+    writing.rights = GSTAGE_OWN;
+    fence_is_for_current = true;
+    others_go_on();
 }
 
 // --- guests ----------------------------------------------------------------------------------------------
@@ -171,9 +185,11 @@ static bool guest_write(unsigned c, uint64_t page, uint64_t value)
         writing = leaf;
         writing_frame = hpa(leaf.host.value + (page * FRAME_SIZE & (leaf.size - 1)));
         writing_references = frames_references(writing_frame);
-        status = space_write_fault(&spaces[c], a);
-        writing.rights = GSTAGE_OWN;
-        assert_true(leaf_find(&spaces[c], a, &leaf));
+        do { // again, if pages went back meanwhile
+            status = space_write_fault(&spaces[c], a);
+            writing.rights = GSTAGE_OWN;
+            assert_true(leaf_find(&spaces[c], a, &leaf));
+        } while (status == STATUS_OK && leaf.rights == GSTAGE_FRESH);
     }
     if (status == STATUS_NO_MEMORY)
         return false;
@@ -247,6 +263,8 @@ static void space_count(unsigned c)
         guest_check(c, page);
         assert_true(space_translate(&spaces[c], a, FRAME_SIZE, &host));
         assert_ptr_equal(hpa_pointer(host), page_at(&leaf, page));
+        if (is_blank(&leaf))
+            continue;
         assert_int_equal(frames_state(host, &owner), leaf.rights == GSTAGE_SHARED ? FRAME_SHARED : FRAME_CAPSULE);
         assert_int_equal(owner, leaf.rights == GSTAGE_SHARED ? 0 : c + 1);
         references[host.value / FRAME_SIZE]++;
@@ -260,7 +278,7 @@ static void space_count(unsigned c)
 
 static void machine_check(void)
 {
-    uint64_t tables = 0, used = 0;
+    uint64_t tables = 0, used = blank.value ? FRAME_SIZE : 0;
 
     memset(references, 0, sizeof(references));
     for (unsigned c = 0; c < CAPSULES; c++)
@@ -279,6 +297,9 @@ static void machine_check(void)
 // Nobody is left, and nothing of them.
 static void emptiness_check(void)
 {
+    if (blank.value)
+        frames_free(blank, FRAME_SIZE, BLANK_OWNER);
+    blank = hpa(0);
     assert_int_equal(frames_free_bytes(), free_at_start);
     assert_int_equal(frames_largest_free(), align_down(free_at_start, FRAMES_RUN_UNIT));
     const uint64_t *words = hpa_pointer(hpa(ZONE));
@@ -544,12 +565,73 @@ static void random_write(unsigned c)
     guest_check(c, page);
 }
 
+// Pages anywhere, some of them twice. One that is being written meanwhile stays as it is.
+static void discard(unsigned c, unsigned count)
+{
+    struct gpa pages[SPACE_DISCARD_MAX];
+    struct gstage_leaf leaf;
+    uint64_t start = (uint64_t)rand() % PAGES;
+    for (unsigned i = 0; i < count; i++)
+        pages[i] = gpa(BASE + (rand() % 4 ? (start + i) % PAGES : (uint64_t)rand() % PAGES) * FRAME_SIZE);
+    void (*act)(void) = meanwhile;
+    meanwhile = NULL;
+    enum status status = space_discard(&spaces[c], pages, count);
+    meanwhile = act;
+    assert_true(status == STATUS_OK || allocations_left == 0);
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(leaf_find(&spaces[c], pages[i], &leaf));
+        if (is_blank(&leaf))
+            model[c][(pages[i].value - BASE) / FRAME_SIZE] = 0;
+        guest_check(c, (pages[i].value - BASE) / FRAME_SIZE);
+    }
+}
+
+static void random_discard(unsigned c)
+{
+    if (rand() % 10 == 0)
+        allocations_left = rand() % 2;
+    discard(c, 1 + (unsigned)rand() % SPACE_DISCARD_MAX);
+    allocations_left = -1;
+}
+
+static void test_discard(void **state)
+{
+    (void)state;
+    machine(40 * MIB);
+    create(0);
+    for (uint64_t page = 0; page < PAGES; page++)
+        assert_true(guest_write(0, page, page + 1));
+    uint64_t before = frames_free_bytes(), private = space_private_bytes(&spaces[0]);
+    for (uint64_t page = 0; page < PAGES; page += SPACE_DISCARD_MAX) {
+        struct gpa pages[SPACE_DISCARD_MAX];
+        for (unsigned i = 0; i < SPACE_DISCARD_MAX; i++) {
+            pages[i] = gpa(BASE + (page + i) * FRAME_SIZE);
+            model[0][page + i] = 0;
+        }
+        assert_int_equal(space_discard(&spaces[0], pages, SPACE_DISCARD_MAX), STATUS_OK);
+    }
+    // All but the page of zeros and what its tables have grown by.
+    assert_true(frames_free_bytes() - before >= CAPSULE_SIZE - 4 * FRAME_SIZE);
+    assert_true(private - space_private_bytes(&spaces[0]) >= CAPSULE_SIZE - 4 * FRAME_SIZE);
+    machine_check();
+    fenced_pages = 0;
+    for (uint64_t page = 0; page < 3 * FILL_PAGES; page++)
+        assert_true(guest_write(0, page, page + 7));
+    assert_int_equal(fenced_pages, 3); // its neighbours came with it
+    machine_check();
+    assert_int_equal(space_discard(&spaces[0], &(struct gpa){BASE + CAPSULE_SIZE}, 1), STATUS_NOT_FOUND);
+    release(0);
+    emptiness_check();
+}
+
 static void random_step(void)
 {
     unsigned c = any(true), other = any(false);
 
     if (c == CAPSULES)
         create(other);
+    else if (rand() % 16 == 0)
+        random_discard(c);
     else if (rand() % 64 || c == acting)
         random_write(c);
     else if (other < CAPSULES && rand() % 3)
@@ -609,6 +691,7 @@ int main(void)
         cmocka_unit_test(test_fork_without_memory),
         cmocka_unit_test(test_write_without_memory),
         cmocka_unit_test(test_release_is_bounded),
+        cmocka_unit_test(test_discard),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_gigabytes),
     };

@@ -1,5 +1,6 @@
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
 // sources: hypervisor/virtio/vblk.c hypervisor/virtio/vblk_memory.c hypervisor/virtio/store.c
+// sources: hypervisor/virtio/rate.c
 // sources: hypervisor/memory/frames.c lib/buddy.c tests/unit/fake/driver.c
 //
 // Disks in memory, by what a driver may ask of them.
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "buddy.h"
 #include "driver.h"
 #include "frames.h"
 #include "log.h"
@@ -28,12 +30,18 @@
 #define OWNER 7u
 
 unsigned char *hpa_arena;
+static uint64_t time_now;
 static uint8_t arena[4 * MIB] __attribute__((aligned(4 * MIB)));
 static uint8_t table[8 * sizeof(arena) / FRAME_SIZE + 4096] __attribute__((aligned(8)));
 static uint8_t image[DISK_SIZE], expected[DISK_SIZE];
 static struct vblk_memory *disk;
 static struct driver_queue queue;
 static uint64_t free_before;
+
+uint64_t hart_time(void)
+{
+    return time_now;
+}
 
 _Noreturn void panic(const char *format, ...)
 {
@@ -302,6 +310,191 @@ static void test_long_request_in_steps(void **state)
     assert_memory_equal(got, image, sizeof(got));
 }
 
+// Requests of one sector, queued one after the other; how many have been answered since.
+static unsigned answered(void)
+{
+    uint32_t head, written;
+    unsigned count = 0;
+    while (driver_used(&queue, &head, &written))
+        count++;
+    return count;
+}
+
+static void reads_queue(unsigned count)
+{
+    static const uint8_t header[16] = {0};
+    driver_put(HEADER, header, sizeof(header));
+    for (unsigned i = 0; i < count; i++)
+        driver_add(&queue, (struct driver_buffer[]){{HEADER, 16, false}, {DATA, 512, true}, {RESULT, 1, true}}, 3);
+    driver_write(&disk->disk.device, 0x050, 0);
+}
+
+// Whatever its rate allows until `until`; looks at no other time than it says.
+static void run_until(uint64_t until)
+{
+    struct virtio_device *d = &disk->disk.device;
+    enum virtio_progress progress;
+    do {
+        virtio_resume(d);
+        progress = virtio_run(d, VIRTIO_STEP_BYTES);
+        if (progress == VIRTIO_LATER && virtio_later(d) > time_now)
+            time_now = virtio_later(d) < until ? virtio_later(d) : until;
+    } while (progress == VIRTIO_MORE || (progress == VIRTIO_LATER && time_now < until));
+}
+
+static void test_rate_of_requests(void **state)
+{
+    (void)state;
+    start(disk, 0, OWNER);
+    rates_init(8000);
+    rates_set(&disk->disk.queue.rates, 40, 0); // of which an eighth of a second holds 5
+    time_now = 800000;
+    reads_queue(16);
+    assert_int_equal(virtio_run(&disk->disk.device, VIRTIO_STEP_BYTES), VIRTIO_LATER);
+    assert_int_equal(answered(), 6); // one that is paid for later
+    assert_int_equal(virtio_later(&disk->disk.device), time_now + 200);
+    driver_write(&disk->disk.device, 0x050, 0); // whoever asks again is not served sooner
+    assert_int_equal(virtio_run(&disk->disk.device, VIRTIO_STEP_BYTES), VIRTIO_LATER);
+    assert_int_equal(answered(), 0);
+    run_until(time_now + 1001);
+    assert_int_equal(answered(), 5);
+    rates_set(&disk->disk.queue.rates, 0, 0);
+    virtio_resume(&disk->disk.device);
+    assert_int_equal(virtio_run(&disk->disk.device, VIRTIO_STEP_BYTES), VIRTIO_IDLE);
+    assert_int_equal(answered(), 5);
+    assert_int_equal(virtio_later(&disk->disk.device), UINT64_MAX);
+}
+
+static void test_rate_of_bytes(void **state)
+{
+    uint64_t before = time_now = 123456789;
+    unsigned count = 0;
+    (void)state;
+    start(disk, 0, OWNER);
+    rates_init(10000000);
+    rates_set(&disk->disk.queue.rates, 0, 3 * 512 + 1); // which divides nothing evenly
+    for (unsigned i = 0; i < 30; i++) {
+        reads_queue(16);
+        run_until(before + (i + 1) * 10000000ull);
+        driver_write(&disk->disk.device, 0x070, 0); // a reset makes nobody rich
+        driver_negotiate(&disk->disk.device, disk->disk.device.offered);
+        count += answered();
+        driver_queue_set_up(&queue, &disk->disk.device, 0, 64, RING);
+        driver_ok(&disk->disk.device);
+    }
+    assert_in_range(count, 90, 92);
+    rates_set(&disk->disk.queue.rates, UINT64_MAX, UINT64_MAX);
+    reads_queue(16);
+    assert_int_equal(virtio_run(&disk->disk.device, 16 * VIRTIO_STEP_BYTES), VIRTIO_IDLE);
+}
+
+// What people change, as the hypervisor has it done.
+static void settings_set(bool is_out, uint64_t size, void *medium)
+{
+    struct virtio_settings *s = virtio_settings_open(&disk->disk.device);
+    s->is_out = is_out;
+    s->size = size;
+    s->medium = medium;
+    virtio_settings_close(&disk->disk.device, true);
+    while (virtio_run(&disk->disk.device, VIRTIO_STEP_BYTES) == VIRTIO_MORE) {
+    }
+}
+
+static uint64_t capacity(void)
+{
+    return virtio_read(&disk->disk.device, 0x100, 8) * 512;
+}
+
+// The driver was told that the configuration has changed, and that it has another generation.
+static void change_check(void)
+{
+    static uint32_t generation;
+    assert_true(driver_read(&disk->disk.device, 0x060) & 2);
+    driver_write(&disk->disk.device, 0x064, 3);
+    assert_int_not_equal(driver_read(&disk->disk.device, 0x0fc), generation);
+    generation = driver_read(&disk->disk.device, 0x0fc);
+}
+
+static void test_disk_is_taken_out(void **state)
+{
+    uint8_t got[512];
+    (void)state;
+    start(disk, MIB, OWNER);
+    assert_int_equal(write_sectors(3, image, 512), VIRTIO_BLK_OK);
+    reads_queue(1);
+    rates_init(8);
+    rates_set(&disk->disk.queue.rates, 1, 0);
+    settings_set(true, 0, NULL); // whose rates are none: what had to wait is answered
+    change_check();
+    assert_int_equal(capacity(), 0);
+    driver_get(RESULT, got, 1);
+    assert_int_equal(got[0], VIRTIO_BLK_IOERR);
+    assert_int_equal(answered(), 1);
+    assert_int_equal(read_sectors(0, got, 512), VIRTIO_BLK_IOERR);
+    assert_int_equal(write_sectors(0, image, 512), VIRTIO_BLK_IOERR);
+    zero_check(VIRTIO_BLK_DISCARD, 0, 1, 0, VIRTIO_BLK_IOERR);
+    assert_int_equal(ask(VIRTIO_BLK_GET_ID, 0, &(struct driver_buffer){DATA, 20, true}, 1).result, VIRTIO_BLK_OK);
+    settings_set(false, 0, NULL);
+    change_check();
+    assert_int_equal(capacity(), DISK_SIZE);
+    content_check();
+}
+
+static void *table_make(uint64_t size)
+{
+    struct hpa at;
+    assert_int_equal(frames_allocate(buddy_order(store_cost(size, 1) / FRAME_SIZE), FRAMES_OWNER_HYPERVISOR, &at),
+                     STATUS_OK);
+    return hpa_pointer(at);
+}
+
+static void test_size_changes(void **state)
+{
+    const uint64_t large = 16 * MIB + 512, beyond = DISK_SIZE / 512;
+    uint8_t got[4096], zeros[4096] = {0};
+    (void)state;
+    start(disk, MIB, OWNER);
+    settings_set(false, 8192, NULL);
+    change_check();
+    assert_int_equal(capacity(), 8192);
+    assert_int_equal(read_sectors(15, got, 1024), VIRTIO_BLK_IOERR);
+    assert_int_equal(read_sectors(15, got, 512), VIRTIO_BLK_OK);
+    settings_set(false, large, table_make(large));
+    change_check();
+    assert_int_equal(capacity(), large);
+    content_check();
+    assert_int_equal(read_sectors(beyond, got, 4096), VIRTIO_BLK_OK); // from the image's last block into the next
+    assert_memory_equal(got, zeros, 4096);
+    assert_int_equal(read_sectors(large / 512 - 1, got, 512), VIRTIO_BLK_OK);
+    assert_memory_equal(got, zeros, 512);
+    assert_int_equal(read_sectors(large / 512, got, 512), VIRTIO_BLK_IOERR);
+    memset(got, 7, sizeof(got));
+    driver_put(DATA, got, 4096);
+    assert_int_equal(ask(VIRTIO_BLK_OUT, beyond + 1, &(struct driver_buffer){DATA, 4096, false}, 1).result,
+                     VIRTIO_BLK_OK);
+    settings_set(false, 0, NULL);
+    assert_int_equal(capacity(), DISK_SIZE);
+    content_check();
+    settings_set(false, large, NULL); // what was beyond is still there
+    assert_int_equal(read_sectors(beyond, got, 1024), VIRTIO_BLK_OK);
+    assert_true(got[511] == 0 && got[512] == 7);
+    content_check();
+}
+
+static void test_counts(void **state)
+{
+    const struct virtio_count *to = &disk->disk.device.counts[VIRTIO_TO_GUEST], *from = to + VIRTIO_FROM_GUEST;
+    uint8_t bytes[1024] = {0};
+    (void)state;
+    start(disk, MIB, OWNER);
+    read_sectors(0, bytes, 1024);
+    read_sectors(DISK_SIZE / 512, bytes, 512);
+    write_sectors(0, bytes, 512);
+    driver_write(&disk->disk.device, 0x070, 0); // they outlive a reset
+    assert_true(to->requests == 2 && to->bytes == 1024 && to->errors == 1);
+    assert_true(from->requests == 1 && virtio_counted(&from->bytes) == 512 && from->errors == 0);
+}
+
 static void test_reset_in_the_midst(void **state)
 {
     struct driver_buffer buffers[] = {{HEADER, 16, false}, {DATA, 64 * 512, true}, {RESULT, 1, true}};
@@ -386,6 +579,11 @@ int main(void)
         TEST(test_room_is_bounded),
         TEST(test_machine_without_memory),
         TEST(test_long_request_in_steps),
+        TEST(test_rate_of_requests),
+        TEST(test_rate_of_bytes),
+        TEST(test_disk_is_taken_out),
+        TEST(test_size_changes),
+        TEST(test_counts),
         TEST(test_reset_in_the_midst),
         TEST(test_requests_without_answer),
         TEST(test_clone),

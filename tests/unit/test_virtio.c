@@ -1,5 +1,5 @@
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
-// sources: hypervisor/virtio/vrng.c tests/unit/fake/driver.c
+// sources: hypervisor/virtio/vrng.c hypervisor/virtio/rate.c tests/unit/fake/driver.c
 //
 // Registers and queues, by the device that does the least with them.
 #include <setjmp.h>

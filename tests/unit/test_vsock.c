@@ -1,9 +1,9 @@
 // sources: hypervisor/virtio/vsock.c hypervisor/virtio/vsock_host.c hypervisor/virtio/vsock_links.c
-// sources: hypervisor/virtio/virtio.c
+// sources: hypervisor/virtio/virtio.c hypervisor/virtio/rate.c
 // sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c tests/unit/fake/driver.c
 // sources: tests/unit/fake/sockets.c tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c lib/edit.c
 // sources: hypervisor/prompt/ask.c hypervisor/prompt/command.c hypervisor/prompt/complete.c
-// sources: hypervisor/prompt/leave.c hypervisor/prompt/listing.c hypervisor/prompt/operate.c
+// sources: hypervisor/prompt/leave.c hypervisor/prompt/listing.c hypervisor/prompt/operate.c hypervisor/prompt/devices.c
 // sources: hypervisor/prompt/out.c hypervisor/prompt/parse.c hypervisor/prompt/prompt.c
 // sources: hypervisor/prompt/service.c hypervisor/prompt/show.c hypervisor/prompt/units.c
 //

@@ -1,4 +1,4 @@
-// sources: hypervisor/virtio/vswitch.c hypervisor/virtio/vnet.c hypervisor/virtio/virtio.c
+// sources: hypervisor/virtio/vswitch.c hypervisor/virtio/vnet.c hypervisor/virtio/virtio.c hypervisor/virtio/rate.c
 // sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c tests/unit/fake/driver.c
 //
 // Network devices on a switch, by what their drivers send and get.
@@ -50,6 +50,11 @@ bool virtio_visit(struct virtio_device *other, const struct space *own)
         return false;
     s->visits++;
     return true;
+}
+
+void virtio_wake(struct virtio_device *d)
+{
+    (void)d;
 }
 
 void virtio_visit_end(struct virtio_device *other, const struct space *own, bool exhausted)
@@ -354,6 +359,83 @@ static void test_no_room(void **state)
 }
 
 // A buffer that is too small, and one that is nowhere.
+// Who sends too fast waits; who is sent too much loses it.
+static void test_rates(void **state)
+{
+    (void)state;
+    stations_make();
+    rates_init(HZ);
+    struct virtio_device *d = &stations[0]->net.device;
+    rates_set(&d->queues[VIRTIO_NET_TRANSMIT].rates, 0, 8000); // 1000 in an eighth
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t source[6], target[6];
+        address_of(0, source);
+        address_of(1, target);
+        frame_queue(stations[0], target, source, 500);
+    }
+    transmit(stations[0]);
+    assert_int_equal(got(1) + got(1) + got(1), 1500);
+    assert_int_equal(got(1), 0);
+    assert_int_equal(virtio_later(d), time_now + 64);
+    time_now += 64;
+    virtio_resume(d);
+    transmit(stations[0]);
+    assert_int_equal(got(1), 500);
+
+    rates_set(&d->queues[VIRTIO_NET_TRANSMIT].rates, 0, 0);
+    rates_set(&stations[2]->net.queues[VIRTIO_NET_RECEIVE].rates, 16, 0); // 2 in an eighth
+    for (unsigned i = 0; i < 5; i++)
+        send(0, 2, 100);
+    assert_int_equal(got(2) + got(2) + got(2) + got(2), 300);
+    time_now += HZ;
+    send(0, 2, 100);
+    assert_int_equal(got(2), 100);
+}
+
+static bool link_is_up(unsigned n)
+{
+    return virtio_read(&stations[n]->net.device, 0x106, 2) & VIRTIO_NET_LINK_UP;
+}
+
+static void plug(unsigned n, bool is_out)
+{
+    virtio_settings_open(&stations[n]->net.device)->is_out = is_out;
+    virtio_settings_close(&stations[n]->net.device, true);
+    driver_notify(&stations[n]->tx);
+}
+
+static void test_pulled_cables(void **state)
+{
+    (void)state;
+    stations_make();
+    assert_true(link_is_up(0) && link_is_up(1));
+    plug(1, true);
+    assert_true(!link_is_up(1) && driver_read(&stations[1]->net.device, 0x060) & 2);
+    send(0, 1, 100);
+    send(1, 0, 100);
+    nobody_got();
+    assert_int_equal(stations[1]->net.device.counts[VIRTIO_TO_GUEST].drops, 1);
+    assert_int_equal(stations[1]->net.device.counts[VIRTIO_FROM_GUEST].drops, 1);
+    vswitch_cut(on, true);
+    for (unsigned i = 0; i < PORTS; i++) {
+        driver_notify(&stations[i]->tx);
+        assert_false(link_is_up(i));
+    }
+    plug(1, false);
+    assert_false(link_is_up(1));
+    vswitch_cut(on, false);
+    for (unsigned i = 0; i < PORTS; i++) {
+        driver_notify(&stations[i]->tx);
+        assert_true(link_is_up(i));
+    }
+    send(0, 1, 100);
+    assert_int_equal(got(1), 100);
+    const struct virtio_count *sent = &stations[0]->net.device.counts[VIRTIO_FROM_GUEST];
+    const struct virtio_count *received = &stations[1]->net.device.counts[VIRTIO_TO_GUEST];
+    assert_true(sent->requests == 2 && sent->bytes == 200 && !sent->drops);
+    assert_true(received->requests == 1 && received->bytes == 100);
+}
+
 static void test_hostile_receiver(void **state)
 {
     uint32_t head, written;
@@ -505,6 +587,8 @@ int main(void)
         TEST(test_isolated_ports),
         TEST(test_floods_are_limited),
         TEST(test_no_room),
+        TEST(test_rates),
+        TEST(test_pulled_cables),
         TEST(test_hostile_receiver),
         TEST(test_who_is_away),
         TEST(test_busy_receiver),

@@ -85,6 +85,8 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
 
 static const char *type_of(const struct manifest_device *device)
 {
+    if (device->balloon.value)
+        return "balloon";
     return device->disk.value         ? "disk"
            : device->host_disk.value  ? "host-disk"
            : device->net.value        ? "net"
@@ -124,6 +126,10 @@ static void device_add(void *fdt, size_t number, const struct manifest_device *d
         check(fdt_property_u64(fdt, "overlay", device->overlay.value));
     if (device->serial.value)
         check(fdt_property_string(fdt, "serial", device->serial.value));
+    if (device->iops.value || device->packets.value)
+        check(fdt_property_u64(fdt, "requests-per-second", device->iops.value | device->packets.value));
+    if (device->bandwidth.value)
+        check(fdt_property_u64(fdt, "bytes-per-second", device->bandwidth.value));
     check(fdt_end_node(fdt));
 }
 

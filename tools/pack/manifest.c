@@ -384,6 +384,15 @@ static void rng_read(struct reader *reader, const yaml_node_t *node, void *value
         report_error(rng->place, "rng: has nothing to be set: write `- rng`");
 }
 
+static void balloon_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *balloon = value;
+    balloon->place = place_of(reader, node);
+    balloon->value = 1;
+    if (node->type != YAML_SCALAR_NODE || strcmp(scalar(node), "") != 0)
+        report_error(balloon->place, "balloon: has nothing to be set: write `- balloon`");
+}
+
 static void mac_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
     struct text *mac = value;
@@ -410,6 +419,28 @@ static void isolated_read(struct reader *reader, const yaml_node_t *node, void *
 static void any_address_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
     flag_read(reader, node, value, "any-address");
+}
+
+static void iops_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "iops", 1, UINT32_MAX);
+}
+
+static void packets_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    range_read(reader, node, value, "packets", 1, UINT32_MAX);
+}
+
+static void bandwidth_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    struct number *bandwidth = value;
+    const char *text = text_at(reader, node);
+    uint64_t bytes = 0;
+    bandwidth->place = place_of(reader, node);
+    if (text && (!size_parse(text, &bytes) || !bytes))
+        report_error(bandwidth->place, "bandwidth '%s': must be a size like 8M: bytes in a second", text);
+    else
+        bandwidth->value = bytes;
 }
 
 // The group's number; a new one if it was not named before.
@@ -461,6 +492,7 @@ static void cid_read(struct reader *reader, const yaml_node_t *node, void *value
 
 static const struct key device_keys[] = {
     {"rng", offsetof(struct manifest_device, rng), rng_read, false},
+    {"balloon", offsetof(struct manifest_device, balloon), balloon_read, false},
     {"disk", offsetof(struct manifest_device, disk), path_read, false},
     {"host-disk", offsetof(struct manifest_device, host_disk), host_disk_read, false},
     {"readonly", offsetof(struct manifest_device, readonly), readonly_read, false},
@@ -470,6 +502,9 @@ static const struct key device_keys[] = {
     {"mac", offsetof(struct manifest_device, mac), mac_read, false},
     {"isolated", offsetof(struct manifest_device, isolated), isolated_read, false},
     {"any-address", offsetof(struct manifest_device, any_address), any_address_read, false},
+    {"iops", offsetof(struct manifest_device, iops), iops_read, false},
+    {"packets", offsetof(struct manifest_device, packets), packets_read, false},
+    {"bandwidth", offsetof(struct manifest_device, bandwidth), bandwidth_read, false},
     {"vsock", offsetof(struct manifest_device, vsock), vsock_read, false},
     {"cid", offsetof(struct manifest_device, cid), cid_read, false},
     {0},
@@ -483,15 +518,25 @@ static void only_net_check(const struct manifest_device *device)
         report_error(device->isolated.place, "isolated: only a `net` is");
     else if (device->any_address.place.line)
         report_error(device->any_address.place, "any-address: only for a `net`");
+    else if (device->packets.place.line)
+        report_error(device->packets.place, "packets: only of a `net`; of a disk it is `iops`");
+}
+
+static void rates_check(const struct manifest_device *device, bool is_disk)
+{
+    if (!is_disk && device->iops.place.line)
+        report_error(device->iops.place, "iops: only of a disk; of a `net` it is `packets`");
+    else if (!is_disk && !device->net.place.line && device->bandwidth.place.line)
+        report_error(device->bandwidth.place, "bandwidth: only of a disk or a `net`");
 }
 
 static void device_check(const struct manifest_device *device)
 {
     size_t disk = device->disk.place.line, host_disk = device->host_disk.place.line, net = device->net.place.line;
-    size_t vsock = device->vsock.place.line;
-    if ((device->rng.place.line != 0) + (disk != 0) + (host_disk != 0) + (net != 0) + (vsock != 0) != 1)
-        report_error(device->place,
-                     "a device is one of `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`");
+    size_t vsock = device->vsock.place.line, balloon = device->balloon.place.line, rng = device->rng.place.line;
+    if ((rng != 0) + (balloon != 0) + (disk != 0) + (host_disk != 0) + (net != 0) + (vsock != 0) != 1)
+        report_error(device->place, "a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, "
+                                    "`net: SWITCH` and `vsock`");
     else if (!vsock && device->cid.place.line)
         report_error(device->cid.place, "cid: only a `vsock` has one");
     else if (!disk && device->overlay.place.line)
@@ -502,26 +547,29 @@ static void device_check(const struct manifest_device *device)
         report_error(device->readonly.place, "readonly: only for a `host-disk`; a `disk` is, without `overlay`");
     else if (!net)
         only_net_check(device);
+    rates_check(device, disk || host_disk);
 }
 
 // What needs no more than its name may be written as a word.
 static void device_read(struct reader *reader, const yaml_node_t *node, struct manifest_device *device)
 {
     static const struct keys keys = {device_keys, "device",
-                                     "a device has rng, or disk, overlay and serial, or "
-                                     "host-disk and readonly, or net, mac, isolated and any-address, "
-                                     "or vsock and cid"};
+                                     "a device has rng, or balloon, or disk, overlay and serial, or "
+                                     "host-disk and readonly, or net, mac, isolated, any-address and packets, "
+                                     "or vsock and cid; disks have iops, and they and net have bandwidth"};
     size_t errors = report_count();
     device->place = place_of(reader, node);
     if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "rng") == 0)
         device->rng = (struct number){1, device->place};
+    else if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "balloon") == 0)
+        device->balloon = (struct number){1, device->place};
     else if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "vsock") == 0)
         device->vsock.place = device->place;
     else if (node->type == YAML_MAPPING_NODE)
         mapping_read(reader, node, &keys, device);
     else
         report_error(device->place,
-                     "devices: each is `rng`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`");
+                     "devices: each is `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`");
     if (report_count() == errors)
         device_check(device);
 }

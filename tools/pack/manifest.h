@@ -59,7 +59,7 @@ struct quota {
 // One of a capsule's devices; its kind is the key that is given.
 struct manifest_device {
     struct place place;
-    struct number rng;
+    struct number rng, balloon;
     struct text disk;      // path
     struct text host_disk; // name
     struct number readonly;
@@ -70,8 +70,9 @@ struct manifest_device {
     uint8_t address[6]; // what it says, or what follows from the names
     struct number isolated;
     struct number any_address;
-    struct number vsock; // bit n: it is in group n of those that the manifest names
-    struct number cid;   // 0: any
+    struct number iops, packets, bandwidth; // a second, each way; 0: no limit
+    struct number vsock;                    // bit n: it is in group n of those that the manifest names
+    struct number cid;                      // 0: any
 };
 
 // A port of QEMU's machine that leads to one of who is on the switch.

@@ -383,12 +383,35 @@ bool equip_release_step(struct capsule_state *s)
     return s->progress.piece++ < 3;
 }
 
+enum status equip_set(struct capsule_state *s, unsigned slot, enum diosix_device_setting setting, uint64_t value)
+{
+    (void)s, (void)setting, (void)value;
+    return slot ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+enum status equip_attach(struct capsule_state *s, unsigned slot, const char *name)
+{
+    (void)s, (void)name;
+    return slot ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+bool equip_tell(struct capsule_state *s, unsigned slot, struct diosix_device *out)
+{
+    *out = (struct diosix_device){.kind = DIOSIX_DEVICE_RNG, .size = s->node.id};
+    return !slot;
+}
+
 bool equip_clone_step(struct capsule_state *clone, struct capsule_state *original, enum status *status)
 {
     device_idle_check(&original->capsule, "copied");
     device_idle_check(&clone->capsule, "written");
     *status = is_lacking() ? STATUS_NO_MEMORY : STATUS_OK;
     return clone->fork.slot++ < 2;
+}
+
+uint64_t virtio_later(struct virtio_device *d)
+{
+    return atomic_load(&d->delayed) ? hart_time() + explore_random(100) : TIME_NEVER;
 }
 
 enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
@@ -403,7 +426,11 @@ enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
         explore_fail("%s: its device works on into stage %u", c->name, state_of(c)->stage);
     if (is_lacking())
         return VIRTIO_NO_MEMORY;
-    return (enum virtio_progress[]){VIRTIO_IDLE, VIRTIO_IDLE, VIRTIO_LATER, VIRTIO_MORE}[explore_random(4)];
+    enum virtio_progress progress[] = {VIRTIO_IDLE, VIRTIO_IDLE, VIRTIO_LATER, VIRTIO_MORE},
+                         one = progress[explore_random(4)];
+    if (one == VIRTIO_LATER)
+        atomic_fetch_or(&d->delayed, 1u);
+    return one;
 }
 
 uint64_t virtio_read(struct virtio_device *d, uint32_t offset, unsigned bytes)

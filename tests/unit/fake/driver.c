@@ -49,6 +49,23 @@ enum status space_translate_writable(struct space *s, struct gpa a, uint64_t siz
     return status == STATUS_OK && run < size ? STATUS_NOT_FOUND : status;
 }
 
+// What they held is gone.
+uint64_t driver_discarded;
+enum status space_discard(struct space *s, const struct gpa *pages, unsigned count)
+{
+    (void)s;
+    if (driver_lacking && --driver_lacking == 0)
+        return STATUS_NO_MEMORY;
+    for (unsigned i = 0; i < count; i++) {
+        struct hpa host;
+        if (pages[i].value % FRAME_SIZE || space_run(s, pages[i], &host) < FRAME_SIZE || count > SPACE_DISCARD_MAX)
+            abort();
+        memset(hpa_pointer(host), 0, FRAME_SIZE);
+        driver_discarded++;
+    }
+    return STATUS_OK;
+}
+
 void virtio_wait(void)
 {
     abort(); // nobody else is there

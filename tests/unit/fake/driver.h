@@ -11,6 +11,7 @@
 extern struct space driver_space;
 extern unsigned driver_lacking; // after so many calls that need a page to write, there is none; 0: always one
 
+extern uint64_t driver_discarded; // pages that were given back
 void driver_memory_reset(void);
 void *driver_at(uint64_t gpa); // one byte's place; what follows may lie elsewhere
 void driver_put(uint64_t gpa, const void *from, size_t size);

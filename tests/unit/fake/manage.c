@@ -143,6 +143,36 @@ static long status(struct manage_call *c)
     return 0;
 }
 
+// Each capsule has these, in other slots than the first.
+static long device(struct manage_call *c)
+{
+    static const struct diosix_device devices[] = {
+        {.kind = DIOSIX_DEVICE_RNG, .flags = DIOSIX_DEVICE_USED, .to_guest = {3, 192, 0, 0}},
+        {.kind = DIOSIX_DEVICE_DISK,
+         .flags = DIOSIX_DEVICE_USED | DIOSIX_DEVICE_READONLY,
+         .name = "root",
+         .size = 24 << 20,
+         .limit_requests = 200,
+         .limit_bytes = 8 << 20,
+         .to_guest = {10, 40960, 1, 0}},
+        {.kind = DIOSIX_DEVICE_HOST_DISK, .flags = DIOSIX_DEVICE_OUT},
+        {.kind = DIOSIX_DEVICE_NET,
+         .name = "lan",
+         .address = {2, 0, 0, 0, 0, 7},
+         .to_guest = {5, 500, 0, 2},
+         .from_guest = {6, 600, 0, 0}},
+        {.kind = DIOSIX_DEVICE_BALLOON,
+         .flags = DIOSIX_DEVICE_USED,
+         .size = 37 << 20,
+         .wanted = 64 << 20,
+         .from_guest = {66, 228 << 20, 0, 0}},
+    };
+    if (!c->n[1] || c->n[1] > array_length(devices))
+        return -3;
+    copy_out(c, &devices[c->n[1] - 1], sizeof(devices[0]));
+    return 0;
+}
+
 static const struct diosix_memory ranges[] = {
     {.start = 0x80000000, .size = 0x600000, .kind = DIOSIX_MEMORY_HYPERVISOR},
     {.start = 0x80600000, .size = 0x3fa00000, .kind = DIOSIX_MEMORY_CAPSULES},
@@ -171,6 +201,8 @@ long manage_as(struct space *who, enum diosix_call function, struct manage_call 
         return machine(c);
     case DIOSIX_HART:
         return hart(c);
+    case DIOSIX_DEVICE:
+        return device(c);
     case DIOSIX_MEMORY:
         if (c->n[0] >= array_length(ranges))
             return -3;

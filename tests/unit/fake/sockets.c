@@ -135,6 +135,7 @@ bool stations_settle(void)
             if (!s || s->is_away || !s->is_woken)
                 continue;
             s->is_woken = false;
+            virtio_resume(&s->vsock.device);
             s->is_woken |= virtio_run(&s->vsock.device, BUDGET) == VIRTIO_MORE;
             more = true;
         }
