@@ -22,6 +22,7 @@
 #include "uart.h"
 #include "uplink.h"
 #include "virtio_nic.h"
+#include "virtio_rng.h"
 
 #define SLICE_MILLISECONDS 4
 
@@ -160,6 +161,17 @@ static void harts_release(void)
 
 // --- the machine, the bundle ---------------------------------------------------------------------------------
 
+static void slots_probe(const char *what, void (*probe)(const struct virtio_slot *slot, const char **problem))
+{
+    const char *problem;
+
+    for (size_t i = 0; i < machine.virtio_count; i++) {
+        probe(&machine.virtio[i], &problem);
+        if (problem)
+            log_error("virtio %s at 0x%llx is not used: %s", what, (unsigned long long)machine.virtio[i].base, problem);
+    }
+}
+
 static void entropy_gather(const void *tree)
 {
     int size, chosen = fdt_path_offset(tree, "/chosen");
@@ -174,6 +186,12 @@ static void entropy_gather(const void *tree)
             __asm__ volatile("csrrw %0, 0x015, zero" : "=r"(word));
         entropy_mix(&word, sizeof(word));
     }
+    slots_probe("entropy device", virtio_rng_probe);
+    if (virtio_rng_count) {
+        entropy_mix(virtio_rng_bytes, virtio_rng_count);
+        log_info("the machine's entropy device gave %u bytes", virtio_rng_count);
+    }
+    memset(virtio_rng_bytes, 0, sizeof(virtio_rng_bytes));
 }
 
 static enum isolation_kind isolation_of(enum bundle_isolation wanted)
@@ -296,17 +314,6 @@ static void memory_needs(struct memory_needs *needs)
 static bool is_routed(const struct hart *h, uint32_t irq)
 {
     return h->plic_context != MACHINE_NO_CONTEXT && plic_enable(irq, h->plic_context, 1);
-}
-
-static void slots_probe(const char *what, void (*probe)(const struct virtio_slot *slot, const char **problem))
-{
-    const char *problem;
-
-    for (size_t i = 0; i < machine.virtio_count; i++) {
-        probe(&machine.virtio[i], &problem);
-        if (problem)
-            log_error("virtio %s at 0x%llx is not used: %s", what, (unsigned long long)machine.virtio[i].base, problem);
-    }
 }
 
 // Only if a capsule wants one: then what is in the slots is to be found before capsules are made.

@@ -8,7 +8,7 @@ import struct
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux
+from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, payload
 from prompt import at, do, go, open_prompt, rows, say
 
 
@@ -325,3 +325,16 @@ def test_balloon(machine):
     do(m, "destroy twin")
     while rows(m)["linux1"]["state"] != "stopped":
         pass
+
+
+@pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)
+def test_entropy_device_is_asked(machine, backend):
+    m = machine([payload("ends")], backend, extra=["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"])
+    m.expect(r"\[dio\] the machine's entropy device gave 32 bytes")
+    assert m.end() == 0
+
+
+def test_legacy_entropy_device_is_named(machine):
+    m = machine([payload("ends")], extra=["-device", "virtio-rng-device"])
+    m.expect(r"\[dio\] virtio entropy device at 0x\w+ is not used: it speaks virtio version 1 [^\n]*force-legacy=false")
+    assert m.end() == 0
