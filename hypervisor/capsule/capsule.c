@@ -128,8 +128,10 @@ static void capsule_unmake(struct capsule_state *s)
     equip_unmake(s);
     slab_free(&plic_slab, c->plic);
     slab_free(&bootargs_slab, s->own_bootargs);
-    if (c->stream.ring)
+    if (c->stream.ring) {
+        memset(c->stream.ring, 0, FRAME_SIZE << RING_ORDER);
         frames_free(hpa_of(c->stream.ring), FRAME_SIZE << RING_ORDER, FRAMES_OWNER_HYPERVISOR);
+    }
     owner_give_back(c->id);
     slab_free(&capsule_slab, s);
 }

@@ -296,11 +296,14 @@ static void device_copy(struct device *to, const struct device *from)
     switch (to->kind) {
     case BUNDLE_DEVICE_DISK:
         to->disk.store = own.disk.store;
-        to->common.settings.medium = NULL; // the original's, and not taken over yet
+        to->common.settings.medium = NULL;            // the original's, and not taken over yet
+        atomic_store(&to->common.is_unsettled, true); // its size is that of its own store
         virtio_adopt(&to->common, &c->space, &to->disk.disk.queue);
         return;
     case BUNDLE_DEVICE_HOST_DISK:
         to->host.user = to->common.settings.medium = own.host.user;
+        to->common.settings.is_out = !own.host.user;
+        atomic_store(&to->common.is_unsettled, true);
         to->host.part = 0;
         virtio_adopt(&to->common, &c->space, &to->host.disk.queue);
         virtio_call(&to->common, 0);
@@ -324,7 +327,7 @@ bool equip_clone_step(struct capsule_state *clone, struct capsule_state *origina
         return false;
     to = store_at(&clone->capsule, f->slot);
     from = store_at(&original->capsule, f->slot);
-    if (to && f->block < store_block_count(from) && from->blocks) {
+    if (to && from->blocks && f->block < store_block_count(from) && f->block < store_block_count(to)) {
         *status = store_clone_step(to, from, &f->block);
         return *status == STATUS_OK;
     }
@@ -337,7 +340,7 @@ bool equip_clone_step(struct capsule_state *clone, struct capsule_state *origina
 
 // --- what can be changed --------------------------------------------------------------------------------------
 
-#define GROWN_MAX (4ull << 30) // bytes of a disk in memory, so that its table is soon copied
+#define GROWN_MAX (256ull << 20) // bytes of a disk in memory, so that its table is soon copied
 
 // It is done by the worker, or when the capsule starts; where there is none and it does not, here.
 static void device_settle(struct capsule_state *s, struct device *d)
@@ -429,7 +432,7 @@ enum status equip_set(struct capsule_state *s, unsigned slot, enum diosix_device
 
     if (!d)
         return STATUS_NOT_FOUND;
-    if (s->stage == LIFE_FORKING) // it becomes what another is
+    if (s->stage == LIFE_FORKING || s->forks) // it becomes what another is, or another what it is
         return STATUS_BUSY;
     if (setting == DIOSIX_DEVICE_SET_REQUESTS || setting == DIOSIX_DEVICE_SET_BYTES)
         status = rate_set(d, setting, value);
@@ -450,7 +453,7 @@ enum status equip_attach(struct capsule_state *s, unsigned slot, const char *nam
 
     if (!d || d->kind != BUNDLE_DEVICE_HOST_DISK)
         return d ? STATUS_INVALID : STATUS_NOT_FOUND;
-    if (s->stage == LIFE_FORKING || atomic_load(&d->common.is_unsettled))
+    if (s->stage == LIFE_FORKING || s->forks || atomic_load(&d->common.is_unsettled))
         return STATUS_BUSY;
     enum status status = name ? block_open(name, s->plan.devices[slot].is_readonly, &user) : STATUS_OK;
     if (status != STATUS_OK)

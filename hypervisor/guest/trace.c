@@ -8,6 +8,8 @@
 // look at the exit is over, and its duration once more when the vcore is back.
 #include "trace.h"
 
+#include <string.h>
+
 #include "frames.h"
 #include "sbi.h"
 
@@ -205,6 +207,7 @@ void trace_stop(struct capsule *c)
         c->vcores[i]->traced = false;
     while (atomic_load(&c->trace_users)) {
     }
+    memset(slots, 0, SLOTS_BYTES);
     frames_free(hpa_of(slots), SLOTS_BYTES, FRAMES_OWNER_HYPERVISOR);
 }
 

@@ -30,6 +30,8 @@ enum status gstage_attach(struct space *s) must_check; // builds the table of s-
 void gstage_detach(struct space *s);
 enum status gstage_attach_empty(struct space *s) must_check; // the table of nothing
 uint64_t gstage_table_bytes(uint64_t memory);
+// As space_run, of one that is not forked, or was not when it was asked: that may change while we look.
+uint64_t space_run_extents(const struct space *s, struct gpa a, struct hpa *out);
 uint64_t gstage_run_at(const struct space *s, struct gpa a, struct hpa *out); // as space_run, of a forked one
 // Of a forked space; see space_release_step.
 bool gstage_release_step(struct space *s);

@@ -143,10 +143,8 @@ bool space_release_step(struct space *s)
     return true;
 }
 
-uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
+uint64_t space_run_extents(const struct space *s, struct gpa a, struct hpa *out)
 {
-    if (unlikely(s->forked))
-        return gstage_run_at(s, a, out);
     for (unsigned i = 0; i < s->extent_count; i++) {
         const struct extent *e = &s->extents[i];
         if (a.value >= e->guest.value && a.value - e->guest.value < e->size) {
@@ -156,6 +154,11 @@ uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
         }
     }
     return 0;
+}
+
+uint64_t space_run(const struct space *s, struct gpa a, struct hpa *out)
+{
+    return unlikely(s->forked) ? gstage_run_at(s, a, out) : space_run_extents(s, a, out);
 }
 
 uint64_t space_private_bytes(const struct space *s)
@@ -184,7 +187,7 @@ enum status space_translate_writable(struct space *s, struct gpa a, uint64_t siz
     uint64_t run;
 
     if (likely(!s->forked))
-        return space_translate(s, a, size, out) ? STATUS_OK : STATUS_NOT_FOUND;
+        return space_run_extents(s, a, out) >= size && size > 0 ? STATUS_OK : STATUS_NOT_FOUND;
     enum status status = space_run_writable(s, a, out, &run);
     if (status == STATUS_OK && (run < size || size == 0))
         status = STATUS_NOT_FOUND;

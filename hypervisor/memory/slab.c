@@ -9,7 +9,7 @@
 // What a freed object holds until it is given out again.
 struct slab_object {
     struct slab_object *next;
-    uintptr_t mark; // slab_mark(): an object that says so is not freed again
+    uintptr_t mark; // slab_mark(): an object that says so may be freed already
 };
 
 static uintptr_t slab_mark(const struct slab *slab)
@@ -65,13 +65,22 @@ void *slab_allocate(struct slab *slab)
     return object ? memset(object, 0, slab->stride) : NULL;
 }
 
+// What a guest has written into an object may look like the mark: only who is in the free list is free.
+static bool is_free(const struct slab *slab, const struct slab_object *object)
+{
+    const struct slab_object *at = object->mark == slab_mark(slab) ? slab->free : NULL;
+    while (at && at != object)
+        at = at->next;
+    return at;
+}
+
 void slab_free(struct slab *slab, void *pointer)
 {
     struct slab_object *object = pointer;
     if (!object)
         return;
     lock_acquire(&slab->lock);
-    if (!slab->used || object->mark == slab_mark(slab))
+    if (!slab->used || is_free(slab, object))
         panic("%s: freed twice", slab->name);
     object->mark = slab_mark(slab);
     object->next = slab->free;

@@ -52,6 +52,7 @@ void store_grow(struct store *s, uint64_t size, uint32_t *table)
     memcpy(table, old, count * sizeof(uint32_t));
     s->size = size;
     s->blocks = table;
+    memset(table + count, 0, ((size_t)FRAME_SIZE << table_order(size)) - count * sizeof(uint32_t));
     memset(old, 0, count * sizeof(uint32_t));
     frames_free(hpa_of(old), (uint64_t)FRAME_SIZE << order, FRAMES_OWNER_HYPERVISOR);
 }
@@ -127,8 +128,8 @@ const uint8_t *store_read(const struct store *s, uint64_t offset, uint32_t size,
     return block + offset % STORE_BLOCK;
 }
 
-// What the block holds now goes with it, unless all of it is going to be overwritten. The image may end in its midst,
-// and the frame is clear.
+// What the block holds now goes with it, unless all of it is going to be overwritten. The image may end in its midst:
+// behind it are zeros.
 static void block_fill(const struct store *s, uint32_t block, uint8_t *to)
 {
     uint64_t start = (uint64_t)block * STORE_BLOCK, left = s->size - start;
@@ -136,6 +137,7 @@ static void block_fill(const struct store *s, uint32_t block, uint8_t *to)
 
     const uint8_t *from = store_read(s, start, left < STORE_BLOCK ? (uint32_t)left : STORE_BLOCK, &run);
     memcpy(to, from, run);
+    memset(to + run, 0, STORE_BLOCK - run);
 }
 
 // One of its own in the place of what it shares or what isn't written yet.
@@ -195,11 +197,12 @@ bool store_zero(struct store *s, uint64_t offset, uint64_t size, uint32_t *run)
 
 enum status store_clone_step(struct store *clone, struct store *from, uint32_t *block)
 {
+    uint32_t most = clone->blocks ? store_block_count(clone) : 0;
     uint32_t count = from->blocks ? store_block_count(from) : 0;
     unsigned ignored = 0;
 
     clone->is_shared = from->is_shared = true;
-    for (unsigned work = 0; *block < count && work < CLONE_STEP_BLOCKS; work++, ++*block) {
+    for (unsigned work = 0; *block < count && *block < most && work < CLONE_STEP_BLOCKS; work++, ++*block) {
         uint32_t entry = from->blocks[*block];
         enum status status =
             is_frame(entry) ? frames_share(frame_of(entry), STORE_BLOCK, from->owner, &ignored) : STATUS_OK;

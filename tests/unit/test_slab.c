@@ -161,6 +161,23 @@ static void test_freed_twice_panics(void **state)
     expect_assert_failure(slab_free(&slab, object));
 }
 
+// Guests write into some objects: what makes one look as if it were free must not.
+static void test_mark_may_be_forged(void **state)
+{
+    (void)state;
+    struct slab slab;
+    unsigned char seen[24];
+    slab_init(&slab, "things", sizeof(seen), 8, 4);
+    void *object = slab_allocate(&slab);
+    assert_non_null(slab_allocate(&slab));
+    slab_free(&slab, object);
+    memcpy(seen, object, sizeof(seen));
+    assert_ptr_equal(slab_allocate(&slab), object);
+    memcpy(object, seen, sizeof(seen));
+    slab_free(&slab, object);
+    assert_int_equal(slab_used(&slab), 1);
+}
+
 static void test_more_freed_than_allocated_panics(void **state)
 {
     (void)state;
@@ -189,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_last_freed_is_next_and_zeroed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_out_of_frames, setup, teardown),
         cmocka_unit_test_setup_teardown(test_freed_twice_panics, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mark_may_be_forged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_more_freed_than_allocated_panics, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_parameters_panic, setup, teardown),
     };

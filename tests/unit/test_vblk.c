@@ -445,7 +445,7 @@ static void *table_make(uint64_t size)
     struct hpa at;
     assert_int_equal(frames_allocate(buddy_order(store_cost(size, 1) / FRAME_SIZE), FRAMES_OWNER_HYPERVISOR, &at),
                      STATUS_OK);
-    return hpa_pointer(at);
+    return memset(hpa_pointer(at), 0xa5, store_cost(size, 1)); // nobody has cleared it
 }
 
 static void test_size_changes(void **state)

@@ -56,9 +56,13 @@ static bool is_blank(const struct gstage_leaf *leaf)
 
 static bool blank_get(void)
 {
+    struct hpa frame;
+
     lock_acquire(&blank_lock);
-    if (!blank.value && frames_allocate(0, BLANK_OWNER, &blank) != STATUS_OK)
-        blank = hpa(0);
+    if (!blank.value && frames_allocate(0, BLANK_OWNER, &frame) == STATUS_OK) {
+        memset(hpa_pointer(frame), 0, FRAME_SIZE); // RAM that nobody had yet holds whatever it was left with
+        blank = frame;
+    }
     lock_release(&blank_lock);
     return blank.value;
 }
@@ -293,7 +297,7 @@ enum status space_write_fault(struct space *s, struct gpa a)
 enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run)
 {
     if (!s->forked) {
-        *run = space_run(s, a, out);
+        *run = space_run_extents(s, a, out);
         return *run ? STATUS_OK : STATUS_NOT_FOUND;
     }
     // A page that went back since is the blank one, and never written. Whoever gives back another waits for us first.
@@ -312,7 +316,7 @@ uint64_t space_run_own(const struct space *s, struct gpa a, struct hpa *out)
     struct gstage_leaf leaf;
 
     if (!s->forked)
-        return space_run(s, a, out);
+        return space_run_extents(s, a, out);
     if (!leaf_find(s, a, &leaf) || leaf.rights == GSTAGE_SHARED)
         return 0;
     uint64_t offset = a.value & (leaf.size - 1);
