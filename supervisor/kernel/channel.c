@@ -228,7 +228,8 @@ static __attribute__((noinline)) enum sv_status send_with(struct task *t, struct
     object_hold(&ch->object); // while others have the lock
     enum sv_status status = send_along(t, ch, capability_handle(c), (unsigned)count);
     object_release(&ch->object);
-    return flags & SV_LAST && status == SV_OK ? run_finish(t) : status;
+    // Where others had the lock, it may be doomed: it ends as it is.
+    return flags & SV_LAST && status == SV_OK && !t->is_doomed ? run_finish(t) : status;
 }
 
 // Without the detour through a queue, if it would be the next to be read, and its reader the next to run.

@@ -220,6 +220,7 @@ void run_begin(struct task *t)
     unsigned count = 0;
 
     list_unlink(&c->link);
+    t->limit = c->limit; // what it receives is within it
     if (c->event == SV_EVENT_MESSAGE)
         words = channel_receive(c->by->object, t, &count);
     else if (c->event == SV_EVENT_TIME || c->event == SV_EVENT_INPUT)

@@ -168,13 +168,14 @@ enum sv_status call_power(struct task *t, struct capability *c)
 // bits; then i, o: size and address of a buffer that it reads or writes. A program may not choose registers itself: an
 // address in them is our memory.
 static const char hypervisor_calls[DIOSIX_CALLS][5] = {
-    [DIOSIX_STATUS] = "no",  [DIOSIX_NEXT] = "n",    [DIOSIX_CREATE] = "i",   [DIOSIX_START] = "n",
-    [DIOSIX_STOP] = "nn",    [DIOSIX_KILL] = "n",    [DIOSIX_RESTART] = "n",  [DIOSIX_PAUSE] = "n",
-    [DIOSIX_RESUME] = "n",   [DIOSIX_FORK] = "ni",   [DIOSIX_DESTROY] = "n",  [DIOSIX_SET] = "nnw",
-    [DIOSIX_GIVE_UP] = "nw", [DIOSIX_IMAGE] = "no",  [DIOSIX_OUTPUT] = "nno", [DIOSIX_INPUT] = "ni",
-    [DIOSIX_TRACE] = "nno",  [DIOSIX_MACHINE] = "o", [DIOSIX_HART] = "no",    [DIOSIX_POWER] = "n",
-    [DIOSIX_YIELD] = "n",    [DIOSIX_MEMORY] = "no", [DIOSIX_KEEP] = "n",     [DIOSIX_TYPED] = "o",
-    [DIOSIX_SHOW] = "i",     [DIOSIX_NEWS] = "n",    [DIOSIX_SHOWN] = "nn",   [DIOSIX_WATCH] = "nn"};
+    [DIOSIX_STATUS] = "no",  [DIOSIX_NEXT] = "n",         [DIOSIX_CREATE] = "i",   [DIOSIX_START] = "n",
+    [DIOSIX_STOP] = "nn",    [DIOSIX_KILL] = "n",         [DIOSIX_RESTART] = "n",  [DIOSIX_PAUSE] = "n",
+    [DIOSIX_RESUME] = "n",   [DIOSIX_FORK] = "ni",        [DIOSIX_DESTROY] = "n",  [DIOSIX_SET] = "nnw",
+    [DIOSIX_GIVE_UP] = "nw", [DIOSIX_IMAGE] = "no",       [DIOSIX_OUTPUT] = "nno", [DIOSIX_INPUT] = "ni",
+    [DIOSIX_TRACE] = "nno",  [DIOSIX_MACHINE] = "o",      [DIOSIX_HART] = "no",    [DIOSIX_POWER] = "n",
+    [DIOSIX_YIELD] = "n",    [DIOSIX_MEMORY] = "no",      [DIOSIX_KEEP] = "n",     [DIOSIX_TYPED] = "o",
+    [DIOSIX_SHOW] = "i",     [DIOSIX_NEWS] = "n",         [DIOSIX_SHOWN] = "nn",   [DIOSIX_WATCH] = "nn",
+    [DIOSIX_DEVICE] = "nno", [DIOSIX_DEVICE_SET] = "nnw", [DIOSIX_ATTACH] = "nni"};
 
 // Where the hypervisor reads and writes for a program. Never longer than under the lock.
 static unsigned char bounce[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));
@@ -206,6 +207,8 @@ enum sv_status call_hypervisor(struct task *t, struct capability *c)
     if (function >= DIOSIX_CALLS || h.size > sizeof(bounce))
         return SV_INVALID;
     const char *shape = hypervisor_calls[function];
+    if (!*shape)
+        return SV_INVALID; // one that this kernel does not know
     memset(bounce, 0, sizeof(bounce));
     if (strchr(shape, 'i') && !user_read(t, bounce, (uintptr_t)h.buffer, h.size))
         return SV_FAULT;

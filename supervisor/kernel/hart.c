@@ -244,6 +244,7 @@ static __attribute__((noinline)) struct task *hart_take(struct hart *h)
     if (unlikely(!h->since))
         h->since = arch_time();
     hart_enter_task(h, t);
+    h->attention |= ATTENTION_NEXT;
     if (likely(!t->is_interrupted))
         run_begin(t);
     else
@@ -263,7 +264,7 @@ static __attribute__((noinline)) void harts_kick(bool is_for_all)
 
 static __attribute__((noinline)) void hart_attend(struct hart *h)
 {
-    bool is_over = h->slice_over;
+    bool is_over = h->slice_over, is_new = h->attention & ATTENTION_NEXT;
 
     h->attention = 0;
     h->slice_over = false;
@@ -275,6 +276,10 @@ static __attribute__((noinline)) void hart_attend(struct hart *h)
     if (!h->current) {
         h->since = 0; // that took a while
         return;
+    }
+    if (is_new) { // and was not this run's doing
+        h->since = arch_time();
+        slice_alarm(h);
     }
     bool is_wanted = !list_empty(&ready), is_kicked = is_wanted && idle;
     if (is_kicked)

@@ -383,6 +383,23 @@ static void test_last_to_oneself(void **state)
     assert_int_equal(call(SV_SEND, queue, 1, 0, 0, 0, 0, 2 * SV_LAST), SV_INVALID);
 }
 
+// What comes with a message is within the run's limit, as what it makes is.
+static void test_limited_run_receives(void **state)
+{
+    (void)state;
+    struct sv_handle q = channel(2);
+
+    assert_true(fake_store(scratch, &q, sizeof(q)));
+    ok(SV_GROUP, self, scratch, 1);
+    struct sv_handle g = fake_handle;
+    assert_true(fake_store(scratch, &g, sizeof(g)));
+    ok(SV_THEN, q, CODE, 0, 0, 0, 0, scratch);
+    assert_int_equal(send(q, console, SV_RIGHT_READ, false), SV_OK);
+    next_run();
+    ok(SV_WHAT, received(0), 0);
+    assert_int_equal(call(SV_WHAT, frames, 0), SV_BAD_HANDLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +421,7 @@ int main(void)
         test(test_last_with_a_region),
         test(test_last_of_all),
         test(test_last_to_oneself),
+        test(test_limited_run_receives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
