@@ -99,9 +99,9 @@ tests_named() {
 # The first python3 that has the test packages: another may come first in the path.
 python_find() {
     for python in python3 /usr/bin/python3; do
-        "$python" -c 'import pytest, pexpect' 2>/dev/null && return
+        "$python" -c 'import pytest, pexpect, xdist' 2>/dev/null && return
     done
-    fail "no python3 that has pytest and pexpect"
+    fail "no python3 that has pytest, pytest-xdist and pexpect"
 }
 
 # Skipped where there is no clang-format whose version is known.
@@ -172,6 +172,7 @@ pytest_run() {
         [[ $word != tests/* || -n $(compgen -G "$word/test_*.py") ]] && words+=("$word")
     done
     [[ ${words[0]-} == tests/* ]] || return 0
+    [[ ${words[*]} != tests/system ]] || words+=(-n "$(at_once)")
     DIOSIX_TEST_OPTIONS="${options_given[*]-}" "$python" -B -m pytest -p no:cacheprovider -q --junitxml="$report" \
         "${words[@]}" </dev/null || status=$?
     # 5: no test of that name here.
@@ -180,6 +181,13 @@ pytest_run() {
     else
         count 0 1 0
     fi
+}
+
+# A test mostly keeps one processor busy, with one hart of its machine.
+at_once() {
+    local processors
+    processors=$(nproc)
+    echo $((processors < 4 ? processors : 4))
 }
 
 count() {
