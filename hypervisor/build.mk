@@ -100,7 +100,7 @@ $(BUILD)/$(1)/%.S.o: %.S $$(HV_HEADERS_$(1)) hypervisor/build.mk
 
 $(BUILD)/$(1)/libfdt/%.o: $(LIBFDT_DIR)/%.c hypervisor/build.mk
 	@mkdir -p $$(@D)
-	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $$(if $$(filter fdt.c,$$(notdir $$<)),$(HV_FAST),$(HV_SMALL)) $(LIBFDT_FLAGS) -I$(LIBFDT_DIR) -c -o $$@ $$<
+	$(Q)$(HV_CC) $(HV_ARCH_$(1)) $(HV_CFLAGS) -w $$(if $$(filter fdt.c fdt_sw.c,$$(notdir $$<)),$(HV_FAST),$(HV_SMALL)) $(LIBFDT_FLAGS) -I$(LIBFDT_DIR) -c -o $$@ $$<
 
 $(BUILD)/$(1)/bearssl/%.o: $(BEARSSL_DIR)/%.c hypervisor/build.mk
 	@mkdir -p $$(@D)
