@@ -33,7 +33,7 @@ def disk_linux(tmp_path, **keys):
                  **{"cmdline": "console=ttyS0", **keys})
 
 
-@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, BACKENDS_RV32[1]], ids=repr)
+@pytest.mark.parametrize("backend", [PMP_BARE, BACKENDS_RV32[0]], ids=repr)
 def test_disk_journey(machine, backend, tmp_path):
     """Read, write, sync, reboot, read; the image itself can't be written, and what ends begins anew."""
     m = machine([disk_linux(tmp_path)], backend, options="console=attach:linux1")

@@ -37,7 +37,7 @@ def test_attacks(machine, backend, names):
     attack_check(machine([attack(name, 2) for name in names] + [victim()], backend, harts=3), names)
 
 
-@pytest.mark.parametrize("name", JUDGING + FLOODS + STORMS)
+@pytest.mark.parametrize("name", JUDGING)
 def test_attack_alone(machine, name):
     """With a hart for each vcore but one: nobody else is to blame."""
     attack_check(machine([attack(name), victim()], harts=4), [name])

@@ -36,7 +36,7 @@ def nothing_lost(m):
     assert numbers == [str(n) for n in range(1, 5001)]
 
 
-@pytest.mark.both_widths
+@pytest.mark.parametrize("backend", [GSTAGE, PMP, PMP_BARE, GSTAGE_RV32, PMP_BARE_RV32], ids=repr)
 def test_journey(machine, backend):
     m = machine([linux(cmdline="console=ttyS0 earlycon=sbi")], backend, options="console=attach:linux1")
     login(m)
@@ -104,7 +104,7 @@ LOAD = ("for i in 1 2 3 4; do awk 'BEGIN { for (i = 1; i < 150000; i++) s += i /
         "wait; echo load-is-do''ne")
 
 
-@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, GSTAGE_RV32, PMP_BARE_RV32], ids=repr)
+@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE_RV32], ids=repr)
 def test_more_vcores_than_harts(machine, backend):
     """3 x 4 vcores on 2 harts and 1 GiB: all boot, and all compute right, however their vcores move."""
     names = ["linux1", "linux2", "linux3"]

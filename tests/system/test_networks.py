@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, payload, suite_check, to, verdicts
+from conftest import BACKENDS_RV32, GSTAGE, PROMPT, linux, payload, suite_check, to, verdicts
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
 
@@ -49,7 +49,7 @@ def test_hostile_neighbour(machine, backend):
     assert m.end() == 0
 
 
-@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, BACKENDS_RV32[1]], ids=repr)
+@pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)
 def test_network_journey(machine, backend):
     """Ping and HTTP between capsules; the isolated ones don't reach each other; a spoofed address is dropped; a server
     that reboots serves again."""

@@ -17,7 +17,7 @@ MANAGER = {"rights": "[manage]", "quota": "{memory: 512M, vcores: 4, capsules: 4
 CREATE = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M start cmdline console=ttyS0"
 
 
-@pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, BACKENDS_RV32[1]], ids=repr)
+@pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)
 def test_socket_journey(machine, backend):
     """One capsule rules its children by socket, others can't; capsules in a group talk, and a stranger hears nobody; who
     talked to one that reboots is told, and reaches it again."""

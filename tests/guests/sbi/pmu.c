@@ -118,6 +118,10 @@ static bool run_free(void)
     return instructions_of(1000) >= 2000 && csr_read(cycle) != cycle;
 }
 
+// QEMU without icount counts the host's time, and a host that is busy may take its time; an unset counter is further
+// off.
+#define FAR (1ul << 30)
+
 void pmu_hardware(void)
 {
     only_diosix();
@@ -128,11 +132,11 @@ void pmu_hardware(void)
     check_error(start(INSTRET, PMU_START_SET_VALUE, 5000), SBI_SUCCESS);
     check_error(start(INSTRET, 0, 0), SBI_ALREADY_STARTED);
     unsigned long first = csr_read(instret), counted = instructions_of(1000);
-    check(first >= 5000 && first < 4000000, "starts at %lu", first);
-    check(counted >= 2000 && counted < 1000000, "counts %lu of 2000", counted);
+    check(first >= 5000 && first < FAR, "starts at %lu", first);
+    check(counted >= 2000 && counted < FAR, "counts %lu of 2000", counted);
     check_error(stop(INSTRET, 0), SBI_SUCCESS);
     unsigned long stopped = csr_read(instret);
-    check(stopped > first && stopped < first + 4000000, "stops at %lu after %lu", stopped, first);
+    check(stopped > first && stopped < first + FAR, "stops at %lu after %lu", stopped, first);
     check(instructions_of(1000) == 0 && csr_read(instret) == stopped, "goes on to %lu", csr_read(instret));
     (void)!wait_for(false, 20); // others run here meanwhile
     check(csr_read(instret) == stopped, "%lu became %lu", stopped, csr_read(instret));
