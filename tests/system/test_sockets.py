@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, to
+from conftest import BACKENDS_RV32, GSTAGE, PROMPT, linux, to
 
 
 def guest(name, devices, **keys):
