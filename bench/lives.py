@@ -69,7 +69,7 @@ TABLES = [
         "wake_beside_10": simple("lives=wakes spinning=10"),
         "wake_beside_1000": simple("lives=wakes spinning=1000"),
         "switch_among_10": simple("lives=switches spinning=10"),
-        "switch_among_1000": simple("lives=switches spinning=1000"),
+        "switch_among_1000": simple("lives=switches spinning=1000", timeout=600),
     }),
     ("Capsules that run at once", COUNT_NOTE, {
         "minimal_capsules": most,
