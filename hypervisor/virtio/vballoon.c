@@ -85,15 +85,8 @@ static enum status step(struct vballoon *b)
 
 static enum status request_next(struct vballoon *b, unsigned queue)
 {
-    struct virtqueue *ring = &b->queues[queue].ring;
-    enum status status = virtqueue_take(ring, b->device.space, &b->chain);
+    enum status status = virtqueue_next(&b->queues[queue].ring, b->device.space, &b->chain);
 
-    if (status == STATUS_NOT_FOUND) {
-        status = virtqueue_rest(ring, b->device.space);
-        if (status != STATUS_BUSY)
-            return status == STATUS_OK ? STATUS_NOT_FOUND : status;
-        status = virtqueue_take(ring, b->device.space, &b->chain);
-    }
     b->is_open = status == STATUS_OK;
     b->queue = queue;
     return status;
@@ -127,7 +120,7 @@ static enum virtio_progress serve(struct vballoon *b, unsigned queue, uint32_t *
         } else {
             status = request_close(b);
         }
-        *budget -= cost < *budget ? cost : *budget;
+        virtio_spend(budget, cost);
     }
     return status == STATUS_OK ? VIRTIO_MORE : virtio_progress_of(status);
 }

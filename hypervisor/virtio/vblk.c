@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "hart.h"
-
 #define SEGMENTS_MAX (VIRTQUEUE_SEGMENTS_MAX - 2u) // beside header and status
 #define ZERO_SECTORS_MAX 8192u
 
@@ -175,39 +173,8 @@ static enum status request_close(struct vblk *b, struct vblk_request *r)
 // STATUS_NOT_FOUND: there is none, and we will be notified.
 static enum status request_next(struct vblk *b, struct vblk_request *r)
 {
-    struct virtqueue *ring = &b->queue.ring;
-    enum status status = virtqueue_take(ring, b->device.space, &r->chain);
-
-    if (status == STATUS_NOT_FOUND) {
-        status = virtqueue_rest(ring, b->device.space);
-        if (status != STATUS_BUSY)
-            return status == STATUS_OK ? STATUS_NOT_FOUND : status;
-        status = virtqueue_take(ring, b->device.space, &r->chain);
-    }
+    enum status status = virtqueue_next(&b->queue.ring, b->device.space, &r->chain);
     return status == STATUS_OK ? request_open(b, r) : status;
-}
-
-static enum virtio_progress hushed(struct vblk *b, enum virtio_progress otherwise)
-{
-    return virtqueue_hush(&b->queue.ring, b->device.space) == STATUS_NO_MEMORY ? VIRTIO_NO_MEMORY : otherwise;
-}
-
-// What has begun is paid for, as long as it is; the next waits for that.
-static bool is_early(struct vblk *b)
-{
-    struct virtio_queue *q = &b->queue;
-    return rates_are_set(&q->rates) && !rates_allow(&q->rates, hart_time(), &q->later);
-}
-
-static void request_pay(struct vblk *b)
-{
-    if (rates_are_set(&b->queue.rates))
-        rates_spend(&b->queue.rates, hart_time(), b->request.left);
-}
-
-static void spend(uint32_t *budget, uint32_t bytes)
-{
-    *budget -= bytes < *budget ? bytes : *budget;
 }
 
 static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_t *budget)
@@ -216,18 +183,17 @@ static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_
     struct vblk_request *r = &b->request;
     enum status status = STATUS_OK;
 
-    (void)queue;
     while (status == STATUS_OK) {
         if (!*budget)
-            return hushed(b, VIRTIO_MORE);
+            return virtio_hush(d, queue, VIRTIO_MORE);
         if (!r->is_open) {
-            if (is_early(b))
-                return hushed(b, VIRTIO_LATER);
-            spend(budget, VIRTIO_REQUEST_BYTES);
+            if (virtio_is_early(&b->queue))
+                return virtio_hush(d, queue, VIRTIO_LATER);
+            virtio_spend(budget, VIRTIO_REQUEST_BYTES);
             status = request_next(b, r);
             if (status == STATUS_NOT_FOUND)
                 return VIRTIO_IDLE;
-            request_pay(b);
+            virtio_pay(&b->queue, r->left);
         } else if (r->left) {
             status = b->class->step(b, budget);
             if (status == STATUS_BUSY)

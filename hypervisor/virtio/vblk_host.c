@@ -18,7 +18,7 @@ static enum status part_begin(struct vblk_host *h, struct vblk_request *r, uint3
         enum status status = chain_read(&r->chain, h->disk.device.space, h->user->buffer, part);
         if (status != STATUS_OK)
             return status;
-        *budget -= part < *budget ? part : *budget;
+        virtio_spend(budget, part);
     }
     if (what == BLOCK_FLUSH && !h->user->disk->has_flush) {
         r->left = 0;
@@ -43,7 +43,7 @@ static enum status part_end(struct vblk_host *h, struct vblk_request *r, uint32_
     r->left -= part;
     if (r->type != VIRTIO_BLK_IN)
         return STATUS_OK;
-    *budget -= part < *budget ? part : *budget;
+    virtio_spend(budget, part);
     return chain_write(&r->chain, h->disk.device.space, h->user->buffer, part);
 }
 

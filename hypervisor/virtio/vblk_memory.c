@@ -74,7 +74,7 @@ static void zero_some(struct vblk *b, struct vblk_request *r, uint32_t *budget)
     }
     r->offset += run;
     r->left -= run;
-    *budget -= *budget < ZERO_COST ? *budget : ZERO_COST;
+    virtio_spend(budget, ZERO_COST);
 }
 
 static enum status step(struct vblk *b, uint32_t *budget)

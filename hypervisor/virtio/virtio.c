@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "hart.h"
+
 #define VENDOR 0x786f6964u // "diox"
 #define STATUS_BITS                                                                                                    \
     (VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK | VIRTIO_NEEDS_RESET | VIRTIO_FAILED)
@@ -365,6 +367,23 @@ enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
             all = one;
     }
     return all;
+}
+
+bool virtio_is_early(struct virtio_queue *q)
+{
+    return rates_are_set(&q->rates) && !rates_allow(&q->rates, hart_time(), &q->later);
+}
+
+void virtio_pay(struct virtio_queue *q, uint64_t bytes)
+{
+    if (rates_are_set(&q->rates))
+        rates_spend(&q->rates, hart_time(), bytes);
+}
+
+enum virtio_progress virtio_hush(struct virtio_device *d, unsigned queue, enum virtio_progress otherwise)
+{
+    enum status status = virtqueue_hush(&d->queues[queue].ring, d->space);
+    return status == STATUS_OK ? otherwise : virtio_progress_of(status);
 }
 
 uint64_t virtio_later(struct virtio_device *d)

@@ -138,6 +138,18 @@ static inline void virtio_call(struct virtio_device *d, unsigned queue)
 must_check enum virtio_progress virtio_begin(struct virtio_device *d, unsigned queue);
 void virtio_end(struct virtio_device *d, unsigned queue, enum virtio_progress progress);
 
+// What a class's run() does with its budget, its queue's rates, and notifications. A step's work is counted in bytes:
+static inline void virtio_spend(uint32_t *budget, uint32_t bytes)
+{
+    *budget -= bytes < *budget ? bytes : *budget;
+}
+// Has the next request to wait (VIRTIO_LATER) until those before are paid for? queue->later is set then.
+bool virtio_is_early(struct virtio_queue *q);
+// A request has begun; it is paid for as long as it is.
+void virtio_pay(struct virtio_queue *q, uint64_t bytes);
+// As virtqueue_hush(). How the step went, then: `otherwise`, unless that failed.
+enum virtio_progress virtio_hush(struct virtio_device *d, unsigned queue, enum virtio_progress otherwise);
+
 // The settings, to be read and changed until they are closed. From any hart, under whatever locks but those below
 // `wishes`. What was changed is settled when the device runs next: the caller has it run; or, if nobody uses the
 // device, settles it.

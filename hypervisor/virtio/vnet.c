@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "hart.h"
-
 // --- transmitting ----------------------------------------------------------------------------------------
 
 static bool is_unplugged(const struct vnet *n)
@@ -50,17 +48,6 @@ static enum status frame_close(struct vnet *n)
     return virtqueue_return(&n->queues[VIRTIO_NET_TRANSMIT].ring, n->device.space, n->sent.head, 0);
 }
 
-static enum virtio_progress hushed(struct vnet *n, unsigned queue, enum virtio_progress otherwise)
-{
-    enum status status = virtqueue_hush(&n->queues[queue].ring, n->device.space);
-    return status == STATUS_OK ? otherwise : virtio_progress_of(status);
-}
-
-static void spend(uint32_t *budget, uint32_t bytes)
-{
-    *budget -= bytes < *budget ? bytes : *budget;
-}
-
 // Takes it to one port. STATUS_BUSY: that can't be done now.
 static enum status frame_step(struct vnet *n, uint32_t *budget)
 {
@@ -70,27 +57,15 @@ static enum status frame_step(struct vnet *n, uint32_t *budget)
     case DELIVERY_DONE:
         return frame_close(n);
     case DELIVERY_MADE:
-        spend(budget, n->frame.length);
+        virtio_spend(budget, n->frame.length);
         break;
     case DELIVERY_BUSY:
         return STATUS_BUSY;
     default:
         break;
     }
-    spend(budget, VIRTIO_REQUEST_BYTES);
+    virtio_spend(budget, VIRTIO_REQUEST_BYTES);
     return STATUS_OK;
-}
-
-// The next frame waits until those before are paid for.
-static bool is_early(struct virtio_queue *q)
-{
-    return rates_are_set(&q->rates) && !rates_allow(&q->rates, hart_time(), &q->later);
-}
-
-static void frame_pay(struct virtio_queue *q, uint32_t bytes)
-{
-    if (rates_are_set(&q->rates))
-        rates_spend(&q->rates, hart_time(), bytes);
 }
 
 static enum virtio_progress transmit(struct vnet *n, uint32_t *budget)
@@ -102,12 +77,12 @@ static enum virtio_progress transmit(struct vnet *n, uint32_t *budget)
         if (n->is_open) {
             status = frame_step(n, budget);
         } else {
-            if (is_early(q))
-                return hushed(n, VIRTIO_NET_TRANSMIT, VIRTIO_LATER);
-            spend(budget, VIRTIO_REQUEST_BYTES);
+            if (virtio_is_early(q))
+                return virtio_hush(&n->device, VIRTIO_NET_TRANSMIT, VIRTIO_LATER);
+            virtio_spend(budget, VIRTIO_REQUEST_BYTES);
             status = frame_next(n);
             if (status == STATUS_OK)
-                frame_pay(q, n->frame.length);
+                virtio_pay(q, n->frame.length);
         }
         if (status == STATUS_NOT_FOUND)
             return VIRTIO_IDLE;
@@ -116,14 +91,14 @@ static enum virtio_progress transmit(struct vnet *n, uint32_t *budget)
         if (status != STATUS_OK)
             return virtio_progress_of(status);
     }
-    return hushed(n, VIRTIO_NET_TRANSMIT, VIRTIO_MORE);
+    return virtio_hush(&n->device, VIRTIO_NET_TRANSMIT, VIRTIO_MORE);
 }
 
 // Nobody needs to know of buffers to receive into before a frame comes.
 static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_t *budget)
 {
     struct vnet *n = container_of(d, struct vnet, device);
-    return queue == VIRTIO_NET_TRANSMIT ? transmit(n, budget) : hushed(n, queue, VIRTIO_IDLE);
+    return queue == VIRTIO_NET_TRANSMIT ? transmit(n, budget) : virtio_hush(d, queue, VIRTIO_IDLE);
 }
 
 // --- receiving -------------------------------------------------------------------------------------------
@@ -159,7 +134,7 @@ static enum status frame_put(struct vnet *n, struct frame *f, enum delivery *del
 // Nobody waits for who may not receive more now: that is lost.
 static bool is_closed(struct vnet *n)
 {
-    return is_unplugged(n) || is_early(&n->queues[VIRTIO_NET_RECEIVE]);
+    return is_unplugged(n) || virtio_is_early(&n->queues[VIRTIO_NET_RECEIVE]);
 }
 
 static void received_count(struct virtio_count *count, uint32_t bytes)
@@ -179,7 +154,7 @@ static enum delivery receive(struct vswitch_port *p, struct frame *f)
         return delivery;
     enum status status = is_closed(n) ? STATUS_NOT_FOUND : frame_put(n, f, &delivery);
     if (delivery == DELIVERY_MADE)
-        frame_pay(&n->queues[VIRTIO_NET_RECEIVE], f->length);
+        virtio_pay(&n->queues[VIRTIO_NET_RECEIVE], f->length);
     received_count(&n->device.counts[VIRTIO_TO_GUEST], delivery == DELIVERY_MADE ? f->length : 0);
     virtio_end(&n->device, VIRTIO_NET_RECEIVE, status == STATUS_NOT_FOUND ? VIRTIO_IDLE : virtio_progress_of(status));
     return status == STATUS_NO_MEMORY ? DELIVERY_ENDING : delivery;

@@ -25,12 +25,12 @@ static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_
     struct virtqueue *ring = &d->queues[queue].ring;
 
     for (; *budget >= VIRTIO_REQUEST_BYTES; *budget -= VIRTIO_REQUEST_BYTES) {
-        enum status status = virtqueue_take(ring, d->space, &r->chain);
+        enum status status = virtqueue_next(ring, d->space, &r->chain);
         if (status == STATUS_NOT_FOUND)
-            status = virtqueue_rest(ring, d->space);
-        else if (status == STATUS_OK && (status = serve(r)) == STATUS_OK)
-            continue;
-        if (status != STATUS_BUSY)
+            return VIRTIO_IDLE;
+        if (status == STATUS_OK)
+            status = serve(r);
+        if (status != STATUS_OK)
             return virtio_progress_of(status);
     }
     return VIRTIO_MORE;

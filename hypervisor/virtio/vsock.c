@@ -214,11 +214,6 @@ static enum vsock_step packet_go(struct vsock *v)
                          PACKET_DONE);
 }
 
-void vsock_spend(uint32_t *budget, uint32_t bytes)
-{
-    *budget -= bytes < *budget ? bytes : *budget;
-}
-
 static enum virtio_progress transmit(struct vsock *v, uint32_t *budget)
 {
     enum vsock_step step = PACKET_PART;
@@ -235,7 +230,7 @@ static enum virtio_progress transmit(struct vsock *v, uint32_t *budget)
             step = vsock_step_of(status, PACKET_PART);
             before = 0;
         }
-        vsock_spend(budget, before + VIRTIO_REQUEST_BYTES);
+        virtio_spend(budget, before + VIRTIO_REQUEST_BYTES);
     }
     return step == PACKET_STALLED     ? VIRTIO_LATER
            : step == PACKET_BROKEN    ? VIRTIO_BROKEN
@@ -267,7 +262,7 @@ static enum status owed_pay(struct vsock *v, uint32_t *budget)
         if (status != STATUS_OK)
             return status;
         vsock_forget(v, link);
-        vsock_spend(budget, VIRTIO_REQUEST_BYTES);
+        virtio_spend(budget, VIRTIO_REQUEST_BYTES);
     }
     return STATUS_OK;
 }

@@ -191,7 +191,7 @@ static enum status talk_tell(struct vsock *v, struct vsock_talk *t, uint32_t *bu
     enum status status = vsock_tell(v, &h, bytes, &count);
     if (status == STATUS_OK)
         word_done(t, op, count);
-    vsock_spend(budget, count + VIRTIO_REQUEST_BYTES);
+    virtio_spend(budget, count + VIRTIO_REQUEST_BYTES);
     return status;
 }
 
@@ -201,7 +201,7 @@ static enum service_step talk_step(struct vsock_talk *t, uint32_t *budget)
     const char *bytes;
     enum service_step step = service_step(t->talk);
 
-    vsock_spend(budget, STEP_COST);
+    virtio_spend(budget, STEP_COST);
     if (step != SERVICE_IDLE || !t->hears_no_more || t->is_shut || service_words(t->talk, &bytes))
         return step;
     t->owes_shutdown = true;

@@ -59,7 +59,5 @@ void vsock_host_reset(struct vsock *v);
 // A packet with so many bytes for our own guest, as many as there is room for in a buffer; *count says how many that
 // were. With the receive queue's lock held. STATUS_NOT_FOUND: there is no buffer, and the driver will notify us of one.
 must_check enum status vsock_tell(struct vsock *v, struct virtio_vsock_header *h, const void *bytes, uint32_t *count);
-// Takes so much out of a budget, or all that is left.
-void vsock_spend(uint32_t *budget, uint32_t bytes);
 // The header of a packet to our guest from the link's other end.
 struct virtio_vsock_header vsock_header(const struct vsock *v, const struct vsock_link *link, uint16_t op);
