@@ -96,9 +96,8 @@ uint64_t equip_memory(const struct bundle_capsule *plan)
 
 static bool disk_make(struct vblk_memory *m, struct capsule *c, const struct bundle_device *plan)
 {
-    if (store_init(&m->store, plan->image.data, disk_size(plan), plan->overlay, c->id) != STATUS_OK)
+    if (store_init(&m->store, plan->image.data, plan->image.size, disk_size(plan), plan->overlay, c->id) != STATUS_OK)
         return false;
-    m->store.base_size = plan->image.size;
     strncpy(m->disk.serial, plan->serial, sizeof(m->disk.serial));
     vblk_memory_init(m, &c->space);
     return true;
@@ -327,7 +326,7 @@ bool equip_clone_step(struct capsule_state *clone, struct capsule_state *origina
         return false;
     to = store_at(&clone->capsule, f->slot);
     from = store_at(&original->capsule, f->slot);
-    if (to && from->blocks && f->block < store_block_count(from) && f->block < store_block_count(to)) {
+    if (to && f->block < store_clone_blocks(to, from)) {
         *status = store_clone_step(to, from, &f->block);
         return *status == STATUS_OK;
     }

@@ -24,13 +24,14 @@ uint64_t store_cost(uint64_t size, uint64_t room)
     return room ? (uint64_t)FRAME_SIZE << table_order(size) : 0;
 }
 
-enum status store_init(struct store *s, const uint8_t *base, uint64_t size, uint64_t room, uint16_t owner)
+enum status store_init(struct store *s, const uint8_t *base, uint64_t base_size, uint64_t size, uint64_t room,
+                       uint16_t owner)
 {
     struct hpa table;
 
     if (size > SIZE_MAX_BYTES)
         return STATUS_INVALID;
-    *s = (struct store){.base = base, .base_size = size, .size = size, .owner = owner};
+    *s = (struct store){.base = base, .base_size = base_size, .size = size, .owner = owner};
     if (!room)
         return STATUS_OK;
     enum status status = frames_allocate(table_order(size), FRAMES_OWNER_HYPERVISOR, &table);
@@ -197,12 +198,11 @@ bool store_zero(struct store *s, uint64_t offset, uint64_t size, uint32_t *run)
 
 enum status store_clone_step(struct store *clone, struct store *from, uint32_t *block)
 {
-    uint32_t most = clone->blocks ? store_block_count(clone) : 0;
-    uint32_t count = from->blocks ? store_block_count(from) : 0;
+    uint32_t count = store_clone_blocks(clone, from);
     unsigned ignored = 0;
 
     clone->is_shared = from->is_shared = true;
-    for (unsigned work = 0; *block < count && *block < most && work < CLONE_STEP_BLOCKS; work++, ++*block) {
+    for (unsigned work = 0; *block < count && work < CLONE_STEP_BLOCKS; work++, ++*block) {
         uint32_t entry = from->blocks[*block];
         enum status status =
             is_frame(entry) ? frames_share(frame_of(entry), STORE_BLOCK, from->owner, &ignored) : STATUS_OK;

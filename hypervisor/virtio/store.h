@@ -24,11 +24,13 @@ struct store {
 
 // Bytes of hypervisor memory that the table takes.
 uint64_t store_cost(uint64_t size, uint64_t room);
-// `room` in bytes. STATUS_NO_MEMORY: for the table. STATUS_INVALID: more than 1 TiB.
-must_check enum status store_init(struct store *s, const uint8_t *base, uint64_t size, uint64_t room, uint16_t owner);
+// An image of `base_size` bytes, and zeros up to `size`. `room` in bytes. STATUS_NO_MEMORY: for the table.
+// STATUS_INVALID: more than 1 TiB.
+must_check enum status store_init(struct store *s, const uint8_t *base, uint64_t base_size, uint64_t size, uint64_t room,
+                                  uint16_t owner);
 // Gives up what was written, in steps of 256 KiB, each scrubbed: true while there is more. Then it is as it was new.
 bool store_release_step(struct store *s);
-// Makes it larger. A table of store_cost(size) bytes takes the old one's place; it is clear.
+// Makes it larger. A table of store_cost(size) bytes takes the old one's place, whatever it holds.
 void store_grow(struct store *s, uint64_t size, uint32_t *table);
 // The table, too; nothing is written.
 void store_unmake(struct store *s);
@@ -42,9 +44,15 @@ uint8_t *store_write(struct store *s, uint64_t offset, uint32_t size, uint32_t *
 must_check bool store_zero(struct store *s, uint64_t offset, uint64_t size, uint32_t *run);
 
 // `clone` becomes a copy of `from`, whose image it has, in steps: some blocks from *block on; done when that is
-// store_block_count(). On STATUS_NO_MEMORY the clone is to be released. Nobody uses either meanwhile.
+// store_clone_blocks(). On STATUS_NO_MEMORY the clone is to be released. Nobody uses either meanwhile.
 must_check enum status store_clone_step(struct store *clone, struct store *from, uint32_t *block);
 static inline uint32_t store_block_count(const struct store *s)
 {
     return (uint32_t)((s->size + STORE_BLOCK - 1) / STORE_BLOCK);
+}
+// Those that both have: one may have grown meanwhile.
+static inline uint32_t store_clone_blocks(const struct store *clone, const struct store *from)
+{
+    uint32_t own = store_block_count(clone), count = store_block_count(from);
+    return !clone->blocks || !from->blocks ? 0 : own < count ? own : count;
 }

@@ -149,7 +149,7 @@ static void drive(struct virtio_device *d, struct input *in)
 static void drive_disk(struct input *in, uint64_t room)
 {
     struct vblk_memory *m = calloc(1, sizeof(*m));
-    REQUIRE(store_init(&m->store, image, sizeof(image), room, OWNER) == STATUS_OK);
+    REQUIRE(store_init(&m->store, image, sizeof(image), sizeof(image), room, OWNER) == STATUS_OK);
     vblk_memory_init(m, &driver_space);
     drive(&m->disk.device, in);
     REQUIRE(!memcmp(image, pristine, sizeof(image)));

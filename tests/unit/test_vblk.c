@@ -52,7 +52,7 @@ _Noreturn void panic(const char *format, ...)
 static void make(struct vblk_memory *m, uint64_t room, uint16_t owner)
 {
     memset(m, 0, sizeof(*m));
-    assert_int_equal(store_init(&m->store, image, sizeof(image), room, owner), STATUS_OK);
+    assert_int_equal(store_init(&m->store, image, sizeof(image), sizeof(image), room, owner), STATUS_OK);
     memcpy(m->disk.serial, "twenty-characters-xx", 20);
     vblk_memory_init(m, &driver_space);
 }
