@@ -26,8 +26,8 @@ struct store {
 uint64_t store_cost(uint64_t size, uint64_t room);
 // An image of `base_size` bytes, and zeros up to `size`. `room` in bytes. STATUS_NO_MEMORY: for the table.
 // STATUS_INVALID: more than 1 TiB.
-must_check enum status store_init(struct store *s, const uint8_t *base, uint64_t base_size, uint64_t size, uint64_t room,
-                                  uint16_t owner);
+must_check enum status store_init(struct store *s, const uint8_t *base, uint64_t base_size, uint64_t size,
+                                  uint64_t room, uint16_t owner);
 // Gives up what was written, in steps of 256 KiB, each scrubbed: true while there is more. Then it is as it was new.
 bool store_release_step(struct store *s);
 // Makes it larger. A table of store_cost(size) bytes takes the old one's place, whatever it holds.
