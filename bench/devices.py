@@ -1,11 +1,9 @@
 """Disks and networks of Linux guests: QEMU's own devices natively, ours in capsules."""
-import os
-import re
 import socket
 import threading
 
-from figures import Table
-from machine import ICOUNT, ROOT, Guest, MachineError
+from figures import Table, lines_of
+from machine import ICOUNT, MachineError
 
 DISK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires for each request of 4 KiB, one at a time, "
              "past the page cache, whoever's they are. The machine's disk answers at once, with zeros. host_...: natively "
@@ -13,22 +11,20 @@ DISK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires
 NETWORK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires for each MiB of a TCP stream, and for a "
                 "byte there and back. Natively from the guest to the host, whose own are not counted; in capsules from "
                 "one to another, both counted.")
-CMDLINE = "console=ttyS0 quiet cryptomgr.notests nokaslr norandmaps rdinit=/devices-init"
 VERSION_2 = ["-global", "virtio-mmio.force-legacy=false"]
 HOST_DISK = VERSION_2 + ["-blockdev", "null-co,node-name=disk,size=67108864,read-zeroes=on",
                          "-device", "virtio-blk-device,drive=disk,serial=measured"]
 
 
 def guest(bench, measure, devices="", address=""):
-    words = f"{CMDLINE} measure={measure}" + (f" address={address}" if address else "")
-    kernel = os.path.realpath(os.path.join(ROOT, "build/guests", bench.arch, "linux"))
-    made = Guest(kernel, os.path.join(ROOT, "build/bench", bench.arch, "devices.cpio"), words)
+    made = bench.linux(f"quiet rdinit=/devices-init measure={measure}" + (f" address={address}" if address else ""),
+                       "devices.cpio")
     made.devices = devices
     return made
 
 
 def figures_of(output):
-    found = {name: float(figure) for name, figure in re.findall(r"BENCH (\w+) ([\d.]+)$", output, re.M)}
+    found = lines_of(output, "BENCH")
     if found.pop("done", None) is None:
         raise MachineError("did not get to its end:\n" + output[-1000:])
     return found

@@ -1,4 +1,11 @@
-"""Tables of figures, as Markdown and as kept data."""
+"""Figures as guests print them, and tables of them, as Markdown and as kept data."""
+import re
+
+
+def lines_of(output, word, least_wanted=False):
+    """Figures by name: the last number of each line, the mean, or the first of two, the least."""
+    found = re.findall(rf"{word} (\w+) ([\d.]+)(?: ([\d.]+))?$", output, re.M)
+    return {name: float(least if least_wanted else mean or least) for name, least, mean in found}
 
 
 class Table:

@@ -72,10 +72,8 @@ def test_clone_has_its_own_overlay(machine, tmp_path):
     m = machine([disk_linux(tmp_path, vcores=1)], GSTAGE, options="console=attach:linux1")
     login(m)
     m.command("mount -t ext4 /dev/vda /mnt; echo before >/mnt/when; sync")
-    m.key("d")
-    m.expect("dio> ")
-    m.line("fork linux1 as twin")
-    m.expect(r"ok\s*\ndio> ")
+    open_prompt(m)
+    do(m, "fork linux1 as twin")
     for number, word in ("2", "clone"), ("1", "original"):
         m.key(number)
         m.line("")

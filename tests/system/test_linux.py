@@ -3,6 +3,7 @@ import re
 
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PMP, PMP_BARE, PROMPT, linux, payload
+from prompt import do, open_prompt
 
 GSTAGE_RV32, PMP_RV32, PMP_BARE_RV32 = BACKENDS_RV32
 
@@ -171,10 +172,8 @@ def test_stolen_time(machine, backend):
 def test_clone_has_its_own_random_numbers(machine):
     m = machine([linux(vcores=1)], GSTAGE_RV32, options="console=attach:linux1")
     login(m)
-    m.key("d")
-    m.expect("dio> ")
-    m.line("fork linux1 as twin")
-    m.expect(r"ok\s*\ndio> ")
+    open_prompt(m)
+    do(m, "fork linux1 as twin")
     m.key("2")
     m.line("")
     login(m)

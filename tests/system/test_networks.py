@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PROMPT, linux, payload, suite_check, to, verdicts
+from prompt import do, open_prompt
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
 
@@ -92,10 +93,8 @@ def test_clone_has_its_own_address(machine):
     to(m, 2, "one")
     before = m.command("cat /sys/class/net/eth0/address", "one")
     m.command("until ping -c 1 -W 1 10.1.0.1; do sleep 1; done", "one")
-    m.key("d")
-    m.expect("dio> ")
-    m.line("fork one as twin")
-    m.expect(r"ok\s*\ndio> ")
+    open_prompt(m)
+    do(m, "fork one as twin")
     m.key("3")
     m.line("")
     m.expect(PROMPT.format("one"), timeout=240)

@@ -3,6 +3,7 @@ import re
 
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PROMPT, linux, to
+from prompt import do, open_prompt
 
 
 def guest(name, devices, **keys):
@@ -71,10 +72,8 @@ def test_clone_has_its_own_cid(machine):
     before = cid(m, "one")
     m.command("mkfifo /tmp/pipe; (exec 3<>/tmp/pipe; dio-guest <&3; echo over >/tmp/over) 2>/dev/null & sleep 1", "one")
     m.command("dio-guest list && echo list >/tmp/pipe", "one")
-    m.key("d")
-    m.expect("dio> ")
-    m.line("fork one as twin")
-    m.expect(r"ok\s*\ndio> ")
+    open_prompt(m)
+    do(m, "fork one as twin")
     m.key("3")
     m.line("")
     m.expect(PROMPT.format("one"), timeout=240)
