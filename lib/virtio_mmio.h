@@ -52,6 +52,12 @@ enum virtio_status {
     VIRTIO_FAILED = 128,
 };
 
+// What an interrupt is for: bits of InterruptStatus.
+#define VIRTIO_INTERRUPT_USED 1u
+#define VIRTIO_INTERRUPT_CONFIG 2u
+
+#define VIRTIO_AVAILABLE_NO_INTERRUPT 1u // section 2.7.6, flags
+
 // Section 2.7.5.
 struct virtio_descriptor {
     uint64_t address;

@@ -3,14 +3,12 @@
 #include <string.h>
 
 #include "frames.h"
-#include "io.h"
 #include "partition.h"
 #include "virtio_mmio.h"
 
 // Each user's request has three descriptors of its own: header, data and the answer. So none is ever looked for.
 #define DESCRIPTORS_EACH 3u
 #define QUEUE_SIZE 64u
-#define CONFIG_CHANGED 2u
 _Static_assert(DESCRIPTORS_EACH *BLOCK_USERS_MAX <= QUEUE_SIZE, "all have some");
 
 // What the device reads and writes, in two frames.
@@ -37,16 +35,6 @@ struct virtio_disk {
 };
 
 static struct virtio_disk disks[BLOCK_DISKS_MAX];
-
-static uint32_t get(const struct virtio_disk *v, uint32_t offset)
-{
-    return mmio_read32(v->base + offset);
-}
-
-static void set(const struct virtio_disk *v, uint32_t offset, uint32_t value)
-{
-    mmio_write32(v->base + offset, value);
-}
 
 // --- requests ------------------------------------------------------------------------------------------------
 
@@ -78,7 +66,7 @@ static void submit(struct block_disk *d, struct block_user *u, enum block_operat
     descriptor_set(v, n + 2, &s->answers[u->index], 1, VIRTIO_DESCRIPTOR_WRITE);
     s->available[index % QUEUE_SIZE] = (uint16_t)n;
     atomic_store_explicit(&s->available_index, (uint16_t)(index + 1), memory_order_release);
-    set(v, VIRTIO_QUEUE_NOTIFY, 0); // no earlier than what was written before (io.h)
+    virtio_slot_set(v->base, VIRTIO_QUEUE_NOTIFY, 0); // no earlier than what was written before (io.h)
 }
 
 // Both halves of one value, should it change meanwhile (section 4.2.2.2).
@@ -87,9 +75,9 @@ static uint64_t capacity(const struct virtio_disk *v)
     uint64_t sectors = 0;
 
     for (unsigned tries = 0; tries < 8; tries++) {
-        uint32_t generation = get(v, VIRTIO_CONFIG_GENERATION);
-        sectors = (uint64_t)get(v, VIRTIO_CONFIG + 4) << 32 | get(v, VIRTIO_CONFIG);
-        if (get(v, VIRTIO_CONFIG_GENERATION) == generation)
+        uint32_t generation = virtio_slot_get(v->base, VIRTIO_CONFIG_GENERATION);
+        sectors = (uint64_t)virtio_slot_get(v->base, VIRTIO_CONFIG + 4) << 32 | virtio_slot_get(v->base, VIRTIO_CONFIG);
+        if (virtio_slot_get(v->base, VIRTIO_CONFIG_GENERATION) == generation)
             break;
     }
     return sectors;
@@ -101,10 +89,7 @@ static void poll(struct block_disk *d)
     struct virtio_disk *v = container_of(d, struct virtio_disk, disk);
     struct shared *s = v->shared;
 
-    uint32_t status = get(v, VIRTIO_INTERRUPT_STATUS);
-    set(v, VIRTIO_INTERRUPT_ACK, status);
-    mmio_settle();
-    if (status & CONFIG_CHANGED)
+    if (virtio_slot_acknowledge(v->base))
         block_resize(d, capacity(v));
     while (atomic_load_explicit(&s->used_index, memory_order_acquire) != v->seen) {
         unsigned user = s->used[v->seen++ % QUEUE_SIZE].head / DESCRIPTORS_EACH;

@@ -4,14 +4,11 @@
 #include <string.h>
 
 #include "frames.h"
-#include "io.h"
 
 // Descriptor n is always of buffer n, and what goes round is their numbers.
 #define QUEUE_SIZE 32u
 #define BUFFER_SIZE 2048u
 #define BUFFERS_ORDER 4u // of one queue, in frames
-#define NO_INTERRUPT 1u
-#define CONFIG_CHANGED 2u
 _Static_assert(QUEUE_SIZE *BUFFER_SIZE == FRAME_SIZE << BUFFERS_ORDER, "as many");
 _Static_assert(sizeof(struct virtio_net_header) + NIC_FRAME_MAX <= BUFFER_SIZE, "each holds a frame");
 
@@ -131,19 +128,14 @@ static bool listen(struct nic *n, bool on)
 {
     struct virtio_nic *v = of(n);
 
-    atomic_store(&v->rx.ring->available_flags, on ? 0 : NO_INTERRUPT);
+    atomic_store(&v->rx.ring->available_flags, on ? 0 : VIRTIO_AVAILABLE_NO_INTERRUPT);
     atomic_thread_fence(memory_order_seq_cst);
     return is_returned(&v->rx);
 }
 
 static bool acknowledge(struct nic *n)
 {
-    uintptr_t base = of(n)->base;
-    uint32_t status = virtio_slot_get(base, VIRTIO_INTERRUPT_STATUS);
-
-    virtio_slot_set(base, VIRTIO_INTERRUPT_ACK, status);
-    mmio_settle();
-    return status & CONFIG_CHANGED;
+    return virtio_slot_acknowledge(of(n)->base);
 }
 
 static bool is_up(struct nic *n)
@@ -194,7 +186,7 @@ static const char *start(struct virtio_nic *v)
         return "the hypervisor's own memory is exhausted";
     descriptors_set(&v->rx, VIRTIO_DESCRIPTOR_WRITE);
     descriptors_set(&v->tx, 0);
-    atomic_store(&v->tx.ring->available_flags, NO_INTERRUPT);
+    atomic_store(&v->tx.ring->available_flags, VIRTIO_AVAILABLE_NO_INTERRUPT);
     if (!queue_start(v, VIRTIO_NET_RECEIVE, &v->rx) || !queue_start(v, VIRTIO_NET_TRANSMIT, &v->tx))
         return "its queues are too short";
     virtio_slot_go(v->base);

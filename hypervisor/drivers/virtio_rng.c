@@ -35,7 +35,7 @@ static const char *ask(uintptr_t base)
     virtio_slot_go(base);
     shared.descriptors[0] =
         (struct virtio_descriptor){hpa_of(virtio_rng_bytes).value, VIRTIO_RNG_BYTES, VIRTIO_DESCRIPTOR_WRITE, 0};
-    shared.available_flags = 1; // no interrupt: it is waited for
+    shared.available_flags = VIRTIO_AVAILABLE_NO_INTERRUPT; // it is waited for
     atomic_store_explicit(&shared.available_index, 1, memory_order_release);
     virtio_slot_set(base, VIRTIO_QUEUE_NOTIFY, 0);
     return NULL;

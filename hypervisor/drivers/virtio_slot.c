@@ -60,6 +60,15 @@ bool virtio_slot_queue(uintptr_t base, unsigned number, unsigned size, const voi
     return true;
 }
 
+bool virtio_slot_acknowledge(uintptr_t base)
+{
+    uint32_t status = virtio_slot_get(base, VIRTIO_INTERRUPT_STATUS);
+
+    virtio_slot_set(base, VIRTIO_INTERRUPT_ACK, status);
+    mmio_settle();
+    return status & VIRTIO_INTERRUPT_CONFIG;
+}
+
 void virtio_slot_go(uintptr_t base)
 {
     virtio_slot_set(base, VIRTIO_STATUS, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);

@@ -20,6 +20,8 @@ bool virtio_slot_holds(const struct virtio_slot *slot, uint32_t kind, const char
 const char *virtio_slot_negotiate(uintptr_t base, uint64_t *features);
 // A queue at these three places, made ready. False: it can't be that long.
 must_check bool virtio_slot_queue(uintptr_t base, unsigned number, unsigned size, const void *const places[3]);
+// Answers its interrupt. True: it says that its configuration has changed.
+bool virtio_slot_acknowledge(uintptr_t base);
 // The device may work, or is given up.
 void virtio_slot_go(uintptr_t base);
 void virtio_slot_fail(uintptr_t base);

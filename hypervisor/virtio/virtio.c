@@ -7,8 +7,6 @@
 #define VENDOR 0x786f6964u // "diox"
 #define STATUS_BITS                                                                                                    \
     (VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK | VIRTIO_NEEDS_RESET | VIRTIO_FAILED)
-#define INTERRUPT_USED 1u
-#define INTERRUPT_CONFIG 2u
 
 #define COMMON_FEATURES (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
 
@@ -49,14 +47,14 @@ static void broken(struct virtio_device *d)
     uint32_t before = atomic_fetch_or(&d->status, VIRTIO_NEEDS_RESET);
 
     if (before & VIRTIO_DRIVER_OK && !(before & VIRTIO_NEEDS_RESET))
-        atomic_fetch_or(&d->interrupts, INTERRUPT_CONFIG);
+        atomic_fetch_or(&d->interrupts, VIRTIO_INTERRUPT_CONFIG);
 }
 
 void virtio_config_changed(struct virtio_device *d)
 {
     d->config_generation++;
     if (status_of(d) & VIRTIO_DRIVER_OK)
-        atomic_fetch_or(&d->interrupts, INTERRUPT_CONFIG);
+        atomic_fetch_or(&d->interrupts, VIRTIO_INTERRUPT_CONFIG);
 }
 
 // --- the registers, under the device's lock --------------------------------------------------------------
@@ -329,7 +327,7 @@ void virtio_end(struct virtio_device *d, unsigned queue, enum virtio_progress pr
     if (progress == VIRTIO_BROKEN)
         broken(d);
     else if (virtqueue_wants_interrupt(&q->ring, d->space))
-        atomic_fetch_or(&d->interrupts, INTERRUPT_USED);
+        atomic_fetch_or(&d->interrupts, VIRTIO_INTERRUPT_USED);
     lock_release(&q->lock);
 }
 

@@ -10,7 +10,6 @@
 #define RING_FLAGS 0u
 #define RING_INDEX 2u
 #define RING_ENTRIES 4u
-#define AVAILABLE_NO_INTERRUPT 1u
 #define USED_NO_NOTIFY 1u
 
 static struct gpa at(struct gpa base, uint64_t offset)
@@ -166,7 +165,7 @@ bool virtqueue_wants_interrupt(struct virtqueue *q, const struct space *s)
     if (space_load16(s, at(q->available, offset), &word) != STATUS_OK)
         return true;
     if (!q->has_event_index)
-        return !(word & AVAILABLE_NO_INTERRUPT);
+        return !(word & VIRTIO_AVAILABLE_NO_INTERRUPT);
     return (uint16_t)(q->returned - word - 1) < (uint16_t)(q->returned - before);
 }
 

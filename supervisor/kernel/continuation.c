@@ -100,8 +100,9 @@ void continuations_fire(struct list *waiters, enum sv_event event, const sv_word
         if (words)
             memcpy(c->words, words, sizeof(c->words));
         if (event == SV_EVENT_GONE)
-            c->flags = 0;
-        continuation_fire(c, event);
+            continuation_gone(c);
+        else
+            continuation_fire(c, event);
     }
 }
 

@@ -375,22 +375,23 @@ static void host_disk_read(struct reader *reader, const yaml_node_t *node, void 
     label_read(reader, node, value, "host-disk", MANIFEST_DISK_NAME_MAX);
 }
 
+// A device that is there or not.
+static void plain_read(struct reader *reader, const yaml_node_t *node, struct number *device, const char *key)
+{
+    device->place = place_of(reader, node);
+    device->value = 1;
+    if (node->type != YAML_SCALAR_NODE || strcmp(scalar(node), "") != 0)
+        report_error(device->place, "%s: has nothing to be set: write `- %s`", key, key);
+}
+
 static void rng_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    struct number *rng = value;
-    rng->place = place_of(reader, node);
-    rng->value = 1;
-    if (node->type != YAML_SCALAR_NODE || strcmp(scalar(node), "") != 0)
-        report_error(rng->place, "rng: has nothing to be set: write `- rng`");
+    plain_read(reader, node, value, "rng");
 }
 
 static void balloon_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    struct number *balloon = value;
-    balloon->place = place_of(reader, node);
-    balloon->value = 1;
-    if (node->type != YAML_SCALAR_NODE || strcmp(scalar(node), "") != 0)
-        report_error(balloon->place, "balloon: has nothing to be set: write `- balloon`");
+    plain_read(reader, node, value, "balloon");
 }
 
 static void mac_read(struct reader *reader, const yaml_node_t *node, void *value)
