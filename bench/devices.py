@@ -7,10 +7,11 @@ from machine import ICOUNT, MachineError
 
 DISK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires for each request of 4 KiB, one at a time, "
              "past the page cache, whoever's they are. The machine's disk answers at once, with zeros. host_...: natively "
-             "QEMU's device, in a capsule ours, and behind it QEMU's. image_...: a disk in the bundle, with an overlay.")
+             "QEMU's device, in a capsule ours, and behind it QEMU's. image_...: a disk in the bundle, with an overlay. "
+             "QEMU's part depends on when it comes to it, so host_... differ by a fifth from run to run.")
 NETWORK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires for each MiB of a TCP stream, and for a "
                 "byte there and back. Natively from the guest to the host, whose own are not counted; in capsules from "
-                "one to another, both counted.")
+                "one to another, both counted. The bare machine's differ by a fifth from run to run.")
 VERSION_2 = ["-global", "virtio-mmio.force-legacy=false"]
 HOST_DISK = VERSION_2 + ["-blockdev", "null-co,node-name=disk,size=67108864,read-zeroes=on",
                          "-device", "virtio-blk-device,drive=disk,serial=measured"]
