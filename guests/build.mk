@@ -1,7 +1,8 @@
 # What the bundled manifests boot. Kernel and busybox are in the cache, where ./dio puts them: Debian's
 # own for RV64, built from Debian's sources for RV32.
 
-DIO_GUEST_FILES := $(wildcard guests/dio-guest/*)
+DIO_GUEST_FILES := $(wildcard guests/dio-guest/* prompt/*) lib/format.c
+DIO_GUEST_SEES := $(addprefix -iquote ,guests/dio-guest prompt lib include)
 GUEST_ROOT_FILES := $(shell find guests/root -type f)
 
 .PHONY: guests guests-rv64 guests-rv32 FORCE
@@ -26,8 +27,9 @@ $(BUILD)/guests/$(1)/own/bin/dio-guest: $(DIO_GUEST_FILES) guests/build.mk $(HV_
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
 	$$(Q)$(HV_CC) $(HV_ARCH_$(1)) -std=gnu11 -Os $(WARNINGS) -ffreestanding -fno-pic -mcmodel=medany \
-	    -isystem $(HV_LIBC)/include -nostdlib -static -s -o $$@ \
-	    $(filter %.c,$(DIO_GUEST_FILES)) $(HV_LIBC)/lib/$(HV_MULTI_$(1))/libc.a
+	    -ffunction-sections -fdata-sections -Wl,--gc-sections $(DIO_GUEST_SEES) -isystem $(HV_LIBC)/include -nostdlib -static -s -o $$@ \
+	    $(filter %.c,$(DIO_GUEST_FILES)) $(HV_LIBC)/lib/$(HV_MULTI_$(1))/libc.a \
+	    $$$$($(HV_CC) $(subst _zicsr_zifencei,,$(HV_ARCH_$(1))) -print-libgcc-file-name)
 endef
 
 $(eval $(call guest_rules,rv64))

@@ -48,22 +48,16 @@ HV_SEES_console := hypervisor/console $(HV_SEES_drivers)
 HV_SEES_guest := hypervisor/guest hypervisor/virtio hypervisor/console hypervisor/drivers $(HV_SEES_sched)
 HV_SEES_capsule := hypervisor/capsule $(HV_SEES_guest)
 HV_SEES_manage := hypervisor/manage $(HV_SEES_capsule)
-# The prompt will be a program of its own one day: of capsules it sees only the management calls.
-HV_SEES_prompt := hypervisor/prompt hypervisor/manage hypervisor/console hypervisor/sched $(HV_SEES_riscv)
-HV_SEES_boot := hypervisor/boot hypervisor/prompt $(HV_SEES_manage)
+HV_SEES_boot := hypervisor/boot $(HV_SEES_manage)
 
-HV_LAYERS := lib riscv memory isolation sched drivers virtio console guest capsule manage prompt boot
+HV_LAYERS := lib riscv memory isolation sched drivers virtio console guest capsule manage boot
 HV_OFFSETS := hypervisor/riscv/asm_offsets.c hypervisor/isolation/isolation_offsets.c hypervisor/boot/boot_offsets.c
 
 hv_layer = $(if $(filter lib/%,$(1)),lib,$(word 2,$(subst /, ,$(1))))
 hv_includes = $(patsubst %,-iquote %,$(HV_SEES_$(call hv_layer,$(1)))) \
     $(if $(filter capsule boot,$(call hv_layer,$(1))),-isystem $(LIBFDT_DIR) -isystem $(BEARSSL_DIR)/inc)
 
-# HV_PROMPT=no leaves the management prompt out. Give it a BUILD of its own: what was built is not built anew.
-HV_PROMPT ?= yes
-HV_NOT_BUILT := $(HV_OFFSETS) $(if $(filter no,$(HV_PROMPT)),$(filter-out %/none.c,$(wildcard hypervisor/prompt/*.c)),hypervisor/prompt/none.c)
-
-HV_SOURCES := $(filter-out $(HV_NOT_BUILT),$(wildcard lib/*.c hypervisor/*/*.c hypervisor/isolation/*/*.c)) \
+HV_SOURCES := $(filter-out $(HV_OFFSETS),$(wildcard lib/*.c hypervisor/*/*.c hypervisor/isolation/*/*.c)) \
     $(wildcard hypervisor/*/*.S)
 HV_LIBFDT := fdt.c fdt_ro.c fdt_wip.c fdt_sw.c fdt_addresses.c fdt_check.c
 HV_BEARSSL := src/hash/sha2small.c src/codec/dec32be.c src/codec/enc32be.c

@@ -84,8 +84,9 @@ enum diosix_call {
     DIOSIX_NEWS = 26,  // (id): the capsule with the next higher id which has printed what is to be shown, 0 for the
                        // first; value: its id, 0 if none is left. The last are DIOSIX_ID_NOTICES and
                        // DIOSIX_ID_OWN: what the hypervisor says to the person in any case, and what it says
-                       // besides; ids here, in the next two and in DIOSIX_OUTPUT. After 0 the interrupt is low
-                       // until there is something again: look at everything then
+                       // besides, or that capsules have begun or ended; ids here, in the next two and in
+                       // DIOSIX_OUTPUT. After 0 the interrupt is low until there is something again: look at
+                       // everything then
     DIOSIX_SHOWN = 27, // (id, position): what it printed before that position has been shown
     DIOSIX_WATCH = 28, // (id, 1 or 0): whether its guest waits when what it prints is not shown in time (as it does
                        // at first), or goes on and the oldest is lost. Value: up to where it has been shown

@@ -18,10 +18,10 @@ TEST_PROGRAM_NAMES := $(notdir $(patsubst %/,%,$(wildcard tests/programs/*/)))
 PROGRAM_SHARED := lib/format.c lib/edit.c
 PROGRAM_LIBC_SOURCES := $(wildcard programs/libc/*.c programs/libc/riscv/*.S) $(PROGRAM_SHARED)
 
-# The console service is the hypervisor's own console and prompt, compiled for here.
-PROGRAM_MORE_console := $(addprefix hypervisor/console/, console.c keys.c notice.c pump.c screen.c stream.c terminal.c view.c) \
-    $(filter-out %/prompt.c %/service.c %/none.c, $(wildcard hypervisor/prompt/*.c))
-PROGRAM_SEES_console := $(addprefix -iquote , programs/console programs/console/port hypervisor/console hypervisor/prompt hypervisor/manage)
+# The console service lays out lines as the hypervisor does, and has the prompt's commands.
+PROGRAM_MORE_console := $(addprefix hypervisor/console/, console.c notice.c pump.c screen.c stream.c terminal.c view.c) \
+    $(wildcard prompt/*.c)
+PROGRAM_SEES_console := $(addprefix -iquote , programs/console programs/console/port hypervisor/console prompt)
 
 # $(call program_objects,arch,sources)
 program_objects = $(patsubst %,$(BUILD)/$(1)/program-objects/%.o,$(2))
@@ -30,7 +30,7 @@ program_objects = $(patsubst %,$(BUILD)/$(1)/program-objects/%.o,$(2))
 all: programs
 
 define program_arch
-$(foreach f,programs/console hypervisor,$(BUILD)/$(1)/program-objects/$(f)/%.o): PROGRAM_SEES := $(PROGRAM_SEES_console)
+$(foreach f,programs/console hypervisor prompt,$(BUILD)/$(1)/program-objects/$(f)/%.o): PROGRAM_SEES := $(PROGRAM_SEES_console)
 
 $(BUILD)/$(1)/program-objects/%.o: % programs/build.mk
 	@mkdir -p $$(@D)

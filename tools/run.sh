@@ -9,7 +9,7 @@ command_run() {
     setup build run ${option_bare:+bare}
     [[ -n $option_bare ]] || guests_set_up "$manifest"
     [[ -n $option_bare ]] || debian_disks_add "$manifest"
-    build hypervisor tools $(supervisor_needs "$manifest")
+    build hypervisor tools supervisor programs
     run_folder_make
     [[ -n $option_bare ]] || bundle=$(bundle_of "$manifest") || exit 1
     [[ ! -t 0 ]] || saved=$(stty -g)
@@ -31,11 +31,6 @@ manifest_find() {
         done
     fi
     printf '%s\n' "$1"
-}
-
-# A manifest that names neither the supervisor nor its programs needs none of them.
-supervisor_needs() {
-    ! grep -qE 'build/rv(64|32)/(supervisor|programs)\b' "$1" || printf '%s\n' supervisor programs
 }
 
 # Each run's own, so that several may go on at once; those whose run is gone are in nobody's way.
@@ -71,7 +66,11 @@ bundle_of() {
         printf '%s\n' "$1"
         return
     fi
-    "$root/build/tools/pack" --arch "$option_arch" "$1" -o "$bundle" >&2 && printf '%s\n' "$bundle"
+    pack "$1" "$bundle" >&2 && printf '%s\n' "$bundle"
+}
+
+pack() {
+    "$root/build/tools/pack" --arch "$option_arch" --terminal "$root/build/$option_arch" "$1" -o "$2"
 }
 
 bundle_is() {

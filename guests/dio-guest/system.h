@@ -20,8 +20,10 @@ enum system {
     SYSTEM_SHUTDOWN = 210,
 #if __riscv_xlen == 64
     SYSTEM_PPOLL = 73,
+    SYSTEM_CLOCK_GETTIME = 113,
 #else
     SYSTEM_PPOLL = 414, // with 64-bit time
+    SYSTEM_CLOCK_GETTIME = 403,
 #endif
 };
 
@@ -36,6 +38,8 @@ enum system {
 #define CID_ANY 0xffffffffu
 #define GET_LOCAL_CID 0x7b9
 #define GET_TERMINAL 0x5401
+#define SET_TERMINAL 0x5402
+#define CLOCK_MONOTONIC 1
 #define POLL_IN 1
 
 struct sockaddr_vm {
@@ -47,6 +51,24 @@ struct sockaddr_vm {
 struct pollfd {
     int fd;
     short events, revents;
+};
+
+// A time, for both widths.
+struct timespec64 {
+    int64_t seconds, nanoseconds;
+};
+
+// The kernel's own, not a libc's.
+struct terminal {
+    uint32_t input, output, control, local;
+    uint8_t line, keys[19];
+};
+enum {
+    INPUT_CR_TO_LF = 0x100,
+    INPUT_FLOW = 0x400,
+    LOCAL_SIGNALS = 1,
+    LOCAL_LINES = 2,
+    LOCAL_ECHO = 8,
 };
 
 static inline long system_call(long number, long first, long second, long third, long fourth, long fifth)
@@ -77,6 +99,20 @@ static inline _Noreturn void system_exit(int status)
 
 static inline bool system_is_terminal(int fd)
 {
-    char settings[64];
-    return system_call(SYSTEM_IOCTL, fd, GET_TERMINAL, (long)settings, 0, 0) == 0;
+    struct terminal settings;
+    return system_call(SYSTEM_IOCTL, fd, GET_TERMINAL, (long)&settings, 0, 0) == 0;
+}
+
+static inline uint64_t system_milliseconds(void)
+{
+    struct timespec64 now;
+    system_call(SYSTEM_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&now, 0, 0, 0);
+    return (uint64_t)now.seconds * 1000 + (uint64_t)now.nanoseconds / 1000000;
+}
+
+// Waits until one of the files has something, or so many milliseconds.
+static inline long system_poll(struct pollfd *files, unsigned count, uint64_t milliseconds)
+{
+    struct timespec64 time = {(int64_t)(milliseconds / 1000), (int64_t)(milliseconds % 1000) * 1000000};
+    return system_call(SYSTEM_PPOLL, (long)files, count, (long)&time, 0, 0);
 }

@@ -17,7 +17,6 @@
 #include "options.h"
 #include "plic.h"
 #include "power.h"
-#include "prompt.h"
 #include "sbi.h"
 #include "uart.h"
 #include "uplink.h"
@@ -404,7 +403,6 @@ void boot_main(unsigned long hart_id, const void *tree)
     greet(&needs);
     if (!has_bundle)
         boot_stop();
-    prompt_init(this_hart());
     interrupts_start(this_hart());
     disks_start(this_hart());
     uplink_start(this_hart());

@@ -36,7 +36,7 @@ static void count_end(void)
 {
     if (atomic_fetch_sub(&living, 1) != 1)
         return;
-    if (console_at_prompt() || console_is_kept()) { // who is there may start another
+    if (console_is_kept()) { // who is there may start another
         console_announce("all capsules have ended");
         return;
     }
@@ -144,6 +144,7 @@ void life_stopped(struct capsule_state *s)
     s->stage = LIFE_STOPPED;
     enum status status = sched_set_exclusive(&s->capsule.share, false);
     CHECK(status == STATUS_OK);
+    console_change();
 }
 
 // All memory is clear, and given back if it is not kept.

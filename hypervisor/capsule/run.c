@@ -2,7 +2,6 @@
 #include "capsule.h"
 #include "csr.h"
 #include "log.h"
-#include "prompt_entity.h"
 #include "sbi.h"
 #include "trace.h"
 #include "uplink.h"
@@ -146,14 +145,6 @@ static void worker_run(struct hart *h, struct capsule *c)
     sched_put(h, &c->worker, PUT_WAITING, next, worker_is_called);
 }
 
-static void prompt_run(struct hart *h, struct entity *e)
-{
-    uint64_t deadline;
-
-    enum put put = prompt_step(&deadline);
-    sched_put(h, e, put, deadline, prompt_is_woken);
-}
-
 static void uplink_run(struct hart *h, struct entity *e)
 {
     sched_put(h, e, uplink_step(), TIME_NEVER, uplink_is_woken);
@@ -167,10 +158,8 @@ static __attribute__((noinline)) void step_run(struct hart *h, struct entity *e)
         life_run(h, container_of(e, struct capsule, life));
     else if (e->kind == ENTITY_WORKER)
         worker_run(h, container_of(e, struct capsule, worker));
-    else if (e->kind == ENTITY_UPLINK)
-        uplink_run(h, e);
     else
-        prompt_run(h, e);
+        uplink_run(h, e);
 }
 
 static void idle(struct hart *h)

@@ -78,6 +78,7 @@ void console_add(struct stream *s)
     pump_all();
     pump_interrupt_update(true);
     console_release();
+    console_change();
 }
 
 // Attaches to the capsule that console_init() was told of, or shows all if it isn't there.
@@ -405,9 +406,4 @@ void console_seize(void)
     console_raw("\n", 1);
     raw_rest(&console_dio);
     raw_rest(&console_urgent);
-}
-
-bool console_off_asked(void)
-{
-    return atomic_load_explicit(&console.off_asked, memory_order_relaxed);
 }

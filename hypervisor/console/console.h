@@ -96,6 +96,9 @@ must_check bool console_shown(struct stream *s, uint32_t position);
 bool console_owes(const struct stream *s);
 // From here on new output makes an event of console_terminal again.
 void console_news_begin(void);
+// A capsule has begun or ended; makes such an event, too. Was this called since it was last asked?
+void console_change(void);
+bool console_has_changed(void);
 
 // The hypervisor's own words, as streams; the second has what must be said in any view, where the first isn't seen.
 extern struct stream console_dio, console_urgent;
@@ -103,10 +106,6 @@ extern struct stream console_dio, console_urgent;
 // Is there a capsule's stream of this name; attaches the terminal to it. False if not.
 must_check bool console_has(const char *name);
 must_check bool console_go(const char *name);
-
-// Has the person at the terminal asked to switch the machine off (Ctrl-] Q)? To be looked at after
-// console_interrupt() and console_poll().
-bool console_off_asked(void);
 
 // Types at a capsule's console for somebody else than the person at the port: how many bytes it took. Its UART
 // wants to know afterwards.

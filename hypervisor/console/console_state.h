@@ -1,5 +1,5 @@
 // The console's insides, shared by its own files: pump.c moves bytes, screen.c lays out lines, view.c
-// chooses what is watched, keys.c reads the keyboard, notice.c words what the console says by itself,
+// chooses what is watched, keys.h reads the keyboard, notice.c words what the console says by itself,
 // console.c and log.c are the doors.
 #pragma once
 
@@ -48,9 +48,8 @@ struct console {
     char wanted[CAPSULE_NAME_SIZE]; // attach to this one, the first if empty, in console_attach()
     bool waiting;                   // for that
     _Atomic bool kept;              // a console service has the terminal
-    _Atomic uint32_t told;          // 1: ... and knows that there is output to show
-    bool escaped;                   // the escape key was the last key
-    _Atomic uint32_t off_asked;     // Ctrl-] Q
+    _Atomic uint32_t told;          // 1: ... and knows that there is something to look at
+    _Atomic uint32_t changed;       // 1: capsules have begun or ended since it looked
     _Atomic uint32_t disturbed;     // the prompt has its line to draw again
 
     uint64_t held_until;

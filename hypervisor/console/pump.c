@@ -104,6 +104,24 @@ static inline void shown_set(struct stream *s, uint32_t shown)
     pump_starved(s);
 }
 
+// Input is kept until the guest reads it, as far as there is room; then it is lost, counted, and said.
+void input_deliver(uint8_t byte)
+{
+    struct stream *s = view_input();
+    if (!s)
+        return;
+    bool taken = stream_feed(s, byte);
+    if (taken)
+        pump_event(s);
+    else
+        s->input_lost++;
+    if (taken == s->input_full) { // at the first byte lost, and when bytes are taken again
+        s->input_full = !taken;
+        console.full = s;
+        console.notices |= NOTICE_INPUT;
+    }
+}
+
 // Showing -----------------------------------------------------------------------------------------
 
 // Bytes of the attached capsule, as they are.
@@ -236,6 +254,8 @@ static bool terminal_left(void)
     if (likely(console.attached != &console_terminal || console.kept || stream_unshown(&console_terminal)))
         return false;
     view_set(NULL);
+    if (console.drain == DRAIN_WAIT) // the machine's end, or its beginning: nobody goes anywhere
+        console.notices = 0;
     return true;
 }
 
@@ -379,7 +399,7 @@ void pump_all(void)
 }
 
 // The service looks when it is told once.
-static void terminal_tell(void)
+void pump_tell(void)
 {
     if (atomic_exchange(&console.told, 1))
         return;
@@ -391,7 +411,7 @@ static void terminal_tell(void)
 static void __attribute__((noinline)) push_slow(struct stream *s)
 {
     if (console.kept && s != &console_terminal) {
-        terminal_tell();
+        pump_tell();
         return;
     }
     if (note_take())

@@ -21,5 +21,11 @@ void pump_interrupt_update(bool for_events);
 // The stream has got room or input: its owner is to be told.
 void pump_event(struct stream *s);
 
+// The console service is to look at what there is.
+void pump_tell(void);
+
+// A byte that was typed, for who gets the input now.
+void input_deliver(uint8_t byte);
+
 // To be called when a stream's `shown` or limit has changed otherwise: a waiting writer is woken.
 void pump_starved(struct stream *s);

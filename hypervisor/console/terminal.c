@@ -24,7 +24,6 @@ void console_keep(bool kept)
     if (kept != console.kept) {
         console.kept = kept;
         console.told = 0;
-        console.escaped = false;
         if (kept)
             view_set(&console_terminal);
         pump_all();
@@ -67,6 +66,21 @@ bool console_shown(struct stream *s, uint32_t position)
 bool console_owes(const struct stream *s)
 {
     return atomic_load(&s->head) != atomic_load(&s->shown);
+}
+
+void console_change(void)
+{
+    atomic_store(&console.changed, 1);
+    if (!console_is_kept())
+        return;
+    console_acquire();
+    pump_tell();
+    console_release();
+}
+
+bool console_has_changed(void)
+{
+    return atomic_exchange(&console.changed, 0);
 }
 
 void console_news_begin(void)

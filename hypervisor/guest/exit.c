@@ -6,7 +6,6 @@
 #include "io.h"
 #include "plic.h"
 #include "power.h"
-#include "prompt_entity.h"
 #include "sbi.h"
 #include "trace.h"
 #include "uplink.h"
@@ -29,27 +28,14 @@ void hart_arm(struct hart *h)
 
 static _Atomic uint32_t console_events_users; // harts that may hold a stream taken from the console
 
-static _Noreturn void switch_off(void)
-{
-    harts_stop_others(); // first: what they go on printing would never be all out
-    console_announce("switched off at the console");
-    console_flush();
-    power_off(true);
-}
-
-// Streams that got input or room: their UARTs, the prompt, or a console service want to know. The person at the console
-// may want an end.
+// Streams that got input or room: their UARTs, or a console service, want to know.
 static void console_events_pass_on(void)
 {
     struct stream *s;
 
-    if (unlikely(console_off_asked()))
-        switch_off();
     atomic_fetch_add(&console_events_users, 1);
     while ((s = console_next_event()) != NULL)
-        if (console_is_prompt(s))
-            prompt_wake();
-        else if (console_is_terminal(s))
+        if (console_is_terminal(s))
             terminal_bell(true);
         else
             capsule_uart_event(container_of(s, struct capsule, stream));

@@ -410,7 +410,7 @@ bool is_root(const struct request *r)
     return r->caller == &tree_root;
 }
 
-// The caller itself; NULL for the person at the prompt.
+// The caller itself; NULL for the root.
 static struct node *self_of(const struct request *r)
 {
     if (!is_root(r))

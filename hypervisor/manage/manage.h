@@ -1,5 +1,5 @@
-// The management calls of include/diosix.h, for callers inside the hypervisor: the prompt. A guest's calls come
-// through the same door (manage_sbi.c), so the prompt can do nothing that a capsule with the rights could not.
+// The management calls of include/diosix.h, as those inside the hypervisor make them who have them from a guest: by its
+// SBI calls (manage_sbi.c), or by its socket (service.c).
 #pragma once
 
 #include "diosix.h"

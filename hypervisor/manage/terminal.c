@@ -10,7 +10,6 @@ struct stream *stream_of(const struct request *r)
     return r->call->n[0] == DIOSIX_ID_OWN ? &console_dio : &console_urgent;
 }
 
-// The person at the prompt has the terminal without asking.
 static bool keeps(const struct request *r)
 {
     return r->vcore && is_root(r);
@@ -62,7 +61,9 @@ static uint64_t next_with_news(struct request *r, uint64_t id)
     }
     if (r->call->n[0] < DIOSIX_ID_NOTICES && console_owes(&console_urgent))
         return DIOSIX_ID_NOTICES;
-    return r->call->n[0] < DIOSIX_ID_OWN && console_owes(&console_dio) ? DIOSIX_ID_OWN : 0;
+    if (r->call->n[0] >= DIOSIX_ID_OWN)
+        return 0;
+    return console_has_changed() || console_owes(&console_dio) ? DIOSIX_ID_OWN : 0;
 }
 
 long call_news(struct request *r)

@@ -1,7 +1,7 @@
 // The scheduler: shares all harts among everything that wants to run.
 //
-// What it schedules is an entity: a vcore, or a capsule's own life (loading, scrubbing), its devices' worker or the
-// prompt, which run in short steps so that they never keep a guest waiting.
+// What it schedules is an entity: a vcore; or a capsule's own life (loading, scrubbing), its devices' worker or the
+// uplink, which run in short steps so that they never keep a guest waiting.
 //
 //                 sched_start                sched_pick
 //      PARKED ------------------> READY ------------------> RUNNING
@@ -31,7 +31,7 @@
 
 // HELD: out of budget until its timer's deadline, and not to be woken by anything else.
 enum entity_state { ENTITY_PARKED, ENTITY_READY, ENTITY_RUNNING, ENTITY_WAITING, ENTITY_HELD };
-enum entity_kind { ENTITY_VCORE, ENTITY_LIFE, ENTITY_WORKER, ENTITY_PROMPT, ENTITY_UPLINK };
+enum entity_kind { ENTITY_VCORE, ENTITY_LIFE, ENTITY_WORKER, ENTITY_UPLINK };
 enum put { PUT_READY, PUT_WAITING, PUT_PARKED };
 
 #define TIME_NEVER UINT64_MAX

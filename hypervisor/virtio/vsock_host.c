@@ -43,10 +43,11 @@ static bool talk_begin(struct vsock *v, struct vsock_link *link)
     struct talk *talk = slab_allocate(&talk_slab);
     link->state = LINK_SERVED;
     link->talk = (uint8_t)i;
-    if (!talk || !service_open(talk, v->device.space) || !vsock_link_set(v, link)) {
+    if (!talk || !vsock_link_set(v, link)) {
         slab_free(&talk_slab, talk);
         return false;
     }
+    service_open(talk, v->device.space);
     v->talks[i] = (struct vsock_talk){.talk = talk, .link = *link, .owes_response = true};
     return true;
 }
@@ -218,9 +219,8 @@ static enum virtio_progress talk_run(struct vsock *v, struct vsock_talk *t, uint
             return virtio_progress_of(status);
         if (status == STATUS_OK)
             continue;
-        enum service_step step = talk_step(t, budget);
-        if (step != SERVICE_MORE)
-            return step == SERVICE_LATER ? VIRTIO_LATER : VIRTIO_IDLE;
+        if (talk_step(t, budget) == SERVICE_IDLE)
+            return VIRTIO_IDLE;
     }
     return VIRTIO_MORE;
 }

@@ -1,22 +1,22 @@
 // The hypervisor's management calls, as numbers in registers (include/diosix.h).
 #include <stdio.h>
 
+#include "prompt.h"
 #include "service.h"
 
 static struct sv_handle hypervisor;
 
-long manage_as(struct space *who, enum diosix_call function, struct manage_call *call)
+long prompt_call(enum diosix_call function, const uint64_t n[3], void *buffer, size_t size, uint64_t *value)
 {
     struct sv_hypervisor_call c = {
-        .argument = {call->n[0], call->n[1], call->n[2]},
-        .buffer = (uintptr_t)call->buffer,
-        .size = (uint32_t)call->size,
+        .argument = {n[0], n[1], n[2]},
+        .buffer = (uintptr_t)buffer,
+        .size = (uint32_t)size,
     };
-    sv_word value, error;
+    sv_word answered, error;
 
-    (void)who; // the person at the terminal
-    enum sv_status status = sv_hypervisor(hypervisor, function, &c, &value, &error);
-    call->value = value;
+    enum sv_status status = sv_hypervisor(hypervisor, function, &c, &answered, &error);
+    *value = answered;
     if (status == SV_OK)
         return 0;
     return status == SV_FAILED ? (long)error : -1;
@@ -29,10 +29,7 @@ long hv_call(enum diosix_call function, uint64_t first, uint64_t second, uint64_
 
 long hv_transfer(enum diosix_call function, uint64_t first, uint64_t second, void *buffer, size_t size, uint64_t *value)
 {
-    struct manage_call call = {.n = {first, second}, .buffer = buffer, .size = size};
-    long error = manage_as(NULL, function, &call);
-    *value = call.value;
-    return error;
+    return prompt_call(function, (const uint64_t[3]){first, second}, buffer, size, value);
 }
 
 bool calls_init(struct sv_handle *bell)

@@ -28,6 +28,7 @@ struct mirror {
 static struct mirror dio = {.id = DIOSIX_ID_OWN, .stream = &console_dio};
 static struct mirror notices = {.next = &dio, .id = DIOSIX_ID_NOTICES, .stream = &console_urgent};
 static struct mirror *all = &notices; // by id, the hypervisor's two last
+static uint64_t own_id;
 
 static struct {
     struct diosix_output head;
@@ -155,7 +156,7 @@ static void mirrors_sweep(void)
     }
 }
 
-void capsules_find(void)
+static void capsules_find(void)
 {
     struct diosix_status status;
     uint64_t id = 0, size;
@@ -163,20 +164,15 @@ void capsules_find(void)
     for (struct mirror *m = all; m; m = m->next)
         m->met = false;
     while (!hv_call(DIOSIX_NEXT, id, 0, &id) && id)
-        if (!hv_transfer(DIOSIX_STATUS, id, 0, &status, offsetof(struct diosix_status, ending), &size))
+        if (id != own_id && !hv_transfer(DIOSIX_STATUS, id, 0, &status, offsetof(struct diosix_status, ending), &size))
             capsule_met((uint32_t)id, status.state == DIOSIX_STOPPED, status.name);
     mirrors_sweep();
 }
 
 bool capsules_are_over(void)
 {
-    struct diosix_status own;
-    uint64_t size;
-
-    if (hv_transfer(DIOSIX_STATUS, 0, 0, &own, offsetof(struct diosix_status, state), &size))
-        return false;
     for (struct mirror *m = all; m; m = m->next)
-        if (is_capsule(m) && m->id != own.id)
+        if (is_capsule(m))
             return false;
     return true;
 }
@@ -202,6 +198,27 @@ static bool mirror_read(struct mirror *m)
     return count;
 }
 
+// What we print ourselves (nothing, if all is well) is for `log`.
+static void own_output_pass(void)
+{
+    uint64_t count;
+
+    if (!hv_transfer(DIOSIX_OUTPUT, own_id, 0, &out, sizeof(out.head), &count))
+        hv_call(DIOSIX_SHOWN, own_id, out.head.end, &count);
+}
+
+bool capsules_init(void)
+{
+    struct diosix_status own;
+    uint64_t size;
+
+    if (hv_transfer(DIOSIX_STATUS, 0, 0, &own, offsetof(struct diosix_status, state), &size))
+        return false;
+    own_id = own.id;
+    capsules_find();
+    return true;
+}
+
 bool capsules_read(void)
 {
     static bool begun;
@@ -212,6 +229,10 @@ bool capsules_read(void)
         watch_update(m);
     while (!hv_call(DIOSIX_NEWS, id, 0, &id) && id) {
         struct mirror *m = mirror_of((uint32_t)id);
+        if (id == own_id) {
+            own_output_pass();
+            continue;
+        }
         if (!m || !is_capsule(m) || !begun) // somebody is new; or the hypervisor says that somebody has ended
             capsules_find();
         begun = true;

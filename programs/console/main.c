@@ -13,6 +13,7 @@
 static struct sv_handle bell;
 static sv_word alarm_number;
 static bool alarm_is_set;
+static bool off_is_asked; // Ctrl-] Q
 
 // The hypervisor's own, which the console's code speaks to in a fault of its own. There is none here.
 void log_print(enum log_level level, const char *format, ...)
@@ -44,6 +45,11 @@ static void events_pass_on(void)
     capsules_type();
 }
 
+void service_off_ask(void)
+{
+    off_is_asked = true;
+}
+
 static void machine_off(enum diosix_power how)
 {
     uint64_t nothing;
@@ -52,7 +58,7 @@ static void machine_off(enum diosix_power how)
 
 static void end_look(void)
 {
-    if (console_off_asked())
+    if (off_is_asked)
         machine_off(DIOSIX_POWER_OFF);
     if (capsules_are_over() && !console_at_prompt() && terminal_write())
         machine_off(DIOSIX_POWER_END);
@@ -124,14 +130,14 @@ static const char *attach_to(void)
 
 void program(void)
 {
-    if (!calls_init(&bell)) {
-        puts("console: the hypervisor does not lend its terminal: the capsule needs `rights: [manage, console]`");
-        sv_exit(1);
-    }
+    bool is_keeper = calls_init(&bell);
     console_init(attach_to(), (uint32_t)sv_started->ticks_per_second);
     console_start(true);
     service_prompt_init();
-    capsules_find();
+    if (!is_keeper || !capsules_init()) {
+        puts("console: the hypervisor does not lend its terminal: the capsule needs `rights: [manage, console]`");
+        sv_exit(1);
+    }
     console_attach();
     console.notices |= NOTICE_VIEW;
     sv_then_always(bell, run, 0);

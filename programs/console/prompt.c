@@ -1,7 +1,8 @@
-// The management prompt's stream and steps: what hypervisor/prompt/prompt.c is to it in the hypervisor.
+// The management prompt's stream and steps.
 #include "prompt.h"
-#include "command.h"
+
 #include "console.h"
+#include "line.h"
 #include "out.h"
 #include "service.h"
 
@@ -23,7 +24,7 @@ void service_prompt_wake(void)
     woken = true;
 }
 
-int prompt_key(void)
+int line_key(void)
 {
     return stream_read(&stream);
 }
@@ -38,7 +39,7 @@ size_t out_write(const char *bytes, size_t count)
     return stream_write(&stream, (const uint8_t *)bytes, count);
 }
 
-bool out_is_shown(void)
+bool line_is_shown(void)
 {
     return !stream_watched(&stream) || stream.head == stream.shown;
 }
@@ -51,7 +52,7 @@ bool service_prompt_step(uint64_t *deadline)
         woken = false;
         wake_at = UINT64_MAX;
         if (out_flush()) { // else an event follows when there is room
-            bool more = command_step(&wake_at) == NEXT_MORE;
+            bool more = line_step(&wake_at) == NEXT_MORE;
             woken |= out_flush() && more;
         }
     }

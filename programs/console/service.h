@@ -5,12 +5,13 @@
 //                              prompt.c   (dio>)
 //                              main.c     (when)
 //
-// The code that lays out lines, reads keys and understands commands is the hypervisor's own, compiled for here:
-// hypervisor/console works on streams and a port, hypervisor/prompt on management calls. Here each capsule has a
-// stream that mirrors the hypervisor's: filled from that as there is room, and told there how far it was shown.
+// The code that lays out lines is the hypervisor's own, compiled for here: hypervisor/console works on streams and a
+// port. Here each capsule has a stream that mirrors the hypervisor's: filled from that as there is room, and told there
+// how far it was shown. keys.c, notice.c and line.c are what the person at the terminal deals with; the commands
+// (prompt/) are shared with dio-guest.
 #pragma once
 
-#include "manage.h"
+#include "diosix.h"
 #include "stream.h"
 #include "sv.h"
 
@@ -36,8 +37,8 @@ bool terminal_write(void);
 
 // ---- capsules.c ----
 
-// Finds out which capsules there are.
-void capsules_find(void);
+// Finds out which capsules there are, but for our own. False: the hypervisor does not tell.
+must_check bool capsules_init(void);
 
 // Takes in what they have printed, as far as there is room; true if there was anything.
 bool capsules_read(void);
@@ -50,6 +51,11 @@ void capsules_type(void);
 
 // Has every capsule but us ended?
 bool capsules_are_over(void);
+
+// ---- main.c ----
+
+// Switches the machine off after this round, whatever runs.
+void service_off_ask(void);
 
 // ---- prompt.c ----
 

@@ -1,10 +1,13 @@
-// Makes a bundle from a manifest: pack [--arch rv64|rv32] MANIFEST -o BUNDLE
+// Makes a bundle from a manifest: pack [--arch rv64|rv32] [--terminal FOLDER] MANIFEST -o BUNDLE
 // Or tells what its first capsule is, for who boots that without the hypervisor: pack --first MANIFEST
+// With --terminal, which says where the supervisor and its programs are, the bundle gets a capsule that keeps the
+// machine's terminal.
 //
 // Exit status: 0, or 1 if something in the manifest is wrong, or 2 if the command line is. A bundle
 // is written whole or not at all.
 
 #include "fit.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -22,12 +25,13 @@ struct arguments {
     const struct width *width;
     const char *manifest;
     const char *output;
+    const char *terminal;
     bool first;
 };
 
 _Noreturn static void usage(void)
 {
-    fputs("usage: pack [--arch rv64|rv32] MANIFEST -o BUNDLE\n"
+    fputs("usage: pack [--arch rv64|rv32] [--terminal FOLDER] MANIFEST -o BUNDLE\n"
           "       pack [--arch rv64|rv32] --first MANIFEST\n",
           stderr);
     exit(2);
@@ -37,6 +41,7 @@ static struct arguments arguments_parse(int argc, char **argv)
 {
     static const struct option options[] = {{"arch", required_argument, NULL, 'a'},
                                             {"output", required_argument, NULL, 'o'},
+                                            {"terminal", required_argument, NULL, 't'},
                                             {"first", no_argument, NULL, 'f'},
                                             {0}};
     struct arguments arguments = {.width = width_find("rv64")};
@@ -46,6 +51,8 @@ static struct arguments arguments_parse(int argc, char **argv)
             arguments.width = width_find(optarg);
         else if (option == 'o')
             arguments.output = optarg;
+        else if (option == 't')
+            arguments.terminal = optarg;
         else if (option == 'f')
             arguments.first = true;
         else
@@ -154,6 +161,7 @@ int main(int argc, char **argv)
     struct arguments arguments = arguments_parse(argc, argv);
 
     manifest_read(arguments.manifest, arguments.width, &manifest);
+    terminal_complete(&manifest, arguments.terminal);
     for (size_t i = 0; i < manifest.count; i++)
         capsule_load(&manifest.capsules[i], arguments.width, &images, &capsules[i]);
     if (report_count())

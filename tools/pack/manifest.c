@@ -772,18 +772,23 @@ static void top_pair_read(struct reader *reader, const yaml_node_pair_t *pair, s
     const char *name = text_at(reader, key);
     if (!name)
         return;
-    bool is_capsules = strcmp(name, "capsules") == 0;
-    struct place *place = is_capsules ? &manifest->place : &manifest->switches.place;
-    if (!is_capsules && strcmp(name, "switches") != 0) {
-        report_error(place_of(reader, key), "unknown key '%s': there are only 'capsules' and 'switches' here", name);
+    bool is_capsules = strcmp(name, "capsules") == 0, is_switches = strcmp(name, "switches") == 0;
+    if (!is_capsules && !is_switches && strcmp(name, "terminal") != 0) {
+        report_error(place_of(reader, key), "unknown key '%s': there are only 'capsules', 'switches' and 'terminal' here",
+                     name);
         return;
     }
+    struct place *place = is_capsules   ? &manifest->place
+                          : is_switches ? &manifest->switches.place
+                                        : &manifest->terminal.place;
     if (place->line)
-        report_error(place_of(reader, key), "'%s' is given twice: make it one list", name);
+        report_error(place_of(reader, key), "'%s' is given twice: make it one", name);
     else if (is_capsules)
         capsules_read(reader, value, manifest);
-    else
+    else if (is_switches)
         switches_read(reader, value, &manifest->switches);
+    else
+        text_read(reader, value, &manifest->terminal);
     *place = place_of(reader, key);
 }
 

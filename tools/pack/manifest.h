@@ -122,6 +122,7 @@ struct manifest {
     struct manifest_capsule capsules[MANIFEST_CAPSULES_MAX];
     size_t count;
     struct switches switches;
+    struct text terminal; // whose is shown first: a capsule, all; or plain
 };
 
 // Reads and checks; errors are reported, and what could be read is there.

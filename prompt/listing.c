@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "command.h"
-#include "console.h"
+#include "prompt.h"
 #include "session.h"
 #include "units.h"
 
@@ -15,29 +15,29 @@ enum walk { WALK_FOUND, WALK_MORE, WALK_END };
 
 static void walk_begin(void)
 {
-    memset(&session->walk, 0, sizeof(session->walk));
+    memset(&session.walk, 0, sizeof(session.walk));
 }
 
 static enum walk walk_up(void)
 {
-    if (session->walk.parent == 0)
+    if (session.walk.parent == 0)
         return WALK_END;
-    session->walk.after = session->walk.parent;
-    bool known = ask(DIOSIX_STATUS, session->walk.parent, 0, ASK_STATE) == SBI_SUCCESS;
-    session->walk.parent = known ? session->answer.status.parent : 0; // it is gone, and so are its children
-    session->walk.depth = known && session->walk.depth ? session->walk.depth - 1 : 0;
+    session.walk.after = session.walk.parent;
+    bool known = ask(DIOSIX_STATUS, session.walk.parent, 0, ASK_STATE) == SBI_SUCCESS;
+    session.walk.parent = known ? session.answer.status.parent : 0; // it is gone, and so are its children
+    session.walk.depth = known && session.walk.depth ? session.walk.depth - 1 : 0;
     return WALK_MORE;
 }
 
 static enum walk walk_step(void)
 {
     for (unsigned i = 0; i < LOOKS_A_STEP; i++) {
-        uint32_t id = ask_next(session->walk.after, ASK_STATE);
+        uint32_t id = ask_next(session.walk.after, ASK_STATE);
         if (!id)
             return walk_up();
-        session->walk.after = id;
-        if (session->answer.status.parent == session->walk.parent && session->answer.status.name[0]) {
-            session->walk.at = id;
+        session.walk.after = id;
+        if (session.answer.status.parent == session.walk.parent && session.answer.status.name[0]) {
+            session.walk.at = id;
             return WALK_FOUND;
         }
     }
@@ -49,17 +49,17 @@ static void walk_down(bool has_children)
 {
     if (!has_children)
         return;
-    session->walk.parent = session->walk.at;
-    session->walk.depth++;
+    session.walk.parent = session.walk.at;
+    session.walk.depth++;
 }
 
 static struct sample *sample_of(const struct diosix_status *s)
 {
     for (unsigned i = 0; i < SAMPLES; i++)
-        if (session->samples[i].id == s->id)
-            return &session->samples[i];
-    struct sample *sample = &session->samples[session->oldest];
-    session->oldest = (session->oldest + 1) % SAMPLES;
+        if (session.samples[i].id == s->id)
+            return &session.samples[i];
+    struct sample *sample = &session.samples[session.oldest];
+    session.oldest = (session.oldest + 1) % SAMPLES;
     memset(sample, 0, sizeof(*sample));
     sample->id = s->id;
     sample->at = s->running_since;
@@ -75,8 +75,8 @@ static void head(bool top)
 static void row(const struct diosix_status *s, bool top)
 {
     struct sample *sample = sample_of(s);
-    uint64_t elapsed = session->now > sample->at ? session->now - sample->at : 0;
-    unsigned indent = session->walk.depth < 6 ? session->walk.depth * 2 : 12;
+    uint64_t elapsed = session.now > sample->at ? session.now - sample->at : 0;
+    unsigned indent = session.walk.depth < 6 ? session.walk.depth * 2 : 12;
 
     out_format("%4u %*s%-*s %-7s", (unsigned)s->id, (int)indent, "", (int)(14 - indent), s->name,
                list_word(words_state, s->state));
@@ -92,7 +92,7 @@ static void row(const struct diosix_status *s, bool top)
         put_rate((uint32_t)s->exits[i] - sample->exits[i], elapsed);
         sample->exits[i] = (uint32_t)s->exits[i];
     }
-    sample->at = session->now;
+    sample->at = session.now;
     sample->hart_time = s->hart_time;
 }
 
@@ -100,17 +100,17 @@ static bool time_take(void)
 {
     if (ask(DIOSIX_MACHINE, 0, 0, offsetof(struct diosix_machine, isa)) != SBI_SUCCESS)
         return false;
-    session->now = session->answer.machine.uptime;
+    session.now = session.answer.machine.uptime;
     return true;
 }
 
 // True if there was one.
 static bool row_found(bool top)
 {
-    if (ask(DIOSIX_STATUS, session->walk.at, 0, sizeof(session->answer.status)) != SBI_SUCCESS)
+    if (ask(DIOSIX_STATUS, session.walk.at, 0, sizeof(session.answer.status)) != SBI_SUCCESS)
         return false;
-    row(&session->answer.status, top);
-    walk_down(session->answer.status.used.capsules);
+    row(&session.answer.status, top);
+    walk_down(session.answer.status.used.capsules);
     return true;
 }
 
@@ -127,7 +127,7 @@ static bool list_is_long(struct run *r)
 enum next command_list(struct run *r)
 {
     if (r->phase++ == 0) {
-        r->number = LIST_MORE + (time_take() ? session->answer.machine.capsules : 0);
+        r->number = LIST_MORE + (time_take() ? session.answer.machine.capsules : 0);
         head(false);
         out_line_end();
         walk_begin();
@@ -154,8 +154,8 @@ static uint64_t idle_of_all(unsigned harts)
 {
     uint64_t idle = 0;
     for (unsigned i = 0; i < harts; i++)
-        if (ask(DIOSIX_HART, i, 0, sizeof(session->answer.hart)) == SBI_SUCCESS)
-            idle += session->answer.hart.idle_time;
+        if (ask(DIOSIX_HART, i, 0, sizeof(session.answer.hart)) == SBI_SUCCESS)
+            idle += session.answer.hart.idle_time;
     return idle;
 }
 
@@ -166,19 +166,19 @@ static void top_head(void)
 
     out_text("\x1b[H");
     if (time_take()) {
-        harts = session->answer.machine.harts;
+        harts = session.answer.machine.harts;
         out_text("up");
-        put_seconds(session->now);
-        out_format(" s, %u capsules, memory free", (unsigned)session->answer.machine.capsules);
-        put_size(session->answer.machine.memory_free);
+        put_seconds(session.now);
+        out_format(" s, %u capsules, memory free", (unsigned)session.answer.machine.capsules);
+        put_size(session.answer.machine.memory_free);
         out_text(" of");
-        put_size(session->answer.machine.memory);
+        put_size(session.answer.machine.memory);
     }
-    uint64_t idle = idle_of_all(harts), elapsed = (session->now - before) * harts;
+    uint64_t idle = idle_of_all(harts), elapsed = (session.now - before) * harts;
     out_format(", %u harts idle %u%% - a key ends this", harts,
                elapsed ? (unsigned)((idle - idle_before) * 100 / elapsed) : 0);
     idle_before = idle;
-    before = session->now;
+    before = session.now;
     top_line_end();
     head(true);
     top_line_end();
@@ -187,7 +187,7 @@ static void top_head(void)
 // r->phase: the head; the rows; the wait for the next round. r->number: rows shown.
 enum next command_top(struct run *r)
 {
-    if (key_typed() || !console_at_prompt()) {
+    if (prompt_is_interrupted()) {
         out_line_end();
         return NEXT_DONE;
     }

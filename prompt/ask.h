@@ -1,8 +1,9 @@
 // Management calls, the prompt's only source of what there is and its only way to change it.
 #pragma once
 
+#include "diosix.h"
 #include "edit.h"
-#include "manage.h"
+#include "types.h"
 
 // SBI specification, "Binary Encoding": the errors that management calls answer.
 enum {
@@ -51,5 +52,3 @@ uint32_t ask_next(uint32_t after, size_t wanted);
 // Of the status: enough to know who it is; who its parent and what its state is.
 #define ASK_NAME offsetof(struct diosix_status, parent)
 #define ASK_STATE offsetof(struct diosix_status, ending)
-
-uint32_t ask_timebase_hz(void);

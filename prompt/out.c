@@ -2,21 +2,14 @@
 
 #include <stdarg.h>
 
-#include "edit.h"
 #include "format.h"
+#include "prompt.h"
 #include "session.h"
 
 void out_char(char c)
 {
-    if (session->out_length < OUT_SIZE)
-        session->out[session->out_length++] = c;
-}
-
-const char edit_prompt[] = "dio> ";
-
-void edit_put(char c)
-{
-    out_char(c);
+    if (session.out_length < OUT_SIZE)
+        session.out[session.out_length++] = c;
 }
 
 void out_repeat(char c, unsigned count)
@@ -33,21 +26,21 @@ void out_text(const char *text)
 
 void out_line_end(void)
 {
-    out_text(is_at_terminal() ? "\r\n" : "\n");
+    out_text(prompt_is_at_terminal ? "\r\n" : "\n");
 }
 
 void out_format(const char *format, ...)
 {
     va_list arguments;
-    char *at = session->out + session->out_length;
-    size_t room = OUT_SIZE - session->out_length;
+    char *at = session.out + session.out_length;
+    size_t room = OUT_SIZE - session.out_length;
 
     va_start(arguments, format);
     size_t made = format_text(at, room, format, arguments);
     va_end(arguments);
     if (made >= room)
         made = room ? room - 1 : 0;
-    session->out_length += made;
+    session.out_length += made;
     for (; made--; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
@@ -69,12 +62,12 @@ unsigned text_number(char *to, uint32_t value)
 
 size_t out_length(void)
 {
-    return session->out_length;
+    return session.out_length;
 }
 
 bool out_flush(void)
 {
-    struct session *s = session;
+    struct session *s = &session;
 
     if (s->out_sent < s->out_length)
         s->out_sent += out_write(s->out + s->out_sent, s->out_length - s->out_sent);

@@ -1,5 +1,4 @@
-// The prompt's output: a step's worth of it is gathered here, and the next step comes when the stream has
-// taken it all.
+// The commands' output: a step's worth of it is gathered here, and the next step comes when all of it was taken.
 #pragma once
 
 #include "types.h"
@@ -20,9 +19,5 @@ unsigned text_number(char *to, uint32_t value);
 // How much this step has made.
 size_t out_length(void);
 
-// True if the stream has taken everything.
+// True if everything was taken (prompt.h, out_write()).
 must_check bool out_flush(void);
-
-// prompt.c: to the stream, which says how much it took; is all it took out of its hands, too?
-size_t out_write(const char *bytes, size_t count);
-bool out_is_shown(void);

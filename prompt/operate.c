@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "prompt.h"
 #include "session.h"
 
 #define STOP_SECONDS 10u
@@ -40,11 +41,11 @@ enum next command_end(struct run *r)
         return end_begin(r);
     if (ask(DIOSIX_STATUS, r->id, 0, ASK_STATE) != SBI_SUCCESS)
         return NEXT_DONE; // and nothing is left of it
-    if (session->answer.status.state == DIOSIX_STOPPED && r->command->argument != DIOSIX_DESTROY)
+    if (session.answer.status.state == DIOSIX_STOPPED && r->command->argument != DIOSIX_DESTROY)
         return NEXT_DONE;
-    if (key_typed())
+    if (prompt_is_interrupted())
         return fail(r, "no longer waited for: %s is still %s, list tells when it is not", r->name,
-                    list_word(words_state, session->answer.status.state));
+                    list_word(words_state, session.answer.status.state));
     return wait_ms(r, POLL);
 }
 
@@ -114,7 +115,7 @@ static bool name_is_valid(const char *name)
 
 static bool option_set(struct run *r, int n, const char *text)
 {
-    char *at = session->answer.create_bytes + options[n].offset;
+    char *at = session.answer.create_bytes + options[n].offset;
     uint64_t value;
 
     if (n <= OPTION_INITRD) {
@@ -133,14 +134,14 @@ static bool option_set(struct run *r, int n, const char *text)
 // The rest of the words; its length. A line has room for no more.
 static size_t cmdline(struct run *r, unsigned word)
 {
-    char *to = session->answer.create.cmdline;
+    char *to = session.answer.create.cmdline;
     for (; word < r->count; word++) {
         size_t length = strlen(r->words[word]);
         memcpy(to, r->words[word], length);
         to += length;
         *to++ = ' ';
     }
-    return to == session->answer.create.cmdline ? 0 : (size_t)(to - session->answer.create.cmdline) - 1;
+    return to == session.answer.create.cmdline ? 0 : (size_t)(to - session.answer.create.cmdline) - 1;
 }
 
 // From the words to answer.create; its size with the command line, 0 if that failed.
@@ -149,7 +150,7 @@ static size_t create_parse(struct run *r, bool *start)
     for (unsigned i = 1; i < r->count; i++) {
         int n = list_find(words_options, r->words[i]);
         if (n == OPTION_CMDLINE)
-            return sizeof(session->answer.create) + cmdline(r, i + 1);
+            return sizeof(session.answer.create) + cmdline(r, i + 1);
         if (n == OPTION_START) {
             *start = true;
             continue;
@@ -161,7 +162,7 @@ static size_t create_parse(struct run *r, bool *start)
         if (!option_set(r, n, r->words[i]))
             return 0;
     }
-    return sizeof(session->answer.create);
+    return sizeof(session.answer.create);
 }
 
 static enum next create_failed(struct run *r, long error)
@@ -177,20 +178,20 @@ enum next command_create(struct run *r)
 
     if (!name_is_valid(r->words[0]) || r->words[0][0] < 'a' || !strcmp(r->words[0], "dio"))
         return fail(r, "'%s' is no name: up to 31 of a-z, 0-9 and -, a letter first", r->words[0]);
-    memset(&session->answer, 0, sizeof(session->answer));
-    strcpy(session->answer.create.name, r->words[0]);
+    memset(&session.answer, 0, sizeof(session.answer));
+    strcpy(session.answer.create.name, r->words[0]);
     strcpy(r->name, r->words[0]);
-    session->answer.create.memory = MEMORY_DEFAULT;
-    session->answer.create.vcores = 1;
+    session.answer.create.memory = MEMORY_DEFAULT;
+    session.answer.create.vcores = 1;
     size_t size = create_parse(r, &start);
     if (r->failed)
         return NEXT_DONE;
-    if (!session->answer.create.kernel[0])
+    if (!session.answer.create.kernel[0])
         return fail_usage(r);
     long error = ask(DIOSIX_CREATE, 0, 0, size);
     if (error != SBI_SUCCESS)
         return create_failed(r, error);
-    r->id = (uint32_t)session->answer_value;
+    r->id = (uint32_t)session.answer_value;
     out_format("%s: id %u", r->name, (unsigned)r->id);
     out_line_end();
     return start ? done(r, ask(DIOSIX_START, r->id, 0, 0)) : NEXT_DONE;
@@ -222,12 +223,12 @@ static size_t fork_name(const struct run *r)
         return 0;
     const char *name = r->words[r->other];
     size_t length = strlen(name);
-    memcpy(session->answer.name, name, length + 1);
+    memcpy(session.answer.name, name, length + 1);
     if (r->number == 1)
         return length + 1;
     if (length > DIOSIX_NAME_SIZE - 5) // four digits and a zero
         length = DIOSIX_NAME_SIZE - 5;
-    return length + text_number(session->answer.name + length, r->phase) + 1;
+    return length + text_number(session.answer.name + length, r->phase) + 1;
 }
 
 // Until the last clone, and so all of them, are made; r->position is its id.
@@ -235,10 +236,10 @@ static enum next fork_wait(struct run *r)
 {
     if (ask(DIOSIX_STATUS, r->position, 0, offsetof(struct diosix_status, detail)) != SBI_SUCCESS)
         return NEXT_DONE; // and gone already
-    if (session->answer.status.state == DIOSIX_FORKING && !key_typed())
+    if (session.answer.status.state == DIOSIX_FORKING && !prompt_is_interrupted())
         return wait_ms(r, POLL / 10);
-    if (session->answer.status.state == DIOSIX_STOPPED && session->answer.status.ending == DIOSIX_ENDED_MEMORY) {
-        session->answer_value = DIOSIX_LACK_MEMORY;
+    if (session.answer.status.state == DIOSIX_STOPPED && session.answer.status.ending == DIOSIX_ENDED_MEMORY) {
+        session.answer_value = DIOSIX_LACK_MEMORY;
         return fail_call(r, SBI_ERR_FAILED);
     }
     return NEXT_DONE;
@@ -256,9 +257,9 @@ enum next command_fork(struct run *r)
     if (error != SBI_SUCCESS)
         return fail_call(r, error);
     r->phase++;
-    r->position = (uint32_t)session->answer_value;
+    r->position = (uint32_t)session.answer_value;
     if (ask(DIOSIX_STATUS, r->position, 0, ASK_NAME) == SBI_SUCCESS) {
-        out_format("%s: id %u", session->answer.status.name, (unsigned)r->position);
+        out_format("%s: id %u", session.answer.status.name, (unsigned)r->position);
         out_line_end();
     }
     return NEXT_MORE;

@@ -16,9 +16,9 @@ typedef unsigned long long ull; // what %llx takes
 // nor steer the terminal.
 static void log_text(char c)
 {
-    if (!session->filter.midline)
+    if (!session.filter.midline)
         out_text("| ");
-    session->filter.midline = true;
+    session.filter.midline = true;
     out_char(c);
 }
 
@@ -26,30 +26,30 @@ static void log_text(char c)
 static void log_byte_plain(char c)
 {
     unsigned char byte = (unsigned char)c;
-    bool is_lead = session->filter.state == LEAD;
+    bool is_lead = session.filter.state == LEAD;
 
-    session->filter.state = byte == 0xc2 ? LEAD : byte == 0x1b ? ESCAPE : TEXT;
+    session.filter.state = byte == 0xc2 ? LEAD : byte == 0x1b ? ESCAPE : TEXT;
     if (is_lead && byte >= 0x80 && byte < 0xc0) {
         if (byte < 0xa0)
             return;
         log_text((char)0xc2);
     }
-    if (session->filter.state == TEXT && ((byte >= ' ' && byte != 0x7f) || byte == '\t'))
+    if (session.filter.state == TEXT && ((byte >= ' ' && byte != 0x7f) || byte == '\t'))
         log_text(c);
 }
 
 static void log_byte(char c)
 {
     if (c == '\n') {
-        if (!session->filter.midline)
+        if (!session.filter.midline)
             out_char('|');
         out_line_end();
-        session->filter.midline = false;
-        session->filter.state = TEXT;
-    } else if (session->filter.state == ESCAPE) {
-        session->filter.state = c == '[' ? SEQUENCE : TEXT;
-    } else if (session->filter.state == SEQUENCE) {
-        session->filter.state = c >= '@' ? TEXT : SEQUENCE;
+        session.filter.midline = false;
+        session.filter.state = TEXT;
+    } else if (session.filter.state == ESCAPE) {
+        session.filter.state = c == '[' ? SEQUENCE : TEXT;
+    } else if (session.filter.state == SEQUENCE) {
+        session.filter.state = c >= '@' ? TEXT : SEQUENCE;
     } else {
         log_byte_plain(c);
     }
@@ -58,13 +58,13 @@ static void log_byte(char c)
 // A piece from r->position on; r->number: where the end was at the beginning, r->other: that is known.
 static bool log_piece(struct run *r)
 {
-    if (ask(DIOSIX_OUTPUT, r->id, r->position, sizeof(session->answer.output)) != SBI_SUCCESS || !session->answer_value)
+    if (ask(DIOSIX_OUTPUT, r->id, r->position, sizeof(session.answer.output)) != SBI_SUCCESS || !session.answer_value)
         return false;
     if (!r->other++)
-        r->number = session->answer.output.head.end;
-    r->position = session->answer.output.head.position + (uint32_t)session->answer_value;
-    for (unsigned i = 0; i < session->answer_value; i++)
-        log_byte(session->answer.output.bytes[i]);
+        r->number = session.answer.output.head.end;
+    r->position = session.answer.output.head.position + (uint32_t)session.answer_value;
+    for (unsigned i = 0; i < session.answer_value; i++)
+        log_byte(session.answer.output.bytes[i]);
     return (int32_t)(r->number - r->position) > 0;
 }
 
@@ -80,11 +80,11 @@ static const char endings[] = "it has not ended yet\0"
 
 static bool log_ending(const struct run *r)
 {
-    if (session->filter.midline)
+    if (session.filter.midline)
         out_line_end();
-    if (ask(DIOSIX_STATUS, r->id, 0, sizeof(session->answer.status)) != SBI_SUCCESS || !session->answer.status.ending)
+    if (ask(DIOSIX_STATUS, r->id, 0, sizeof(session.answer.status)) != SBI_SUCCESS || !session.answer.status.ending)
         return false;
-    const struct diosix_status *s = &session->answer.status;
+    const struct diosix_status *s = &session.answer.status;
     out_format("last end: %s; failures in a row: %u", list_word(endings, s->ending), (unsigned)s->failures);
     out_line_end();
     if (s->ending == DIOSIX_ENDED_FAULT)
@@ -103,24 +103,24 @@ static bool log_registers(unsigned line)
     static const char names[] = "zero\0ra\0sp\0gp\0tp\0t0\0t1\0t2\0s0\0s1\0a0\0a1\0a2\0a3\0a4\0a5\0a6\0a7\0s2\0s3\0"
                                 "s4\0s5\0s6\0s7\0s8\0s9\0s10\0s11\0t3\0t4\0t5\0t6\0";
     if (line == 0) {
-        out_format("vcore %u, pc 0x%llx", (unsigned)session->answer.status.crash_vcore - 1,
-                   (ull)session->answer.status.pc);
+        out_format("vcore %u, pc 0x%llx", (unsigned)session.answer.status.crash_vcore - 1,
+                   (ull)session.answer.status.pc);
         out_line_end();
     }
     for (unsigned i = 4 * line; i < 4 * line + 4; i++)
-        out_format("%-4s 0x%016llx  ", list_word(names, i), (ull)session->answer.status.registers[i]);
+        out_format("%-4s 0x%016llx  ", list_word(names, i), (ull)session.answer.status.registers[i]);
     out_line_end();
     return line < 7;
 }
 
 static void log_backtrace(void)
 {
-    unsigned count = session->answer.status.backtrace_count;
-    if (count > array_length(session->answer.status.backtrace))
-        count = array_length(session->answer.status.backtrace);
+    unsigned count = session.answer.status.backtrace_count;
+    if (count > array_length(session.answer.status.backtrace))
+        count = array_length(session.answer.status.backtrace);
     out_text("called from");
     for (unsigned i = 0; i < count; i++)
-        out_format(" 0x%llx", (ull)session->answer.status.backtrace[i]);
+        out_format(" 0x%llx", (ull)session.answer.status.backtrace[i]);
     out_line_end();
 }
 
@@ -128,7 +128,7 @@ enum next command_log(struct run *r)
 {
     if (r->phase == 0) {
         if (r->other == 0)
-            memset(&session->filter, 0, sizeof(session->filter));
+            memset(&session.filter, 0, sizeof(session.filter));
         r->phase = !log_piece(r);
         return NEXT_MORE;
     }
@@ -153,10 +153,10 @@ static enum next trace_begin(struct run *r)
         return done(r, ask(DIOSIX_TRACE, r->id, 0, 0));
     if (r->count && (!parse_number(r->words[0], &count) || !count || count > INT32_MAX))
         return fail_usage(r);
-    long error = ask(DIOSIX_TRACE, r->id, 0, sizeof(session->answer.trace.head));
+    long error = ask(DIOSIX_TRACE, r->id, 0, sizeof(session.answer.trace.head));
     if (error != SBI_SUCCESS)
         return fail_call(r, error);
-    r->number = session->answer.trace.head.end;
+    r->number = session.answer.trace.head.end;
     r->position = r->number > count ? r->number - (unsigned)count : 0;
     r->phase = 1;
     if (r->number)
@@ -180,22 +180,22 @@ enum next command_trace(struct run *r)
 {
     if (r->phase == 0)
         return trace_begin(r);
-    long error = ask(DIOSIX_TRACE, r->id, r->position, sizeof(session->answer.trace));
+    long error = ask(DIOSIX_TRACE, r->id, r->position, sizeof(session.answer.trace));
     if (error != SBI_SUCCESS)
         return fail_call(r, error);
-    for (unsigned i = 0; i < session->answer_value && i < ASK_EXITS; i++)
-        if ((int32_t)(r->number - session->answer.trace.head.position - i) > 0)
-            trace_line(&session->answer.trace.exits[i]);
-    r->position = session->answer.trace.head.position + (uint32_t)session->answer_value;
-    return session->answer_value && (int32_t)(r->number - r->position) > 0 ? NEXT_MORE : NEXT_DONE;
+    for (unsigned i = 0; i < session.answer_value && i < ASK_EXITS; i++)
+        if ((int32_t)(r->number - session.answer.trace.head.position - i) > 0)
+            trace_line(&session.answer.trace.exits[i]);
+    r->position = session.answer.trace.head.position + (uint32_t)session.answer_value;
+    return session.answer_value && (int32_t)(r->number - r->position) > 0 ? NEXT_MORE : NEXT_DONE;
 }
 
 // machine ------------------------------------------------------------------------------------------------
 
 static enum next machine_facts(struct run *r)
 {
-    long error = ask(DIOSIX_MACHINE, 0, 0, sizeof(session->answer.machine));
-    const struct diosix_machine *m = &session->answer.machine;
+    long error = ask(DIOSIX_MACHINE, 0, 0, sizeof(session.answer.machine));
+    const struct diosix_machine *m = &session.answer.machine;
 
     if (error != SBI_SUCCESS)
         return fail_call(r, error);
@@ -221,14 +221,14 @@ static enum next machine_facts(struct run *r)
 static void capsule_named(const char *what, uint32_t id)
 {
     if (id && ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS)
-        out_format(", %s %s", what, session->answer.status.name);
+        out_format(", %s %s", what, session.answer.status.name);
 }
 
 static enum next machine_memory(unsigned n)
 {
-    if (ask(DIOSIX_MEMORY, n, 0, sizeof(session->answer.memory)) != SBI_SUCCESS)
+    if (ask(DIOSIX_MEMORY, n, 0, sizeof(session.answer.memory)) != SBI_SUCCESS)
         return NEXT_DONE;
-    const struct diosix_memory *m = &session->answer.memory;
+    const struct diosix_memory *m = &session.answer.memory;
     out_format("RAM 0x%010llx to 0x%010llx: %s", (unsigned long long)m->start,
                (unsigned long long)(m->start + m->size - 1),
                m->kind == DIOSIX_MEMORY_HYPERVISOR ? "the hypervisor's" : "capsules'");
@@ -244,11 +244,11 @@ enum next command_machine(struct run *r)
         return machine_facts(r);
     if (n > r->number)
         return machine_memory(n - 1 - (unsigned)r->number);
-    if (ask(DIOSIX_HART, n - 1, 0, sizeof(session->answer.hart)) != SBI_SUCCESS)
+    if (ask(DIOSIX_HART, n - 1, 0, sizeof(session.answer.hart)) != SBI_SUCCESS)
         return NEXT_DONE;
-    uint32_t owner = session->answer.hart.owner, runs = session->answer.hart.runs;
-    out_format("hart %u: id %u, idle", n - 1, (unsigned)session->answer.hart.id);
-    put_seconds(session->answer.hart.idle_time);
+    uint32_t owner = session.answer.hart.owner, runs = session.answer.hart.runs;
+    out_format("hart %u: id %u, idle", n - 1, (unsigned)session.answer.hart.id);
+    put_seconds(session.answer.hart.idle_time);
     out_text(" s");
     capsule_named("owned by", owner);
     capsule_named("runs", runs);
@@ -260,11 +260,11 @@ enum next command_machine(struct run *r)
 
 enum next command_images(struct run *r)
 {
-    if (ask(DIOSIX_IMAGE, r->phase++, 0, sizeof(session->answer.image)) != SBI_SUCCESS)
+    if (ask(DIOSIX_IMAGE, r->phase++, 0, sizeof(session.answer.image)) != SBI_SUCCESS)
         return NEXT_DONE;
-    out_format("%-31s", session->answer.image.name);
-    put_size(session->answer.image.size);
-    out_text(session->answer.image.kind == 1 ? "  kernel" : "");
+    out_format("%-31s", session.answer.image.name);
+    put_size(session.answer.image.size);
+    out_text(session.answer.image.kind == 1 ? "  kernel" : "");
     out_line_end();
     return NEXT_MORE;
 }

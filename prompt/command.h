@@ -56,10 +56,6 @@ enum {
     COMMAND_TERMINAL = 2, // only for who is there
 };
 
-// A step at the terminal, of whatever is to be done: a command, a completion, keys. NEXT_WAIT: until prompt_wake() or
-// *deadline.
-enum next command_step(uint64_t *deadline);
-
 // Begins the command in the session's line: it runs then, or is over already, or there was none.
 void command_begin(void);
 // A step of the one that runs. NEXT_WAIT: until *deadline.
@@ -84,10 +80,6 @@ enum next done(struct run *r, long error);
 // Waits. Steps may come earlier: then `wait_is_over` is false.
 enum next wait_ms(struct run *r, unsigned milliseconds);
 bool wait_is_over(const struct run *r);
-
-// In commands that go on until a key is typed: is there one? What is no sign of impatience is kept
-// as the beginning of the next line.
-bool key_typed(void);
 
 // operate.c, listing.c, show.c, devices.c
 enum next command_list(struct run *r);

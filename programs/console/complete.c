@@ -71,12 +71,12 @@ static const char *listed(const char *list)
 static const char *capsule(void)
 {
     c.at = ask_next(c.at, ASK_NAME);
-    return c.at ? session->answer.status.name : NULL;
+    return c.at ? session.answer.status.name : NULL;
 }
 
 static const char *image(void)
 {
-    return ask(DIOSIX_IMAGE, c.at++, 0, sizeof(session->answer.image)) == SBI_SUCCESS ? session->answer.image.name
+    return ask(DIOSIX_IMAGE, c.at++, 0, sizeof(session.answer.image)) == SBI_SUCCESS ? session.answer.image.name
                                                                                       : NULL;
 }
 

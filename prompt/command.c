@@ -3,16 +3,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "complete.h"
-#include "console.h"
 #include "format.h"
-#include "leave.h"
 #include "prompt.h"
 #include "session.h"
 
-#define KEYS_A_STEP 16u
 #define CAPSULES_A_STEP 16u // that are looked at
-#define LEAVE_POLL 10u      // ms
 
 // Of each command: its name and arguments; what it does.
 static const char texts[] =
@@ -23,7 +18,7 @@ static const char texts[] =
     "top\0"
     "the same, once a second, until a key is typed\0"
     "console NAME\0"
-    "goes to the capsule's terminal; Ctrl-] d leads back\0"
+    "goes to the capsule's terminal; Ctrl-] leads back\0"
     "log NAME\0"
     "what it printed last, and how it ended\0"
     "trace NAME [COUNT|off]\0"
@@ -68,7 +63,7 @@ static const struct command commands[] = {
     {0, 1, 0, 0, STEP_HELP},
     {0, 0, 0, 0, STEP_LIST},
     {0, 0, COMMAND_TERMINAL, 0, STEP_TOP},
-    {1, 1, COMMAND_CAPSULE | COMMAND_TERMINAL, 0, STEP_CONSOLE},
+    {1, 1, COMMAND_CAPSULE, 0, STEP_CONSOLE},
     {1, 1, COMMAND_CAPSULE, 0, STEP_LOG},
     {1, 2, COMMAND_CAPSULE, 0, STEP_TRACE},
     {1, 1, COMMAND_CAPSULE, DIOSIX_START, STEP_CALL},
@@ -90,9 +85,7 @@ static const struct command commands[] = {
     {0, 0, COMMAND_TERMINAL, DIOSIX_POWER_REBOOT, STEP_POWER},
 };
 
-struct session session_terminal, *session = &session_terminal;
-struct lock session_lock;
-static int key_kept = -1; // typed, and to be read once more
+struct session session;
 
 const char *command_name(unsigned n, char name[COMMAND_NAME_SIZE])
 {
@@ -152,7 +145,7 @@ static enum next fail_state(struct run *r)
                                 "wait until that is done\0";
     unsigned state = DIOSIX_ENDING;
     if (ask(DIOSIX_STATUS, r->id, 0, ASK_STATE) == SBI_SUCCESS)
-        state = session->answer.status.state;
+        state = session.answer.status.state;
     return fail(r, "%s is %s: %s", r->name, list_word(words_state, state), list_word(cures, state));
 }
 
@@ -167,7 +160,7 @@ enum next fail_call(struct run *r, long error)
 
     switch (error) {
     case SBI_ERR_FAILED:
-        return fail(r, "%s: %s", about, list_word(lacks, (unsigned)session->answer_value - 1));
+        return fail(r, "%s: %s", about, list_word(lacks, (unsigned)session.answer_value - 1));
     case SBI_ERR_NOT_SUPPORTED:
         return fail(r, "%s: not possible here (fork needs isolation gstage)", about);
     case SBI_ERR_INVALID_PARAM:
@@ -199,35 +192,13 @@ bool wait_is_over(const struct run *r)
     return r->wake_at <= prompt_time(0);
 }
 
-static int key_next(void)
-{
-    int key = key_kept;
-    key_kept = -1;
-    return key >= 0 ? key : prompt_key();
-}
-
-bool key_typed(void)
-{
-    int key;
-    if (!is_at_terminal())
-        return false;
-    while ((key = key_next()) >= 0) {
-        if (edit_is_rest_of_line_end((uint8_t)key))
-            continue;
-        if (key == 0x1b || (key > ' ' && key != 'q'))
-            key_kept = key;
-        return true;
-    }
-    return false;
-}
-
 // The command in progress ----------------------------------------------------------------------------
 
 #define HELP_WIDTH 28 // of the arguments, in the list of all
 
 static bool is_elsewhere(const struct command *command)
 {
-    return command->flags & COMMAND_TERMINAL && !is_at_terminal();
+    return command->flags & COMMAND_TERMINAL && !prompt_is_at_terminal;
 }
 
 static enum next command_help(struct run *r)
@@ -256,16 +227,8 @@ static enum next command_help(struct run *r)
 
 static void finish(void)
 {
-    if (!session->run.failed) {
-        out_text("ok");
-        out_line_end();
-    }
-    session->run.command = NULL;
-    if (!is_at_terminal())
-        return;
-    console_prompt_disturbed(); // the line is drawn now
-    if (!leave_is_wanted() && console_at_prompt())
-        edit_draw();
+    session.run.command = NULL;
+    prompt_finished(true, session.run.failed);
 }
 
 // Says what is wrong with the command line, if it is not carried out.
@@ -283,12 +246,12 @@ static void begin_words(struct run *r, unsigned count, char **words)
     else if (r->count < command->least || r->count > command->most)
         fail_usage(r);
     else if (command->flags & COMMAND_CAPSULE)
-        session->resolving = true;
+        session.resolving = true;
 }
 
 void command_begin(void)
 {
-    struct session *s = session;
+    struct session *s = &session;
 
     memset(&s->run, 0, sizeof(s->run));
     s->resolving = false;
@@ -298,17 +261,17 @@ void command_begin(void)
         begin_words(&s->run, (unsigned)count, s->words);
     else if (count < 0)
         fail(&s->run, count == -1 ? "a quote has no end" : "too many words");
-    else if (is_at_terminal())
-        edit_draw();
+    else
+        prompt_finished(false, false);
     if (s->run.failed)
         finish();
 }
 
 static enum next resolved(const char *name, uint32_t id)
 {
-    struct run *r = &session->run;
+    struct run *r = &session.run;
 
-    session->resolving = false;
+    session.resolving = false;
     memcpy(r->name, name, sizeof(r->name) - 1);
     r->id = id;
     r->words++;
@@ -319,22 +282,22 @@ static enum next resolved(const char *name, uint32_t id)
 // Names come first: one may look like an id.
 static enum next resolve_id(void)
 {
-    struct run *r = &session->run;
+    struct run *r = &session.run;
     uint64_t id;
 
     if (parse_number(r->words[0], &id) && id && id <= UINT32_MAX && ask(DIOSIX_STATUS, id, 0, ASK_NAME) == SBI_SUCCESS)
-        return resolved(session->answer.status.name, (uint32_t)id);
+        return resolved(session.answer.status.name, (uint32_t)id);
     return fail(r, "no capsule '%s': list shows them", r->words[0]);
 }
 
 static enum next resolve(void)
 {
     for (unsigned i = 0; i < CAPSULES_A_STEP; i++) {
-        uint32_t id = session->resolve_at = ask_next(session->resolve_at, ASK_NAME);
+        uint32_t id = session.resolve_at = ask_next(session.resolve_at, ASK_NAME);
         if (!id)
             return resolve_id();
-        if (!strcmp(session->answer.status.name, session->run.words[0]))
-            return resolved(session->answer.status.name, id);
+        if (!strcmp(session.answer.status.name, session.run.words[0]))
+            return resolved(session.answer.status.name, id);
     }
     return NEXT_MORE;
 }
@@ -379,51 +342,13 @@ static enum next step(struct run *r)
 
 enum next command_run(uint64_t *deadline)
 {
-    enum next next = session->resolving ? resolve() : step(&session->run);
+    enum next next = session.resolving ? resolve() : step(&session.run);
 
     if (next == NEXT_DONE) {
         finish();
         return NEXT_MORE;
     }
     if (next == NEXT_WAIT)
-        *deadline = session->run.wake_at;
+        *deadline = session.run.wake_at;
     return next;
-}
-
-static enum next keys_step(void)
-{
-    for (unsigned i = 0; i < KEYS_A_STEP && out_length() < OUT_SIZE / 8; i++) {
-        int key = key_next();
-        if (key < 0)
-            return NEXT_WAIT;
-        switch (edit_key((uint8_t)key)) {
-        case EDIT_LINE:
-            edit_line_take(session->line);
-            command_begin();
-            return NEXT_MORE;
-        case EDIT_COMPLETE:
-            complete_begin();
-            return NEXT_MORE;
-        case EDIT_MORE:
-            break;
-        }
-    }
-    return NEXT_MORE;
-}
-
-enum next command_step(uint64_t *deadline)
-{
-    if (complete_is_busy())
-        return complete_step();
-    if (session->run.command)
-        return command_run(deadline);
-    if (leave_is_wanted() && !leave()) {
-        *deadline = prompt_time(LEAVE_POLL);
-        return NEXT_WAIT;
-    }
-    if (console_prompt_disturbed()) {
-        out_char('\r');
-        edit_draw();
-    }
-    return keys_step();
 }

@@ -4,7 +4,8 @@
 
 #include "command.h"
 #include "console.h"
-#include "out.h"
+#include "edit.h"
+#include "line.h"
 
 static char to[DIOSIX_NAME_SIZE];
 
@@ -23,7 +24,7 @@ bool leave_is_wanted(void)
 
 bool leave(void)
 {
-    if (!out_is_shown())
+    if (!line_is_shown())
         return false;
     if (!console_go(to)) // it went away meanwhile
         edit_draw();

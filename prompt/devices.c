@@ -23,11 +23,11 @@ static unsigned number_of(const struct run *r, unsigned slot, const char *kind)
 
     for (unsigned i = 0; i < slot; i++)
         if (ask(DIOSIX_DEVICE, r->id, i, offsetof(struct diosix_device, flags)) == SBI_SUCCESS)
-            number += !strcmp(kind_word(session->answer.device.kind), kind);
+            number += !strcmp(kind_word(session.answer.device.kind), kind);
     return number;
 }
 
-// The slot of the device of that name, and the device in session->answer.device; SLOTS: there is none.
+// The slot of the device of that name, and the device in session.answer.device; SLOTS: there is none.
 static unsigned device_find(const struct run *r, const char *name)
 {
     unsigned wanted = 0, slot;
@@ -37,9 +37,9 @@ static unsigned device_find(const struct run *r, const char *name)
     if (name[length] && (!parse_number(name + length, &number) || number >= SLOTS))
         return SLOTS;
     for (slot = 0; slot < SLOTS; slot++) {
-        if (ask(DIOSIX_DEVICE, r->id, slot, sizeof(session->answer.device)) != SBI_SUCCESS)
+        if (ask(DIOSIX_DEVICE, r->id, slot, sizeof(session.answer.device)) != SBI_SUCCESS)
             continue;
-        const char *kind = kind_word(session->answer.device.kind);
+        const char *kind = kind_word(session.answer.device.kind);
         if (strlen(kind) == length && !memcmp(kind, name, length) && wanted++ == number)
             break;
     }
@@ -128,9 +128,9 @@ enum next command_devices(struct run *r)
 
     if (slot == SLOTS)
         return NEXT_DONE;
-    if (ask(DIOSIX_DEVICE, r->id, slot, sizeof(session->answer.device)) != SBI_SUCCESS)
+    if (ask(DIOSIX_DEVICE, r->id, slot, sizeof(session.answer.device)) != SBI_SUCCESS)
         return NEXT_MORE;
-    struct diosix_device device = session->answer.device;
+    struct diosix_device device = session.answer.device;
     device_tell(&device, number_of(r, slot, kind_word(device.kind)));
     return NEXT_MORE;
 }
@@ -184,7 +184,7 @@ enum next command_set_device(struct run *r)
 
     if (slot == SLOTS)
         return fail_device(r, r->words[0]);
-    if (n < 0 || (settings[n].of && strcmp(settings[n].of, kind_word(session->answer.device.kind)) != 0))
+    if (n < 0 || (settings[n].of && strcmp(settings[n].of, kind_word(session.answer.device.kind)) != 0))
         return fail(r, "no setting '%s' of %s: disks have iops, bandwidth and size, nets packets, bandwidth and link",
                     r->words[1], r->words[0]);
     if (!parse_value(settings[n].kind, r->words[2], &value))
@@ -203,18 +203,18 @@ enum next command_attach(struct run *r)
 
     if (slot == SLOTS)
         return fail_device(r, r->words[0]);
-    if (session->answer.device.kind == DIOSIX_DEVICE_DISK && !serial)
+    if (session.answer.device.kind == DIOSIX_DEVICE_DISK && !serial)
         return device_changed(r, device_set(r, slot, DIOSIX_DEVICE_SET_OUT, !attaches));
-    if (session->answer.device.kind != DIOSIX_DEVICE_HOST_DISK || (attaches && !serial))
+    if (session.answer.device.kind != DIOSIX_DEVICE_HOST_DISK || (attaches && !serial))
         return fail(r, "%s: only a disk is attached and detached; one of the machine's by its serial number",
                     r->words[0]);
     size_t size = serial ? strlen(serial) + 1 : 0;
-    if (size > sizeof(session->answer.name))
+    if (size > sizeof(session.answer.name))
         return fail(r, "the machine has no disk '%s'", serial);
     if (serial)
-        memcpy(session->answer.name, serial, size);
+        memcpy(session.answer.name, serial, size);
     long error = ask(DIOSIX_ATTACH, r->id, slot, size);
-    if (error == SBI_ERR_FAILED && session->answer_value == DIOSIX_LACK_DEVICES)
+    if (error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES)
         return fail(r, "the machine has no disk '%s', or it is in use, or can't be written", serial);
     return device_changed(r, error);
 }

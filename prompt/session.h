@@ -1,10 +1,8 @@
-// Who gives commands: the person at the terminal, or a guest that talks to the service (service.c). Each has all that
-// a command needs from one step to the next, so that commands of several may be under way.
+// All that a command needs from one step to the next.
 #pragma once
 
 #include "ask.h"
 #include "command.h"
-#include "lock.h"
 #include "out.h"
 
 #define SAMPLES 32u
@@ -17,7 +15,6 @@ struct sample {
 };
 
 struct session {
-    struct space *who; // its memory says which capsule asks; NULL: the machine's root
     char line[EDIT_SIZE];
     char *words[WORDS_MAX]; // in it
     struct run run;
@@ -51,12 +48,4 @@ struct session {
     union answer answer; // last, as its end is open
 };
 
-extern struct session session_terminal;
-// Whose step it is. Who makes one holds the lock meanwhile; nothing in it waits for other harts.
-extern struct session *session;
-extern struct lock session_lock;
-
-static inline bool is_at_terminal(void)
-{
-    return session == &session_terminal;
-}
+extern struct session session;
