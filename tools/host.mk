@@ -4,7 +4,7 @@
 # Every folder of ours may be included from a test; the hypervisor's own build is what keeps the
 # folders apart. Quoted includes only: a sched.h of ours must not take the place of the system's. What
 # only a RISC-V hart has is faked: those headers come first.
-HOST_INCLUDES := -iquote tests/unit/fake -iquote lib -iquote include -iquote programs/libc $(patsubst %,-iquote %,$(sort $(shell find hypervisor tools -type d))) \
+HOST_INCLUDES := -iquote tests/unit/fake -iquote lib -iquote include -iquote programs/libc $(patsubst %,-iquote %,prompt programs/console $(sort $(shell find hypervisor tools -type d))) \
     -isystem $(LIBFDT_DIR) -isystem $(BEARSSL_DIR)/inc
 # The supervisor's kernel and its tests see no hypervisor.
 SV_INCLUDES := -iquote tests/unit/fake/supervisor -iquote supervisor/kernel -iquote supervisor/arch -iquote lib -iquote include \

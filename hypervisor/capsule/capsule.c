@@ -302,6 +302,7 @@ enum status capsule_start(struct capsule_state *s, struct image_error *why)
     s->on_console = true;
     console_add(&s->capsule.stream);
     life_count_start(s);
+    life_expect(s, true);
     capsule_notify(&s->capsule);
     return STATUS_OK;
 }

@@ -130,6 +130,8 @@ void life_fork(struct capsule_state *original, struct capsule_state *clone, stru
 
 // What had memory has none any more: it is STOPPED, and harts of its own are everybody's.
 void life_stopped(struct capsule_state *s);
+// It begins to run, or has ended, and may be a console service.
+void life_expect(const struct capsule_state *s, bool begins);
 
 // The machine ends when as many have ended as have started, with failure if one was counted.
 void life_count_start(struct capsule_state *s);

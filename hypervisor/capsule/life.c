@@ -139,9 +139,16 @@ static void guest_end(struct capsule_state *s)
     s->stage = LIFE_SCRUBBING;
 }
 
+void life_expect(const struct capsule_state *s, bool begins)
+{
+    if ((s->node.rights & RIGHTS_SERVICE) == RIGHTS_SERVICE)
+        console_expect(begins);
+}
+
 void life_stopped(struct capsule_state *s)
 {
     s->stage = LIFE_STOPPED;
+    life_expect(s, false);
     enum status status = sched_set_exclusive(&s->capsule.share, false);
     CHECK(status == STATUS_OK);
     console_change();
@@ -166,6 +173,7 @@ static void scrubbed(struct capsule_state *s)
     }
     if (s->again) {
         s->stage = LIFE_LOADING;
+        life_expect(s, true);
         return;
     }
     if (s->keeps_memory)

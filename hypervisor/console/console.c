@@ -96,11 +96,13 @@ static void settle(void)
 }
 
 // Waits until everything that is shown here is out of the port's hands.
-static void flush(void)
+static void flush(bool is_last)
 {
     console_acquire();
     enum console_drain drain = console.drain;
     console.drain = DRAIN_WAIT;
+    if (is_last) // no service will go on showing
+        console.kept = false;
     for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
         container_of(link, struct stream, link)->flush = true;
     pump_all();
@@ -113,7 +115,7 @@ static void flush(void)
 
 void console_attach(void)
 {
-    flush(); // once attached, what the hypervisor has said so far would be held back
+    flush(false); // once attached, what the hypervisor has said so far would be held back
     console_acquire();
     settle();
     pump_all();
@@ -264,7 +266,8 @@ static void input_take(void)
 {
     int byte;
     for (unsigned i = 0; i < INPUT_MAX && (byte = uart_rx()) >= 0; i++)
-        keys_take((uint8_t)byte);
+        if (!terminal_take((uint8_t)byte))
+            keys_take((uint8_t)byte);
 }
 
 void console_interrupt(void)
@@ -330,8 +333,7 @@ void console_poll(uint64_t now)
 
 void console_flush(void)
 {
-    console_keep(false); // nobody will go on showing
-    flush();
+    flush(true);
 }
 
 // The hypervisor's own words -----------------------------------------------------------------------

@@ -82,6 +82,9 @@ bool console_prompt_disturbed(void);
 // interleaved view. The stream gets an event when there is anything to read, room to write, or output to show.
 void console_keep(bool kept);
 bool console_is_kept(void);
+// A capsule that may keep the terminal begins to run, or has ended: what is typed waits for it, until it keeps it, or
+// gives it back, or there is no room for more.
+void console_expect(bool expected);
 extern struct stream console_terminal;
 static inline bool console_is_terminal(const struct stream *s)
 {

@@ -48,6 +48,7 @@ struct console {
     char wanted[CAPSULE_NAME_SIZE]; // attach to this one, the first if empty, in console_attach()
     bool waiting;                   // for that
     _Atomic bool kept;              // a console service has the terminal
+    bool expected;                  // one is starting, and what is typed waits for it
     _Atomic uint32_t told;          // 1: ... and knows that there is something to look at
     _Atomic uint32_t changed;       // 1: capsules have begun or ended since it looked
     _Atomic uint32_t disturbed;     // the prompt has its line to draw again
@@ -59,6 +60,9 @@ struct console {
 };
 
 extern struct console console;
+
+// terminal.c: a byte from the port is the console service's, if that has the terminal.
+must_check bool terminal_take(uint8_t byte);
 
 static inline struct stream *console_stream(struct list *link)
 {

@@ -5,10 +5,13 @@
 
 #include "types.h"
 
-// All under the console's lock. A byte from the port.
+// All under the console's lock. A byte from the port, when no service keeps the terminal.
 void keys_take(uint8_t byte);
 
 // Adds to the line that says where one is, how one goes elsewhere.
 void keys_hint(void);
 // Says what the keys are. One notice at a time: each fits the screen's text.
 void keys_help(void);
+
+// For the service's main.c: the key that switches the machine off was typed.
+void keys_off(void);

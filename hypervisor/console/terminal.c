@@ -21,6 +21,7 @@ struct stream console_terminal = {
 void console_keep(bool kept)
 {
     console_acquire();
+    console.expected = false;
     if (kept != console.kept) {
         console.kept = kept;
         console.told = 0;
@@ -32,9 +33,30 @@ void console_keep(bool kept)
     console_release();
 }
 
+void console_expect(bool expected)
+{
+    console_acquire();
+    console.expected = expected && !console.kept;
+    console_release();
+}
+
 bool console_is_kept(void)
 {
     return atomic_load(&console.kept);
+}
+
+// A service that does not read has lost the terminal, or the person at it could do nothing.
+bool terminal_take(uint8_t byte)
+{
+    if (!console.kept && !console.expected)
+        return false;
+    if (stream_feed(&console_terminal, byte)) {
+        pump_event(&console_terminal);
+        return true;
+    }
+    console.kept = console.expected = false;
+    console_announce("the console service does not read");
+    return true;
 }
 
 void console_watch(struct stream *s, bool watched)

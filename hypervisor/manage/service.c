@@ -171,11 +171,12 @@ enum service_step service_step(struct talk *t)
 
     if (t->words)
         return SERVICE_IDLE;
-    if (!end) {
-        t->is_too_long = t->is_too_long || length == SERVICE_INPUT;
-        if (t->is_too_long)
-            input_drop(t, length);
+    t->is_too_long = t->is_too_long || length == SERVICE_INPUT;
+    if (!end && !(t->is_too_long && length))
         return SERVICE_IDLE;
+    if (!end) {
+        input_drop(t, length);
+        return SERVICE_MORE; // there is room again
     }
     request_do(t, (struct words){t->input, end});
     input_drop(t, length + 1);

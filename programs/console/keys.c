@@ -4,7 +4,6 @@
 #include "console.h"
 #include "pump.h"
 #include "screen.h"
-#include "service.h"
 #include "view.h"
 
 static bool escaped; // the escape key was the last key
@@ -47,7 +46,7 @@ static void command(uint8_t key)
         attach(console_prompt);
         break;
     case 'Q': // not q: it can't be taken back
-        service_off_ask();
+        keys_off();
         break;
     default:
         console.notices |= NOTICE_HELP;
@@ -97,7 +96,7 @@ void keys_help(void)
 void keys_hint(void)
 {
     screen_text(console.attached ? " - Ctrl-] then n: next capsule, a: all, " : " - Ctrl-] then 1-9: one capsule, ");
-    if (console.attached != console_prompt)
+    if (!console.attached || console.attached != console_prompt)
         screen_text("d: prompt, ");
     screen_text("Q: off, h: help");
 }

@@ -5,6 +5,7 @@
 
 #include "console.h"
 #include "console_state.h"
+#include "keys.h"
 #include "log.h"
 #include "service.h"
 
@@ -45,7 +46,7 @@ static void events_pass_on(void)
     capsules_type();
 }
 
-void service_off_ask(void)
+void keys_off(void)
 {
     off_is_asked = true;
 }

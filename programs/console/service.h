@@ -52,11 +52,6 @@ void capsules_type(void);
 // Has every capsule but us ended?
 bool capsules_are_over(void);
 
-// ---- main.c ----
-
-// Switches the machine off after this round, whatever runs.
-void service_off_ask(void);
-
 // ---- prompt.c ----
 
 void service_prompt_init(void);

@@ -5,7 +5,8 @@
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
 // sources: tests/unit/explored/calls.c tests/unit/explored/manage_sbi.c hypervisor/manage/queries.c hypervisor/manage/devices.c hypervisor/manage/terminal.c
 // sources: hypervisor/capsule/endings.c hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
-// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
+// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/person.c
+// wrap: sched_put
 //
 // Management calls as a hostile guest makes them: functions, registers and structures are the input's. A capsule
 // with the right to manage, and whoever of its descendants runs, takes records from the input, one per call; in
@@ -19,13 +20,12 @@
 #include "harts.h"
 #include "lives.h"
 #include "manage_calls.h"
-#include "prompt_entity.h"
+#include "person.h"
 
 #define MIB (1ull << 20)
 
 static const uint8_t *input;
 static size_t input_left;
-static struct entity prompt;
 static uint64_t stop_by;
 static uint8_t ram[1 << 16] __attribute__((aligned(16))); // of all guests, over and over
 
@@ -88,7 +88,7 @@ static void manager_start(void)
         abort();
 }
 
-enum put prompt_step(uint64_t *deadline)
+enum put person_turn(uint64_t *deadline)
 {
     uint64_t id = 0;
 
@@ -100,14 +100,6 @@ enum put prompt_step(uint64_t *deadline)
     if (!tree_count())
         fake_done = true;
     return PUT_WAITING;
-}
-
-void prompt_wake(void) {}
-
-bool prompt_is_woken(struct entity *e)
-{
-    (void)e;
-    return false;
 }
 
 // What a call names in registers: small numbers mostly, and addresses near the RAM's ends.
@@ -166,8 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_capsules_create();
     lives_reset();
     stop_by = fake_now + 2000;
-    entity_init(&prompt, ENTITY_PROMPT, harts[0]);
-    sched_start(&prompt);
+    person_start(harts[0]);
     manager_start();
     bool ended = explore_run(1, hart_main, 1, 5000000);
     if (!ended || fake_objects || fake_memory_used || fake_streams || tree_count() || tree_root.used.memory ||

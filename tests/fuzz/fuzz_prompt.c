@@ -1,8 +1,7 @@
-// sources: tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c
-// sources: hypervisor/prompt/ask.c hypervisor/prompt/command.c hypervisor/prompt/complete.c
-// sources: lib/edit.c hypervisor/prompt/leave.c hypervisor/prompt/listing.c
-// sources: hypervisor/prompt/operate.c hypervisor/prompt/devices.c hypervisor/prompt/out.c hypervisor/prompt/parse.c
-// sources: hypervisor/prompt/prompt.c hypervisor/prompt/show.c hypervisor/prompt/units.c
+// sources: tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c lib/edit.c
+// sources: prompt/ask.c prompt/command.c prompt/devices.c prompt/listing.c prompt/operate.c prompt/out.c
+// sources: prompt/parse.c prompt/show.c prompt/units.c
+// sources: programs/console/line.c programs/console/complete.c programs/console/leave.c
 // Whatever is typed, however slowly the output goes, and whatever becomes of the capsules meanwhile: each step
 // makes no more than it has room for, and in the end there is a prompt again that does what it is told.
 #include <stdlib.h>

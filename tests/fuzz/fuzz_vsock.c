@@ -1,11 +1,7 @@
 // sources: hypervisor/virtio/vsock.c hypervisor/virtio/vsock_host.c hypervisor/virtio/vsock_links.c
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/rate.c
 // sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c tests/unit/fake/driver.c
-// sources: tests/unit/fake/sockets.c tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c lib/edit.c
-// sources: hypervisor/prompt/ask.c hypervisor/prompt/command.c hypervisor/prompt/complete.c
-// sources: hypervisor/prompt/leave.c hypervisor/prompt/listing.c hypervisor/prompt/operate.c hypervisor/prompt/devices.c
-// sources: hypervisor/prompt/out.c hypervisor/prompt/parse.c hypervisor/prompt/prompt.c
-// sources: hypervisor/prompt/service.c hypervisor/prompt/show.c hypervisor/prompt/units.c
+// sources: tests/unit/fake/sockets.c tests/unit/fake/manage.c hypervisor/manage/service.c lib/format.c
 //
 // Three guests with sockets whose drivers write any registers and rings, and send any packets and any commands in
 // between. No step has no end or touches what is no guest's memory; links and talks are counted right; each visit ends;
@@ -15,15 +11,14 @@
 
 #include "input.h"
 #include "manage_fake.h"
-#include "prompt_fake.h"
 #include "sockets.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 #define CLONE_CID 100u
 
 static const char *const words[] = {
-    "list\n", "help",  "machine\n", "images\n", "log kid\n",  "stop kid 1\n", "trace", " kid\n",     "create a ",
-    "from ",  "linux", "\n",        "set kid ", "weight 7\n", "fork kid 2\n", "top\n", "kill kid\n", "destroy kid\n"};
+    "2 0 0 0 0\n", "1 1 0 0 640\n", "15 1 ", "0 0 0\n", "\n",         "10 1 0 0 5 ", "7477696e00\n", "12 1 1 7 0\n",
+    "18 ",         "0 ",             "640 ",  "3 ",      "99 1 2 3 4\n", "-1",         "6 1 0 0 0\n",  "\r\n"};
 
 static void packet_any(struct station *s, struct input *in)
 {
@@ -63,7 +58,7 @@ static void world_change(struct station *s, struct input *in)
     uint8_t how = byte(in);
     fake_denies = how & 1;
     fake_error = how & 2 ? -3 : 0;
-    prompt_clock += (uint64_t)byte(in) << (how >> 4);
+    station_clock += (uint64_t)byte(in) << (how >> 4);
     driver_lacking = how & 12 ? 0 : how >> 4;
     s->is_away = how & 16;
     s->is_woken = true;

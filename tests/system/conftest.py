@@ -117,7 +117,7 @@ def linux(name="linux1", **keys):
         "initrd": os.path.join(folder, "initrd.cpio"), "cmdline": "console=ttyS0 quiet cryptomgr.notests", "memory": "192M", "vcores": 2, **keys})
 
 
-def manifest_write(path, capsules, arch):
+def manifest_write(path, capsules, arch, terminal=None):
     lines = ["capsules:"]
     nets = sorted(set(re.findall(r"\bnet: ([a-z0-9-]+)", " ".join(str(c.get("devices", "")) for c in capsules))))
     if nets: # one that begins with "up" has an uplink
@@ -126,14 +126,17 @@ def manifest_write(path, capsules, arch):
         for number, (key, value) in enumerate(capsule.items()):
             text = f'"{value}"' if isinstance(value, str) and not re.fullmatch(r"[\w./-]+|\[.*\]|\{.*\}", value) else value
             lines.append(("  - " if number == 0 else "    ") + f"{key}: {text}")
+    if terminal:
+        lines.append(f"terminal: {terminal}")
     path.write_text("\n".join(lines).replace("/ARCH/", f"/{arch}/") + "\n")
 
 
-def pack(path, capsules, arch="rv64"):
-    """Makes a bundle; returns its path."""
+def pack(path, capsules, arch="rv64", terminal=None):
+    """Makes a bundle; returns its path. With the terminal of this capsule, or `all`, it has the console service."""
     manifest, bundle = path.with_suffix(".yaml"), path.with_suffix(".itb")
-    manifest_write(manifest, capsules, arch)
-    done = subprocess.run([PACK, "--arch", arch, str(manifest), "-o", str(bundle)], capture_output=True, text=True)
+    manifest_write(manifest, capsules, arch, terminal)
+    service = ["--terminal", os.path.join(ROOT, "build", arch)] if terminal else []
+    done = subprocess.run([PACK, "--arch", arch, *service, str(manifest), "-o", str(bundle)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return bundle
 
@@ -217,10 +220,10 @@ def machine(request, tmp_path):
         request.node.machines.append(started)
         return started
 
-    def start(capsules, backend=GSTAGE, **keys):
+    def start(capsules, backend=GSTAGE, terminal=None, **keys):
         number, bundle = len(request.node.machines), capsules
         if isinstance(capsules, list):
-            bundle = pack(tmp_path / f"bundle{number}", capsules, backend.arch)
+            bundle = pack(tmp_path / f"bundle{number}", capsules, backend.arch, terminal)
         return start_command(machine_command(bundle, backend, **keys))
 
     start.command = start_command

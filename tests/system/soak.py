@@ -243,7 +243,7 @@ def backends(arguments):
 
 def soak_one(backend, seed, seconds, folder, verbose):
     path = os.path.join(folder, backend.name)
-    bundle = pack(pathlib.Path(path), soak_capsules(), backend.arch)
+    bundle = pack(pathlib.Path(path), soak_capsules(), backend.arch, "all")
     m = Machine(machine_command(bundle, backend), path + ".console")
     with open(path + ".log", "w", encoding="utf-8") as log:
         def tell(line):

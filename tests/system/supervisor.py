@@ -61,7 +61,7 @@ def boot(machine, place, others=(), **keys):
     """Starts it; attached to its console."""
     if place.isolation == "bare":
         return machine.command(bare_command(place, **keys))
-    return machine([capsule(place, **keys), *others], place, harts=4, options="console=attach:supervisor")
+    return machine([capsule(place, **keys), *others], place, harts=4, terminal="supervisor")
 
 
 def say(m, line, timeout=60):

@@ -1,14 +1,6 @@
-"""The console service: the hypervisor's views, keys and prompt as a program in a capsule."""
-import os
+"""The console service: views, keys and the prompt, as a program in a capsule."""
 import pytest
-from conftest import GSTAGE, PMP_BARE, PROMPT, ROOT, Capsule, linux, payload
-
-
-def service(attach="attach=", **keys):
-    folder = os.path.join(ROOT, "build/ARCH")
-    return Capsule("console", os.path.join(folder, "supervisor.bin"), **{
-        "initrd": os.path.join(folder, "programs.cpio"), "cmdline": f"init=console {attach}".strip(), "memory": "16M",
-        "vcores": 1, "rights": "[manage, console]", "restart": "always", **keys})
+from conftest import GSTAGE, PMP_BARE, PROMPT, linux, payload
 
 
 def waits(name, **keys):
@@ -30,7 +22,7 @@ def command(m, text, answer):
 
 @pytest.mark.both_widths
 def test_views_and_prompt(machine, backend):
-    m = machine([waits("one"), waits("two"), service()], backend)
+    m = machine([waits("one"), waits("two")], backend, terminal="one")
     m.expect("at one - Ctrl-]")
     m.key("n")
     m.expect("at two - Ctrl-]")
@@ -49,14 +41,14 @@ def test_views_and_prompt(machine, backend):
 
 def test_ends_with_the_last(machine, backend):
     """The service does not keep the machine on, and failures are told."""
-    m = machine([payload("ends", "one", cmdline="end=failure", vcores=1), service("")], backend)
+    m = machine([payload("ends", "one", cmdline="end=failure", vcores=1)], backend, terminal="all")
     m.expect("one: shut down, reporting failure")
     assert m.end() == 1
 
 
 def test_nothing_is_lost(machine, backend):
     """Kill the service again and again: the hypervisor shows what it did not, and then it has the terminal again."""
-    m = machine([waits("one"), service("")], backend)
+    m = machine([waits("one")], backend, terminal="all")
     m.expect("all capsules, input to one")
     for _ in range(3):
         prompt(m)
@@ -72,7 +64,7 @@ def test_nothing_is_lost(machine, backend):
 
 @pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE], ids=repr)
 def test_linux(machine, backend):
-    m = machine([linux(), service()], backend)
+    m = machine([linux()], backend, terminal="linux1")
     m.expect(PROMPT.format("linux1"))
     assert "linux1" in m.command("hostname")
     m.line("yes capsule | head -n 2000; echo end-of-$((1+1))")

@@ -69,7 +69,7 @@ def test_overlay_is_bounded(machine, tmp_path):
 
 
 def test_clone_has_its_own_overlay(machine, tmp_path):
-    m = machine([disk_linux(tmp_path, vcores=1)], GSTAGE, options="console=attach:linux1")
+    m = machine([disk_linux(tmp_path, vcores=1)], GSTAGE, terminal="linux1")
     login(m)
     m.command("mount -t ext4 /dev/vda /mnt; echo before >/mnt/when; sync")
     open_prompt(m)
@@ -166,7 +166,7 @@ def test_partitions_by_name(machine, tmp_path):
     path = partitioned(tmp_path / "parts.img", one=2048, two=4096)
     m = machine([host_linux("{host-disk: two}"), host_linux("{host-disk: one, readonly: true}", name="linux2"),
                  host_linux("{host-disk: parts}", name="whole"), host_linux("{host-disk: three}", name="none")],
-                options="console=attach:linux1", extra=VERSION_2 + qemu_disk(path, "parts"))
+                terminal="linux1", extra=VERSION_2 + qemu_disk(path, "parts"))
     login(m)
     m.command("echo second-partition >/dev/vda; sync")
     assert re.search(r"^4096$", m.command("cat /sys/block/vda/size"), re.M)
@@ -233,7 +233,7 @@ def test_changes_while_in_use(machine, tmp_path):
     devices = f"[{{disk: {filesystem(tmp_path / 'root.img')}, overlay: 8M, serial: root-7}}, " \
               "{host-disk: data}, {net: up-lan, packets: 100000}]"
     up = ["-netdev", "user,id=up", "-device", "virtio-net-device,netdev=up,id=nic"]
-    m = machine([linux(devices=devices, memory="128M")], options="console=attach:linux1",
+    m = machine([linux(devices=devices, memory="128M")], terminal="linux1",
                 extra=VERSION_2 + qemu_disk(host, "data") + up + monitor.arguments)
     login(m)
     m.command("until ip address show eth0 | grep -q 10.0.2.15; do sleep 1; done")
@@ -292,7 +292,7 @@ def private(m, name="linux1"):
 
 def test_balloon(machine):
     """What a guest does not use goes back, what it is asked for too; it has it again when it wants to, whole."""
-    m = machine([linux(devices="[balloon]", memory="256M", vcores=2)], options="console=attach:linux1")
+    m = machine([linux(devices="[balloon]", memory="256M", vcores=2)], terminal="linux1")
     login(m)
     open_prompt(m)
     while private(m) > 160: # pages reported as free, after a while

@@ -56,7 +56,7 @@ def test_journey(machine, backend):
 @pytest.mark.parametrize("backend", [GSTAGE, PMP_BARE, PMP_RV32], ids=repr)
 def test_two_capsules(machine, backend):
     """As the plain QEMU line gives them: both on the console, each line one source's, input for the first."""
-    m = machine([linux("linux1"), linux("linux2")], backend)
+    m = machine([linux("linux1"), linux("linux2")], backend, terminal="all")
     m.expect_all([r"\[linux1\] " + prompt("linux1"), r"\[linux2\] " + prompt("linux2")], timeout=240)
     m.line("echo typed-to-$(hostname)")
     m.expect(r"\[linux1\] typed-to-linux1")
@@ -73,7 +73,7 @@ def test_two_capsules(machine, backend):
 
 def test_switching(machine):
     """Ctrl-] and a key: next, previous, one by number, all; twice sends one."""
-    m = machine([linux("linux1"), linux("linux2")], options="console=attach:linux1")
+    m = machine([linux("linux1"), linux("linux2")], terminal="linux1")
     login(m, "linux1")
     m.key("n")
     login(m, "linux2")
@@ -109,7 +109,7 @@ LOAD = ("for i in 1 2 3 4; do awk 'BEGIN { for (i = 1; i < 150000; i++) s += i /
 def test_more_vcores_than_harts(machine, backend):
     """3 x 4 vcores on 2 harts and 1 GiB: all boot, and all compute right, however their vcores move."""
     names = ["linux1", "linux2", "linux3"]
-    m = machine([linux(name, vcores=4, memory="256M") for name in names], backend, harts=2)
+    m = machine([linux(name, vcores=4, memory="256M") for name in names], backend, harts=2, terminal="all")
     m.expect_all([rf"\[{name}\] " + prompt(name) for name in names], timeout=500)
     for number in "123":
         m.key(number)
@@ -170,7 +170,7 @@ def test_stolen_time(machine, backend):
 
 
 def test_clone_has_its_own_random_numbers(machine):
-    m = machine([linux(vcores=1)], GSTAGE_RV32, options="console=attach:linux1")
+    m = machine([linux(vcores=1)], GSTAGE_RV32, terminal="linux1")
     login(m)
     open_prompt(m)
     do(m, "fork linux1 as twin")

@@ -43,7 +43,7 @@ def ticks(m, name):
 @pytest.mark.parametrize("backend", [GSTAGE, PMP, GSTAGE_RV32], ids=repr)
 def test_a_day(machine, backend):
     """Pause, resume, stop, start, restart, kill, create, destroy: each does what it says."""
-    m = machine([linux(memory="128M")], backend, options="console=attach:linux1")
+    m = machine([linux(memory="128M")], backend, terminal="linux1")
     booted(m)
     at(m, "linux1", TICKER)
     before = ticks(m, "linux1")
@@ -84,7 +84,7 @@ def test_a_day(machine, backend):
 
 
 def test_stop_kills_who_does_not_listen(machine):
-    m = machine([payload("hostile", cmdline="attack=spin seconds=100000")])
+    m = machine([payload("hostile", cmdline="attack=spin seconds=100000")], terminal="all")
     m.expect("ATTACK spin")
     open_prompt(m)
     begun = time.monotonic()
@@ -95,7 +95,7 @@ def test_stop_kills_who_does_not_listen(machine):
 
 def test_kill_while_it_ends(machine):
     """Is for that end, and not for the next life."""
-    m = machine([payload("ends", cmdline="end=never", memory="512M")])
+    m = machine([payload("ends", cmdline="end=never", memory="512M")], terminal="all")
     m.expect("START ends")
     open_prompt(m)
     for _ in range(3):
@@ -112,7 +112,7 @@ def test_kill_while_it_ends(machine):
 
 def test_back_off(machine):
     """One second, then two, then four; `set restart never` lets the next end be the last."""
-    m = machine([payload("ends", cmdline="end=failure", restart="on-crash")])
+    m = machine([payload("ends", cmdline="end=failure", restart="on-crash")], terminal="all")
     for seconds in (1, 2, 4):
         m.expect(rf"restarting in {seconds} s")
         begun = time.monotonic()
@@ -134,7 +134,7 @@ def restart(m, name):
 def test_restarts_at_random_moments(machine):
     """A booting Linux is restarted again and again beside a busy one: nothing is lost, nobody notices."""
     m = machine([linux("linux1", memory="128M"), payload("hostile", "spin", cmdline="attack=spin seconds=100000")],
-                options="console=attach:linux1")
+                terminal="linux1")
     booted(m)
     do(m, "create again from kernel-1 initrd ramdisk-1 memory 96M vcores 2 restart always cmdline console=ttyS0")
     free = memory_free(m)
@@ -159,7 +159,7 @@ def test_restarts_at_random_moments(machine):
 @pytest.mark.parametrize("backend", [GSTAGE, GSTAGE_RV32], ids=repr)
 def test_fork(machine, backend):
     """The clone goes on from where its original was, with an identity of its own; then they part."""
-    m = machine([linux(memory="128M")], backend, options="console=attach:linux1")
+    m = machine([linux(memory="128M")], backend, terminal="linux1")
     booted(m)
     at(m, "linux1", "echo before > /tmp/file; dmesg -c > /dev/null")
     assert "clone1: id 2" in do(m, "fork linux1 2 as clone")
@@ -180,7 +180,7 @@ def test_fork(machine, backend):
 
 
 def test_fork_needs_gstage(machine):
-    m = machine([payload("ends", cmdline="end=never")], PMP)
+    m = machine([payload("ends", cmdline="end=never")], PMP, terminal="all")
     m.expect("START ends")
     open_prompt(m)
     assert "fork needs isolation gstage" in say(m, "fork ends")
@@ -188,7 +188,7 @@ def test_fork_needs_gstage(machine):
 
 def test_a_hundred_clones(machine):
     """Of a booted Linux of 128 MiB, in 1 GiB: all of them answer."""
-    m = machine([linux(memory="128M", vcores=1)], options="console=attach:linux1")
+    m = machine([linux(memory="128M", vcores=1)], terminal="linux1")
     booted(m)
     at(m, "linux1", "echo before > /tmp/file")
     do(m, "fork linux1 100 as clone", timeout=300)
@@ -213,7 +213,7 @@ def spinners(m, *settings):
 
 def test_shares(machine):
     """Weight, cap, affinity, and harts of one's own."""
-    m = machine([payload("hostile", cmdline="attack=spin seconds=100000")], harts=2)
+    m = machine([payload("hostile", cmdline="attack=spin seconds=100000")], harts=2, terminal="all")
     m.expect("ATTACK spin")
     open_prompt(m)
     one = "affinity 1 weight"
@@ -237,7 +237,7 @@ def test_shares(machine):
 @pytest.mark.parametrize("end,status", [("shutdown", 0), ("failure", 1)])
 def test_the_end_waits_for_who_is_at_the_prompt(machine, end, status):
     m = machine([payload("hostile", "first", cmdline="attack=sleep seconds=5"),
-                 payload("ends", "second", cmdline=f"end={end}")])
+                 payload("ends", "second", cmdline=f"end={end}")], terminal="all")
     m.expect(r"second: [^\n]*ended")
     open_prompt(m)
     m.expect(r"all capsules have ended\s*\n")

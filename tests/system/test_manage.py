@@ -9,7 +9,7 @@ MANAGER = {"rights": "[manage]", "quota": "{memory: 96M, vcores: 24, capsules: 1
 @pytest.mark.both_widths
 def test_manage(machine, backend):
     """Beside a neighbour that must notice nothing."""
-    m = machine([payload("manage", **MANAGER), payload("ends", "neighbour", cmdline="end=never")], backend)
+    m = machine([payload("manage", **MANAGER), payload("ends", "neighbour", cmdline="end=never")], backend, terminal="all")
     m.expect(r"RESULT manage: .*\n", timeout=300)
     passed, failed = verdicts(m.console(), "manage")
     assert not failed and passed

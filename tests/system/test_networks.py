@@ -59,7 +59,7 @@ def test_network_journey(machine, backend):
         station("one", "10.1.0.11/24", "[{net: lan, isolated: true}]"),
         station("two", "10.1.0.12/24", "[{net: lan, isolated: true}]"),
         station("island", "10.1.0.13/24", "[{net: elsewhere}]"),
-    ], backend, options="console=attach:web")
+    ], backend, terminal="web")
     m.expect(PROMPT.format("web"), timeout=300)
     to(m, 1, "web")
     assert "02:00:00:00:00:01" in m.command("cat /sys/class/net/eth0/address", "web")
@@ -88,7 +88,7 @@ def test_network_journey(machine, backend):
 def test_clone_has_its_own_address(machine):
     """A clone's link is down until its driver has begun anew, and then has an address of its own."""
     m = machine([station("web", "10.1.0.1/24", "[{net: lan}]"), station("one", "10.1.0.11/24", "[{net: lan}]")],
-                GSTAGE, options="console=attach:one")
+                GSTAGE, terminal="one")
     m.expect(PROMPT.format("one"), timeout=300)
     to(m, 2, "one")
     before = m.command("cat /sys/class/net/eth0/address", "one")
@@ -119,7 +119,7 @@ def test_uplink(machine, backend):
     port = free_port()
     up = ["-netdev", f"user,id=up,hostfwd=tcp:127.0.0.1:{port}-:80", "-device", "virtio-net-device,netdev=up"]
     m = machine([linux("one", devices="[{net: up-lan}]", vcores=1, cmdline="console=ttyS0 serve=from-inside",
-                       memory="128M")], backend, options="console=attach:one", extra=VIRTIO_1 + up)
+                       memory="128M")], backend, terminal="one", extra=VIRTIO_1 + up)
     m.expect(PROMPT.format("one"), timeout=300)
     to(m, 1, "one")
     m.command("until ip address show eth0 | grep -q 10.0.2.15; do sleep 1; done", "one")

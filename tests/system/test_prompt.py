@@ -6,7 +6,7 @@ from prompt import open_prompt, say
 @pytest.mark.both_widths
 def test_prompt(machine, backend):
     """It is there in a flood of output, and its commands end with one line that tells how it went."""
-    m = machine([payload("hostile", cmdline="attack=console-flood seconds=100000")], backend)
+    m = machine([payload("hostile", cmdline="attack=console-flood seconds=100000")], backend, terminal="all")
     m.expect(r"\[hostile\]")
     open_prompt(m)
     assert say(m, "help kill").endswith("ends it at once\nok")

@@ -13,7 +13,7 @@ SECONDS = 15
 def test_soak(machine, backend):
     seed = int(os.environ.get("DIOSIX_SOAK_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"seed {seed}")
-    m = machine(soak_capsules(), backend)
+    m = machine(soak_capsules(), backend, terminal="all")
     print(run(m, seed, SECONDS))
 
 

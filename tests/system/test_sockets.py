@@ -24,7 +24,7 @@ def test_socket_journey(machine, backend):
     talked to one that reboots is told, and reaches it again."""
     m = machine([guest("manager", "[vsock]", **MANAGER), guest("left", "[{vsock: [talk, more], cid: 10}]"),
                  guest("right", "[{vsock: talk, cid: 11}]"), guest("stranger", "[{vsock: alone, cid: 12}]")],
-                backend, options="console=attach:manager")
+                backend, terminal="manager")
     m.expect(PROMPT.format("manager"), timeout=300)
     to(m, 1, "manager")
     assert cid(m, "manager") > 65535
@@ -66,7 +66,7 @@ def test_socket_journey(machine, backend):
 def test_clone_has_its_own_cid(machine):
     """A clone has a CID of its own, its connections are over, and it may talk to whom its original may."""
     m = machine([guest("one", "[vsock: talk]", **MANAGER), guest("two", "[{vsock: talk, cid: 10}]")], GSTAGE,
-                options="console=attach:one")
+                terminal="one")
     m.expect(PROMPT.format("one"), timeout=300)
     to(m, 1, "one")
     before = cid(m, "one")

@@ -5,7 +5,8 @@
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
 // sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/devices.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
 // sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
-// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
+// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/person.c
+// wrap: sched_put
 //
 // What management calls refuse: arguments, rights, and whom a caller can't reach.
 #include <setjmp.h>
@@ -24,26 +25,17 @@
 #include "harts.h"
 #include "lives.h"
 #include "manage_calls.h"
-#include "prompt_entity.h"
+#include "person.h"
 
 #define MIB (BUNDLE_MEMORY_UNIT / 2) // memory comes in twos, and is twice as much on 32 bits
 
 // Nobody runs in between: capsules stay in the stage that a call brings them to.
-static struct entity prompt;
 
-enum put prompt_step(uint64_t *deadline)
+enum put person_turn(uint64_t *deadline)
 {
     *deadline = fake_now + 10;
     fake_done = !tree_count();
     return PUT_WAITING;
-}
-
-void prompt_wake(void) {}
-
-bool prompt_is_woken(struct entity *e)
-{
-    (void)e;
-    return false;
 }
 
 _Noreturn void guest_resume(struct context *c)
@@ -115,8 +107,7 @@ static int machine_end(void **state)
     (void)state;
     for (; (n = tree_next(&tree_root, id)); id = n->id)
         call_id(&tree_root, DIOSIX_DESTROY, n->id, 0, 0);
-    entity_init(&prompt, ENTITY_PROMPT, harts[0]);
-    sched_start(&prompt);
+    person_start(harts[0]);
     if (!explore_run(harts_count, hart_main, 1, 2000000))
         fail_msg("%s", explore_message);
     assert_int_equal(fake_objects + lives_owners() + fake_memory_used + fake_streams, 0);

@@ -5,7 +5,8 @@
 // sources: tests/unit/explored/fork.c tests/unit/explored/capsule.c tests/unit/explored/tree.c
 // sources: tests/unit/explored/calls.c hypervisor/manage/queries.c hypervisor/manage/devices.c hypervisor/manage/terminal.c hypervisor/capsule/endings.c
 // sources: hypervisor/guest/vplic.c hypervisor/guest/vuart.c lib/heap.c lib/isa.c
-// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/uplink.c
+// sources: tests/unit/fake/explore.c tests/unit/fake/harts.c tests/unit/fake/capsules.c tests/unit/fake/person.c
+// wrap: sched_put
 //
 // Capsules are made, started, stopped, killed, restarted, paused, cloned and destroyed, by a person and by
 // each other, while their guests run, sleep, stop and start vcores and end by themselves, on harts whose steps
@@ -26,7 +27,7 @@
 #include "harts.h"
 #include "lives.h"
 #include "manage_calls.h"
-#include "prompt_entity.h"
+#include "person.h"
 
 #define BITS (1UL << INTERRUPT_S_SOFT | 1UL << INTERRUPT_S_TIMER | 1UL << INTERRUPT_S_EXTERNAL)
 #define MIB (1ull << 20)
@@ -399,23 +400,14 @@ static void all_check(void)
 
 // --- the person ------------------------------------------------------------------------------------------------
 
-static struct entity prompt;
 static enum put (*person_step)(uint64_t *deadline);
 static unsigned ops_left;
 static uint64_t settled_by;
 
-enum put prompt_step(uint64_t *deadline)
+enum put person_turn(uint64_t *deadline)
 {
     *deadline = TIME_NEVER;
     return fake_done ? PUT_WAITING : person_step(deadline);
-}
-
-void prompt_wake(void) {}
-
-bool prompt_is_woken(struct entity *e)
-{
-    (void)e;
-    return false;
 }
 
 static void destroy_all(void)
@@ -498,8 +490,7 @@ static void run(unsigned count, unsigned seed)
     fake_harts_create(count, seed & 1);
     fake_capsules_create();
     lives_reset();
-    entity_init(&prompt, ENTITY_PROMPT, harts[0]);
-    sched_start(&prompt);
+    person_start(harts[0]);
     settled_by = 0;
     if (!explore_run(count, hart_main, seed, 20000000))
         fail_msg("%u harts, temper %u, seed %u: %s", count, temper, seed, explore_message);

@@ -2,7 +2,7 @@
 // sources: tests/unit/explored/queue.c tests/unit/explored/wake.c tests/unit/explored/pinned.c
 // sources: tests/unit/explored/exit.c tests/unit/explored/interrupts.c tests/unit/explored/fence.c
 // sources: tests/unit/explored/vcore.c tests/unit/explored/sbi_system.c tests/unit/fake/explore.c lib/heap.c
-// sources: tests/unit/fake/uplink.c hypervisor/prompt/none.c
+// sources: tests/unit/fake/uplink.c
 //
 // Guests that wait, sleep, suspend, stop and start each other, send interrupts and end their capsules, on
 // harts whose steps interleave at random. Each interrupt and each timer must arrive, each vcore must get
@@ -133,7 +133,6 @@ _Noreturn void panic(const char *format, ...)
 
 // --- what is not of interest here -------------------------------------------------------------------
 
-struct stream *console_prompt;
 struct stream *_Atomic console_events;
 _Atomic bool console_timed;
 struct stream *console_event_take(void)

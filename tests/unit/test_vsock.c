@@ -1,17 +1,14 @@
 // sources: hypervisor/virtio/vsock.c hypervisor/virtio/vsock_host.c hypervisor/virtio/vsock_links.c
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/rate.c
 // sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c tests/unit/fake/driver.c
-// sources: tests/unit/fake/sockets.c tests/unit/fake/manage.c tests/unit/fake/prompt.c lib/format.c lib/edit.c
-// sources: hypervisor/prompt/ask.c hypervisor/prompt/command.c hypervisor/prompt/complete.c
-// sources: hypervisor/prompt/leave.c hypervisor/prompt/listing.c hypervisor/prompt/operate.c hypervisor/prompt/devices.c
-// sources: hypervisor/prompt/out.c hypervisor/prompt/parse.c hypervisor/prompt/prompt.c
-// sources: hypervisor/prompt/service.c hypervisor/prompt/show.c hypervisor/prompt/units.c
+// sources: tests/unit/fake/sockets.c tests/unit/fake/manage.c hypervisor/manage/service.c lib/format.c
 //
 // Sockets of capsules, by what their drivers send and get: with each other, and with the management service.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +16,6 @@
 
 #include "edit.h"
 #include "manage_fake.h"
-#include "prompt_fake.h"
 #include "sockets.h"
 
 #define ROOM 0x10000u // that drivers tell they have
@@ -140,52 +136,112 @@ static const char *heard(struct station *s)
     return all;
 }
 
+static const char *hex(const char *text)
+{
+    static char digits[2 * SERVICE_DATA + 1];
+
+    for (size_t i = 0; i <= strlen(text); i++)
+        sprintf(digits + 2 * i, "%02x", (unsigned char)text[i]);
+    return digits;
+}
+
 static void test_service(void **state)
 {
     struct station *s = started(0, 70000, 0);
+    char line[2048];
 
     (void)state;
     fake_add("kid", 0, DIOSIX_RUNNING);
     ring_up(s, 1000);
-    say(s, 1000, "kill kid\n");
-    assert_string_equal(heard(s), "");
-    fake_capsules[0].state = DIOSIX_STOPPED;
-    s->is_woken = true; // its worker has waited
-    assert_true(stations_settle());
-    assert_string_equal(heard(s), "ok\n");
+    say(s, 1000, "2 0 0 0 0\n"); // DIOSIX_NEXT
+    assert_string_equal(heard(s), "0 1 \n");
+    say(s, 1000, "6 1 0 0 0\r\n");
+    assert_string_equal(heard(s), "0 0 \n");
     assert_int_equal(fake_last_function, DIOSIX_KILL);
-    say(s, 1000, "images\r\n");
-    assert_non_null(strstr(heard(s), "linux-initrd                    1.5M\nok\n"));
-    say(s, 1000, "frobnicate\n");
-    assert_string_equal(heard(s), "error: no command 'frobnicate': help lists them\n");
-    say(s, 1000, "help\n");
-    assert_null(strstr(heard(s), "poweroff"));
-    say(s, 1000, "top\n");
-    assert_string_equal(heard(s), "error: top: only at the machine's terminal\n");
+    assert_int_equal(fake_last.n[0], 1);
+    say(s, 1000, "1 1 0 0 32\n"); // DIOSIX_STATUS, of which the name comes first
+    snprintf(line, sizeof(line), "0 %zu ", sizeof(struct diosix_status));
+    const char *answer = heard(s);
+    assert_ptr_equal(strstr(answer, line), answer);
+    assert_int_equal(strlen(answer), strlen(line) + 2 * 32 + 1);
+    say(s, 1000, "1 1 0 0 4\n");
+    snprintf(line, sizeof(line), "0 %zu 6b696400\n", sizeof(struct diosix_status));
+    assert_string_equal(heard(s), line);
+    say(s, 1000, "1 9 0 0 4\n"); // an error comes without data
+    assert_string_equal(heard(s), "-3 0 \n");
+    snprintf(line, sizeof(line), " 10  1 0 0 5 %s \n", hex("twin"));
+    say(s, 1000, line);
+    assert_int_equal(fake_last_function, DIOSIX_FORK);
+    assert_string_equal(fake_last_buffer, "twin");
+    assert_int_equal(fake_last.size, 5);
+    assert_string_equal(heard(s), "0 2 7477696e00\n");
+    say(s, 1000, "12 1 1 18446744073709551615 0\n");
+    assert_string_equal(heard(s), "0 0 \n");
+    assert_true(fake_last.n[2] == UINT64_MAX);
+    fake_error = -1;
+    fake_lack = 3;
+    say(s, 1000, "4 1 0 0 0\n");
+    assert_string_equal(heard(s), "-1 3 \n");
+    fake_error = 0;
 }
 
-static void test_lines(void **state)
+#define NO_REQUEST "error: a request is FUNCTION FIRST SECOND THIRD SIZE [DATA]\n"
+
+static void test_no_requests(void **state)
 {
-    static char line[EDIT_SIZE + 1];
+    static const char *const lines[] = {"\n",
+                                        "list\n",
+                                        "2\n",
+                                        "2 0 0 0\n",
+                                        "2 0 0 0 x\n",
+                                        "-2 0 0 0 0\n",
+                                        "2 0 0 0 0x10\n",
+                                        "2 18446744073709551616 0 0 0\n",
+                                        "1 1 0 0 641\n",
+                                        "10 1 0 0 2 616263\n", // more than the size
+                                        "10 1 0 0 4 616\n",
+                                        "10 1 0 0 4 6G\n",
+                                        "10 1 0 0 4 6162 6364\n",
+                                        "10 1 0 0 4 AB\n"};
     struct station *s = started(0, 70000, 0);
 
     (void)state;
     ring_up(s, 1000);
-    say(s, 1000, "sta");
-    say(s, 1000, "rt kid");
+    fake_last_function = DIOSIX_VERSION;
+    for (size_t i = 0; i < array_length(lines); i++) {
+        say(s, 1000, lines[i]);
+        assert_string_equal(heard(s), NO_REQUEST);
+    }
+    assert_int_equal(fake_last_function, DIOSIX_VERSION);
+}
+
+static void test_lines(void **state)
+{
+    static char line[SERVICE_INPUT + 1];
+    struct station *s = started(0, 70000, 0);
+
+    (void)state;
+    ring_up(s, 1000);
+    say(s, 1000, "1 7");
+    say(s, 1000, " 0 0 0");
     assert_string_equal(heard(s), "");
-    say(s, 1000, "\nstart boy\n\n   \nstart girl\n");
-    assert_string_equal(heard(s), "error: no capsule 'kid': list shows them\nerror: no capsule 'boy': list shows them\n"
-                                  "error: no capsule 'girl': list shows them\n");
+    say(s, 1000, "\n1 8 0 0 0\nx\n1 9 0 0 0\n");
+    assert_string_equal(heard(s), "-3 0 \n-3 0 \n" NO_REQUEST "-3 0 \n");
     memset(line, 'x', sizeof(line) - 1);
+    for (unsigned i = 0; i < 3; i++) {
+        say(s, 1000, line);
+        assert_string_equal(heard(s), "");
+    }
+    say(s, 1000, "\n1 7 0 0 0\n");
+    assert_string_equal(heard(s), "error: the line is too long\n-3 0 \n");
+    memset(line, '1', sizeof(line) - 1);
+    memcpy(line, "10 0 0 0 640 ", 13); // as long as may be, for as much as may be
+    line[13 + 2 * SERVICE_DATA] = '\n';
+    line[14 + 2 * SERVICE_DATA] = 0;
     say(s, 1000, line);
-    say(s, 1000, line);
-    say(s, 1000, line);
-    say(s, 1000, "\nstart\x1bkid\n");
-    assert_string_equal(heard(s), "error: the line is too long\nerror: no capsule 'kid': list shows them\n");
-    line[EDIT_SIZE - 1] = '\n'; // as long as may be
-    say(s, 1000, line);
-    assert_non_null(strstr(heard(s), "error: no command 'xxx"));
+    const char *answer = heard(s);
+    assert_ptr_equal(strstr(answer, "0 1 1111"), answer);
+    assert_int_equal(strlen(answer), 4 + 2 * SERVICE_DATA + 1);
 }
 
 static void test_rights(void **state)
@@ -197,13 +253,14 @@ static void test_rights(void **state)
     expect(s, VIRTIO_VSOCK_RST, SERVICE, 1024);
     ring_up(s, 1023);
     fake_denies = true;
-    say(s, 1023, "list\n");
-    assert_non_null(strstr(heard(s), "error: this capsule may not manage others"));
+    say(s, 1023, "2 0 0 0 0\n");
+    assert_string_equal(heard(s), "-4 0 \n");
 }
 
 // What is said comes whole and in order, and never more than the guest has said it has room for.
 static void test_credit(void **state)
 {
+    static const char request[] = "18 0 0 0 100\n";
     struct station *s = started(0, 70000, 0);
     struct virtio_vsock_header h = packet(s, 1000, SERVICE, VIRTIO_VSOCK_REQUEST);
     char expected[1 << 14], all[1 << 14];
@@ -211,15 +268,16 @@ static void test_credit(void **state)
 
     (void)state;
     ring_up(s, 999);
-    say(s, 999, "help\n");
+    say(s, 999, request);
     strcpy(expected, heard(s));
+    assert_true(strlen(expected) > 200);
     h.buf_alloc = 7;
     packet_send(s, &h, NULL);
     assert_true(stations_settle());
     expect(s, VIRTIO_VSOCK_RESPONSE, SERVICE, 1000);
     h.op = VIRTIO_VSOCK_RW;
-    h.len = 5;
-    packet_send(s, &h, "help\n");
+    h.len = sizeof(request) - 1;
+    packet_send(s, &h, request);
     assert_true(stations_settle());
     for (size_t before = 0; next(s); before = length) {
         do {
@@ -245,11 +303,11 @@ static void test_own_credit(void **state)
 
     (void)state;
     ring_up(s, 1000);
-    say(s, 1000, "start");
+    say(s, 1000, "2 0 0");
     sent(s, 1000, SERVICE, VIRTIO_VSOCK_CREDIT_REQUEST);
     expect(s, VIRTIO_VSOCK_CREDIT_UPDATE, SERVICE, 1000);
     assert_int_equal(got.h.fwd_cnt, 0);
-    memset(spaces, '\n', sizeof(spaces));
+    memset(spaces, ' ', sizeof(spaces));
     sent_bytes(s, 1000, SERVICE, spaces, SERVICE_INPUT - 5);
     while (next(s) && got.h.op != VIRTIO_VSOCK_CREDIT_UPDATE) {
     }
@@ -258,7 +316,9 @@ static void test_own_credit(void **state)
     sent(s, 1000, SERVICE, VIRTIO_VSOCK_CREDIT_REQUEST);
     expect(s, VIRTIO_VSOCK_CREDIT_UPDATE, SERVICE, 1000);
     assert_int_equal(got.h.fwd_cnt, SERVICE_INPUT);
-    memset(spaces, 'x', sizeof(spaces));
+    say(s, 1000, "\n");
+    assert_string_equal(heard(s), "error: the line is too long\n");
+    memset(spaces, '1', sizeof(spaces));
     sent_bytes(s, 1000, SERVICE, spaces, 200);
     sent_bytes(s, 1000, SERVICE, spaces, SERVICE_INPUT); // more than there is room for
     expect(s, VIRTIO_VSOCK_RST, SERVICE, 1000);
@@ -272,7 +332,7 @@ static void test_no_connection(void **state)
     (void)state;
     sent(s, 1000, VSOCK_HOST, 77, VIRTIO_VSOCK_REQUEST);
     expect(s, VIRTIO_VSOCK_RST, VSOCK_HOST, 77, 1000);
-    sent_bytes(s, 1000, SERVICE, "list\n", 5);
+    sent_bytes(s, 1000, SERVICE, "2 0 0 0 0\n", 10);
     expect(s, VIRTIO_VSOCK_RST, SERVICE, 1000);
     sent(s, 1000, SERVICE, VIRTIO_VSOCK_RST);
     expect_nothing(s);
@@ -293,7 +353,7 @@ static void test_shutdown(void **state)
 
     (void)state;
     ring_up(s, 1000);
-    say(s, 1000, "start a\nstart b\n");
+    say(s, 1000, "2 0 0 0 0\n2 0 0 0 0\n");
     h.flags = VIRTIO_VSOCK_SHUTDOWN_SEND;
     packet_send(s, &h, NULL);
     assert_true(stations_settle());
@@ -317,16 +377,16 @@ static void test_no_buffers(void **state)
     (void)state;
     ring_up(s, 1000);
     for (unsigned i = 0; i < STATION_BUFFERS; i++)
-        say(s, 1000, "start a\n");
+        say(s, 1000, "2 0 0 0 0\n");
     for (unsigned i = 0; i < STATION_BUFFERS; i++)
         assert_true(packet_get(s, &got));
-    say(s, 1000, "start b\n");
+    say(s, 1000, "1 7 0 0 0\n");
     sent(s, 500, 4711, 1, VIRTIO_VSOCK_REQUEST);
     assert_false(packet_get(s, &got));
     station_give(s);
     assert_true(stations_settle());
     expect(s, VIRTIO_VSOCK_RST, 4711, 1, 500);
-    assert_string_equal(heard(s), "error: no capsule 'b': list shows them\n");
+    assert_string_equal(heard(s), "-3 0 \n");
 }
 
 // --- peers ---------------------------------------------------------------------------------------------------
@@ -483,11 +543,11 @@ static void test_patience_ends(void **state)
     sent_bytes(left, 1, 11, 2, "late", 4);
     sent(left, 1000, SERVICE, VIRTIO_VSOCK_REQUEST);
     expect_nothing(left);
-    prompt_clock += 999999;
+    station_clock += 999999;
     left->is_woken = true;
     assert_true(stations_settle());
     expect_nothing(left);
-    prompt_clock += 2;
+    station_clock += 2;
     left->is_woken = true;
     assert_true(stations_settle());
     expect(left, VIRTIO_VSOCK_RST, 11, 2, 1);
@@ -623,6 +683,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_service, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_requests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credit, setup, teardown),

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "console.h"
+#include "line.h"
 #include "manage_fake.h"
-#include "prompt_entity.h"
+#include "out.h"
+#include "prompt.h"
 
 char prompt_shown[1 << 20];
 size_t prompt_shown_length;
@@ -16,13 +18,6 @@ uint64_t prompt_clock = 1000000;
 static uint8_t keys[1 << 16];
 static size_t key_count, key_at;
 static uint64_t deadline;
-
-struct stream *console_prompt;
-
-void console_prompt_set(struct stream *s)
-{
-    console_prompt = s;
-}
 
 bool console_at_prompt(void)
 {
@@ -48,15 +43,8 @@ bool console_go(const char *name)
     return true;
 }
 
-void stream_init(struct stream *s, const char *name, uint8_t *ring, size_t ring_size)
+size_t out_write(const char *bytes, size_t count)
 {
-    memset(s, 0, sizeof(*s));
-    (void)name, (void)ring, (void)ring_size;
-}
-
-size_t stream_write(struct stream *s, const uint8_t *bytes, size_t count)
-{
-    (void)s;
     count = count < prompt_room ? count : prompt_room;
     if (prompt_room != SIZE_MAX)
         prompt_room -= count;
@@ -68,30 +56,27 @@ size_t stream_write(struct stream *s, const uint8_t *bytes, size_t count)
     return count;
 }
 
-int stream_read(struct stream *s)
+int line_key(void)
 {
-    (void)s;
     return key_at < key_count ? keys[key_at++] : -1;
 }
 
-void entity_init(struct entity *e, enum entity_kind kind, struct hart *home)
+bool line_is_shown(void)
 {
-    (void)e, (void)kind, (void)home;
+    return true;
 }
 
-void sched_start(struct entity *e)
+uint64_t prompt_time(unsigned milliseconds)
 {
-    (void)e;
+    return prompt_clock + 1000 * (uint64_t)milliseconds;
 }
 
-void sched_wake(struct entity *e)
+long prompt_call(enum diosix_call function, const uint64_t n[3], void *buffer, size_t size, uint64_t *value)
 {
-    (void)e;
-}
-
-uint64_t hart_time(void)
-{
-    return prompt_clock;
+    struct manage_call call = {.n = {n[0], n[1], n[2]}, .buffer = buffer, .size = size};
+    long error = manage_as(NULL, function, &call);
+    *value = call.value;
+    return error;
 }
 
 uint64_t fake_uptime(void)
@@ -99,17 +84,27 @@ uint64_t fake_uptime(void)
     return prompt_clock * 1000;
 }
 
+// False: it waits.
+static bool step(void)
+{
+    deadline = UINT64_MAX;
+    if (!out_flush())
+        return false;
+    enum next next = line_step(&deadline);
+    return out_flush() && next == NEXT_MORE;
+}
+
 bool prompt_settle(unsigned most)
 {
     while (most--)
-        if (prompt_step(&deadline) == PUT_WAITING)
+        if (!step())
             return true;
     return false;
 }
 
 bool prompt_time_passes(void)
 {
-    if (deadline == TIME_NEVER)
+    if (deadline == UINT64_MAX)
         return false;
     prompt_clock = deadline;
     return true;

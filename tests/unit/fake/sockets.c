@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "prompt_fake.h"
 #include "slab.h"
 
 #define FEATURES (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_VSOCK_F_STREAM)
@@ -13,6 +12,17 @@
 unsigned char *hpa_arena; // addresses are themselves
 struct station *stations[STATIONS];
 unsigned talks_in_use;
+uint64_t station_clock;
+
+uint64_t hart_time(void)
+{
+    return station_clock;
+}
+
+uint64_t fake_uptime(void)
+{
+    return station_clock * 1000;
+}
 
 static struct station *station_of(struct virtio_device *d)
 {
@@ -76,7 +86,7 @@ void stations_reset(void)
         stations[i] = NULL;
     }
     driver_memory_reset();
-    prompt_clock = 1000000;
+    station_clock = 1000000;
     vsocks_init(1000000);
 }
 

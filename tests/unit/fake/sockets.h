@@ -1,5 +1,5 @@
-// Capsules with socket devices and their drivers' side, for tests of these. What they ask of the service goes to the
-// prompt's commands, and from there to tests/unit/fake/manage.c.
+// Capsules with socket devices and their drivers' side, for tests of these. What they ask of the service goes to
+// tests/unit/fake/manage.c.
 #pragma once
 
 #include "driver.h"
@@ -22,6 +22,7 @@ struct station {
 };
 extern struct station *stations[STATIONS];
 extern unsigned talks_in_use;
+extern uint64_t station_clock; // ticks of a microsecond
 
 struct packet {
     struct virtio_vsock_header h;
