@@ -1,6 +1,8 @@
 // The management service by its socket, at CID 2.
+#include <stdarg.h>
 #include <string.h>
 
+#include "print.h"
 #include "ring.h"
 #include "suite.h"
 
@@ -63,13 +65,25 @@ static unsigned next(char *text, size_t room)
     return h.type_op >> 16;
 }
 
-// What the answer is, with its last line.
-static const char *answer(const char *request)
+static char line[2048];
+
+static const char *line_make(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static const char *line_make(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_format(line, sizeof line, format, arguments);
+    va_end(arguments);
+    return line;
+}
+
+// The answer's line.
+static const char *answer(enum diosix_call function, uint32_t id, unsigned size)
 {
     static char text[4096];
     text[0] = 0;
-    send(RW, PORT, SERVICE_PORT, request);
-    while (!strstr(text, "ok\n") && !strstr(text, "error: ")) {
+    send(RW, PORT, SERVICE_PORT, line_make("%u %u 0 0 %u\n", (unsigned)function, (unsigned)id, size));
+    while (!strchr(text, '\n')) {
         if (!next(text, sizeof text))
             return "nothing came";
         send(CREDIT_UPDATE, PORT, SERVICE_PORT, "");
@@ -84,16 +98,19 @@ void socket_service(void)
     uint32_t id = child_create("talked-of", "role=idle");
     send(REQUEST, PORT, SERVICE_PORT, "");
     check(id && next(none, sizeof none) == RESPONSE, "no connection");
-    check(!strcmp(answer("start talked-of\n"), "ok\n"), "not started");
+    check(!strcmp(answer(DIOSIX_START, id, 0), "0 0 \n"), "not started");
     check(child_becomes(id, DIOSIX_RUNNING), "does not run");
-    const char *list = answer("list\n");
-    check(strstr(list, "talked-of") && strstr(list, "\nok\n"), "%s", list);
-    check(!strstr(list, "manage ") && !strstr(list, "neighbour"), "%s", list);
-    check(strstr(answer("kill neighbour\n"), "error: no capsule 'neighbour'"), "reached");
-    check(!strcmp(answer("kill talked-of\n"), "ok\n"), "not killed");
-    check(child_status(id).state == DIOSIX_STOPPED, "goes on");
-    check(!strcmp(answer("destroy talked-of\n"), "ok\n"), "not destroyed");
-    check_error(manage_struct(DIOSIX_STATUS, id, 0, NULL), SBI_INVALID_PARAM);
+    const char *said = answer(DIOSIX_NEXT, 0, 0);
+    check(!strcmp(said, line_make("0 %u \n", (unsigned)id)), "%s", said);
+    said = answer(DIOSIX_NEXT, id, 0); // nobody else is there for us
+    check(!strcmp(said, "0 0 \n"), "%s", said);
+    said = answer(DIOSIX_STATUS, id, 10);
+    check(strstr(said, " 74616c6b65642d6f6600\n"), "%s", said);
+    check(!strcmp(answer(DIOSIX_KILL, 2, 0), "-3 0 \n"), "reached");
+    check(!strcmp(answer(DIOSIX_KEEP, 1, 0), "-4 0 \n"), "keeps the terminal");
+    check(!strcmp(answer(DIOSIX_KILL, id, 0), "0 0 \n"), "not killed");
+    check(child_becomes(id, DIOSIX_STOPPED), "goes on");
+    check(!strcmp(answer(DIOSIX_DESTROY, id, 0), "0 0 \n"), "not destroyed");
     send(SHUTDOWN, PORT, SERVICE_PORT, "");
     check(next(none, sizeof none) == RST, "not ended");
 }
@@ -106,7 +123,7 @@ void socket_refusals(void)
     check(next(none, sizeof none) == RST, "somebody is at another port");
     send(REQUEST, 1024, SERVICE_PORT, "");
     check(next(none, sizeof none) == RST, "a port that anybody may have");
-    send(RW, PORT, SERVICE_PORT, "list\n");
+    send(RW, PORT, SERVICE_PORT, "2 0 0 0 0\n");
     check(next(none, sizeof none) == RST, "without a connection");
     for (uint32_t i = 0; i < 5; i++) {
         send(REQUEST, PORT + i, SERVICE_PORT, "");
