@@ -89,13 +89,15 @@ machine_make() {
 }
 
 machine_start() {
-    local first machine
-    first=$(fdtget "$1" /configurations default 2>/dev/null || true)
+    local shown machine
+    # Until the bundle's console service is there, its capsule's terminal is as it will be then.
+    shown=$(fdtget "$1" /configurations terminal 2>/dev/null || true)
+    [[ $shown != all && $shown != plain ]] || shown=
     machine_make 4 1G
     uplink_give "$1"
     machine+=(
         -bios none -kernel "$root/build/$option_arch/diosix.elf" -initrd "$1"
-        -append "isolation=$option_isolation log=$option_log${first:+ console=attach:$first}"
+        -append "isolation=$option_isolation log=$option_log${shown:+ console=attach:$shown}"
     )
     machine_run
 }

@@ -131,7 +131,7 @@ def test_bundled_manifests_go_by_their_names(place):
     for arch in ("rv64", "rv32"):
         dio(place, "pack", "--arch", arch, "supervisor.yaml", "-o", f"{arch}.itb")
         nodes = subprocess.run(["fdtget", "-l", f"{arch}.itb", "/configurations"], cwd=place, capture_output=True, text=True)
-        assert nodes.stdout.split() == ["supervisor", "linux"]
+        assert nodes.stdout.split() == ["supervisor", "linux", "console"]
     (place / "supervisor.yaml").write_text(MANIFEST)
     assert "attach:first" in dio(place, "run", "supervisor.yaml").stdout
 

@@ -208,6 +208,7 @@ void *fit_build(const struct fit *fit, size_t *size)
     switches_add(fdt, fit->switches);
     check(fdt_begin_node(fdt, "configurations"));
     check(fdt_property_string(fdt, "default", fit->capsules[0].manifest->name.value));
+    check(fdt_property_string(fdt, "terminal", or_default(fit->terminal, fit->capsules[0].manifest->name.value)));
     for (size_t i = 0; i < fit->count; i++)
         capsule_add(fdt, &fit->capsules[i]);
     check(fdt_end_node(fdt));

@@ -14,6 +14,7 @@ struct fit_capsule {
 struct fit {
     const struct image_set *images;
     const struct switches *switches;
+    const struct text *terminal; // as in the manifest
     const struct fit_capsule *capsules;
     size_t count;
 };
