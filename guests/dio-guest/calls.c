@@ -53,8 +53,8 @@ static void request_send(enum diosix_call function, const uint64_t n[3], const u
 {
     char line[LINE_ROOM];
     typedef unsigned long long ull;
-    size_t length = format_print(line, sizeof(line), "%u %llu %llu %llu %llu ", (unsigned)function, (ull)n[0], (ull)n[1],
-                                 (ull)n[2], (ull)size);
+    size_t length = format_print(line, sizeof(line), "%u %llu %llu %llu %llu ", (unsigned)function, (ull)n[0],
+                                 (ull)n[1], (ull)n[2], (ull)size);
 
     for (size_t i = 0; is_read(function) && i < size; i++)
         length += format_print(line + length, sizeof(line) - length, "%02x", (unsigned)data[i]);

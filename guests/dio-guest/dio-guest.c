@@ -61,8 +61,8 @@ static int join(int fd)
 
     while (watched[0].fd >= 0 || (watched[1].fd >= 0 && is_heard(fd))) {
         // Of one that has said all, nothing tells when it goes.
-        long any = watched[0].fd < 0 ? system_poll(watched, 2, 1000)
-                                     : system_call(SYSTEM_PPOLL, (long)watched, 2, 0, 0, 0);
+        long any =
+            watched[0].fd < 0 ? system_poll(watched, 2, 1000) : system_call(SYSTEM_PPOLL, (long)watched, 2, 0, 0, 0);
         if (any < 0)
             return 2;
         if (watched[0].revents && !piece_move(fd, STDOUT))

@@ -372,13 +372,13 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_NEXT] = {call_next, 1, .rights = MANAGE},
     [DIOSIX_CREATE] = {call_create, .direction = BUFFER_IN, .rights = MANAGE, .size = sizeof(struct diosix_create)},
     [DIOSIX_START] = {call_start, 1, .reach = REACH_OTHERS, .rights = MANAGE},
-    [DIOSIX_STOP] = {call_stop, 2, .reach = REACH_OTHERS, .rights = MANAGE},
-    [DIOSIX_KILL] = {call_kill, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_STOP] = {call_stop, 2, .reach = REACH_OTHERS, .spares_caller = true, .rights = MANAGE},
+    [DIOSIX_KILL] = {call_kill, 1, .reach = REACH_OTHERS, .spares_caller = true, .rights = MANAGE},
     [DIOSIX_RESTART] = {call_restart, 1, .reach = REACH_OTHERS, .rights = MANAGE},
-    [DIOSIX_PAUSE] = {call_pause, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_PAUSE] = {call_pause, 1, .reach = REACH_OTHERS, .spares_caller = true, .rights = MANAGE},
     [DIOSIX_RESUME] = {call_resume, 1, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_FORK] = {call_fork, 1, .direction = BUFFER_IN, .reach = REACH_SELF, .rights = MANAGE},
-    [DIOSIX_DESTROY] = {call_destroy, 1, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_DESTROY] = {call_destroy, 1, .reach = REACH_OTHERS, .spares_caller = true, .rights = MANAGE},
     [DIOSIX_SET] = {call_set, 3, .wide = true, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_GIVE_UP] = {call_give_up, 2, .wide = true},
     [DIOSIX_IMAGE] = {call_image, 1, .direction = BUFFER_OUT, .rights = MANAGE},
@@ -449,6 +449,8 @@ long manage_do(const struct manage_kind *kind, struct request *r)
         error = SBI_ERR_DENIED;
     else if (!target_find(kind, r) || (kind->direction == BUFFER_IN && r->call->size < kind->size))
         error = SBI_ERR_INVALID_PARAM;
+    else if (kind->spares_caller && r->vcore && r->target == state_of(r->vcore->capsule))
+        error = SBI_ERR_DENIED;
     else if (kind->is_keepers && !has_terminal(r))
         error = SBI_ERR_INVALID_STATE;
     else

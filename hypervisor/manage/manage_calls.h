@@ -24,9 +24,10 @@ struct manage_kind {
     bool wide;         // the last of them comes in two registers
     enum direction direction;
     enum reach reach;
-    bool is_keepers; // the caller keeps the terminal
-    uint32_t rights; // the caller needs
-    uint16_t size;   // least size of the buffer, BUFFER_IN only
+    bool is_keepers;    // the caller keeps the terminal
+    bool spares_caller; // who keeps the terminal reaches all, but does not end itself for good by a slip of the hand
+    uint32_t rights;    // the caller needs
+    uint16_t size;      // least size of the buffer, BUFFER_IN only
 };
 
 // NULL: no such function.

@@ -141,12 +141,12 @@ static void answer_data(struct talk *t, size_t count)
 // ERROR VALUE [DATA]
 static void answer_make(struct talk *t, long error, const struct manage_call *call)
 {
+    size_t count = error ? 0 : call->size;
     char numbers[40];
 
-    format_print(numbers, sizeof(numbers), "%ld %llu ", error, (unsigned long long)call->value);
+    format_print(numbers, sizeof(numbers), count ? "%ld %llu " : "%ld %llu", error, (unsigned long long)call->value);
     answer_add(t, numbers);
-    if (!error)
-        answer_data(t, call->size);
+    answer_data(t, count);
     answer_add(t, "\n");
 }
 
@@ -160,7 +160,9 @@ static void request_do(struct talk *t, struct words line)
     else if (!request_read(t, line, &function, &call))
         answer_add(t, "error: a request is FUNCTION FIRST SECOND THIRD SIZE [DATA]\n");
     else
-        answer_make(t, function > UINT32_MAX ? SBI_ERR_NOT_SUPPORTED : manage_as(t->who, (enum diosix_call)function, &call), &call);
+        answer_make(
+            t, function > UINT32_MAX ? SBI_ERR_NOT_SUPPORTED : manage_as(t->who, (enum diosix_call)function, &call),
+            &call);
     t->is_too_long = false;
 }
 

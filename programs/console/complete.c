@@ -76,8 +76,7 @@ static const char *capsule(void)
 
 static const char *image(void)
 {
-    return ask(DIOSIX_IMAGE, c.at++, 0, sizeof(session.answer.image)) == SBI_SUCCESS ? session.answer.image.name
-                                                                                      : NULL;
+    return ask(DIOSIX_IMAGE, c.at++, 0, sizeof(session.answer.image)) == SBI_SUCCESS ? session.answer.image.name : NULL;
 }
 
 // The next word there is, NULL after the last.

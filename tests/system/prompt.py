@@ -48,9 +48,9 @@ FIELDS = ["id", "name", "state", "memory", "private", "vcores", "isolation", "ti
 
 
 def rows(m):
-    """What list says: by name, a dictionary of strings."""
+    """What list says of all but the console service: by name, a dictionary of strings."""
     lines = [line.split() for line in do(m, "list").splitlines() if re.match(r"\s*\d+ ", line)]
-    return {words[1]: dict(zip(FIELDS, words)) for words in lines}
+    return {words[1]: dict(zip(FIELDS, words)) for words in lines if words[1] != "console"}
 
 
 def state(m, name):

@@ -243,8 +243,9 @@ def test_the_end_waits_for_who_is_at_the_prompt(machine, end, status):
     m.expect(r"all capsules have ended\s*\n")
     do(m, "start first")
     state_comes(m, "first", "running")
+    assert "refused" in say(m, "kill console")
     m.key("a")
-    m.expect("all capsules have ended: switching off")
+    m.expect("all capsules have ended")
     assert m.end() == status
 
 

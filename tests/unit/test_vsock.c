@@ -154,9 +154,9 @@ static void test_service(void **state)
     fake_add("kid", 0, DIOSIX_RUNNING);
     ring_up(s, 1000);
     say(s, 1000, "2 0 0 0 0\n"); // DIOSIX_NEXT
-    assert_string_equal(heard(s), "0 1 \n");
+    assert_string_equal(heard(s), "0 1\n");
     say(s, 1000, "6 1 0 0 0\r\n");
-    assert_string_equal(heard(s), "0 0 \n");
+    assert_string_equal(heard(s), "0 0\n");
     assert_int_equal(fake_last_function, DIOSIX_KILL);
     assert_int_equal(fake_last.n[0], 1);
     say(s, 1000, "1 1 0 0 32\n"); // DIOSIX_STATUS, of which the name comes first
@@ -168,7 +168,7 @@ static void test_service(void **state)
     snprintf(line, sizeof(line), "0 %zu 6b696400\n", sizeof(struct diosix_status));
     assert_string_equal(heard(s), line);
     say(s, 1000, "1 9 0 0 4\n"); // an error comes without data
-    assert_string_equal(heard(s), "-3 0 \n");
+    assert_string_equal(heard(s), "-3 0\n");
     snprintf(line, sizeof(line), " 10  1 0 0 5 %s \n", hex("twin"));
     say(s, 1000, line);
     assert_int_equal(fake_last_function, DIOSIX_FORK);
@@ -176,12 +176,12 @@ static void test_service(void **state)
     assert_int_equal(fake_last.size, 5);
     assert_string_equal(heard(s), "0 2 7477696e00\n");
     say(s, 1000, "12 1 1 18446744073709551615 0\n");
-    assert_string_equal(heard(s), "0 0 \n");
+    assert_string_equal(heard(s), "0 0\n");
     assert_true(fake_last.n[2] == UINT64_MAX);
     fake_error = -1;
     fake_lack = 3;
     say(s, 1000, "4 1 0 0 0\n");
-    assert_string_equal(heard(s), "-1 3 \n");
+    assert_string_equal(heard(s), "-1 3\n");
     fake_error = 0;
 }
 
@@ -226,14 +226,14 @@ static void test_lines(void **state)
     say(s, 1000, " 0 0 0");
     assert_string_equal(heard(s), "");
     say(s, 1000, "\n1 8 0 0 0\nx\n1 9 0 0 0\n");
-    assert_string_equal(heard(s), "-3 0 \n-3 0 \n" NO_REQUEST "-3 0 \n");
+    assert_string_equal(heard(s), "-3 0\n-3 0\n" NO_REQUEST "-3 0\n");
     memset(line, 'x', sizeof(line) - 1);
     for (unsigned i = 0; i < 3; i++) {
         say(s, 1000, line);
         assert_string_equal(heard(s), "");
     }
     say(s, 1000, "\n1 7 0 0 0\n");
-    assert_string_equal(heard(s), "error: the line is too long\n-3 0 \n");
+    assert_string_equal(heard(s), "error: the line is too long\n-3 0\n");
     memset(line, '1', sizeof(line) - 1);
     memcpy(line, "10 0 0 0 640 ", 13); // as long as may be, for as much as may be
     line[13 + 2 * SERVICE_DATA] = '\n';
@@ -254,7 +254,7 @@ static void test_rights(void **state)
     ring_up(s, 1023);
     fake_denies = true;
     say(s, 1023, "2 0 0 0 0\n");
-    assert_string_equal(heard(s), "-4 0 \n");
+    assert_string_equal(heard(s), "-4 0\n");
 }
 
 // What is said comes whole and in order, and never more than the guest has said it has room for.
@@ -386,7 +386,7 @@ static void test_no_buffers(void **state)
     station_give(s);
     assert_true(stations_settle());
     expect(s, VIRTIO_VSOCK_RST, 4711, 1, 500);
-    assert_string_equal(heard(s), "-3 0 \n");
+    assert_string_equal(heard(s), "-3 0\n");
 }
 
 // --- peers ---------------------------------------------------------------------------------------------------

@@ -774,8 +774,8 @@ static void top_pair_read(struct reader *reader, const yaml_node_pair_t *pair, s
         return;
     bool is_capsules = strcmp(name, "capsules") == 0, is_switches = strcmp(name, "switches") == 0;
     if (!is_capsules && !is_switches && strcmp(name, "terminal") != 0) {
-        report_error(place_of(reader, key), "unknown key '%s': there are only 'capsules', 'switches' and 'terminal' here",
-                     name);
+        report_error(place_of(reader, key),
+                     "unknown key '%s': there are only 'capsules', 'switches' and 'terminal' here", name);
         return;
     }
     struct place *place = is_capsules   ? &manifest->place

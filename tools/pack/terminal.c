@@ -51,8 +51,9 @@ void terminal_complete(struct manifest *manifest, const char *folder)
         report_error(other->name.place, "name '" NAME "' is that of the capsule which keeps the machine's terminal: "
                                         "choose another, or add `terminal: plain` to do without that");
     if (manifest->count == MANIFEST_CAPSULES_MAX)
-        report_error(manifest->place, "more than %d capsules, with that which keeps the terminal: leave one out, or add "
-                                      "`terminal: plain`",
+        report_error(manifest->place,
+                     "more than %d capsules, with that which keeps the terminal: leave one out, or add "
+                     "`terminal: plain`",
                      MANIFEST_CAPSULES_MAX - 1);
     if (other || manifest->count == MANIFEST_CAPSULES_MAX)
         return;

@@ -98,19 +98,19 @@ void socket_service(void)
     uint32_t id = child_create("talked-of", "role=idle");
     send(REQUEST, PORT, SERVICE_PORT, "");
     check(id && next(none, sizeof none) == RESPONSE, "no connection");
-    check(!strcmp(answer(DIOSIX_START, id, 0), "0 0 \n"), "not started");
+    check(!strcmp(answer(DIOSIX_START, id, 0), "0 0\n"), "not started");
     check(child_becomes(id, DIOSIX_RUNNING), "does not run");
     const char *said = answer(DIOSIX_NEXT, 0, 0);
-    check(!strcmp(said, line_make("0 %u \n", (unsigned)id)), "%s", said);
+    check(!strcmp(said, line_make("0 %u\n", (unsigned)id)), "%s", said);
     said = answer(DIOSIX_NEXT, id, 0); // nobody else is there for us
-    check(!strcmp(said, "0 0 \n"), "%s", said);
+    check(!strcmp(said, "0 0\n"), "%s", said);
     said = answer(DIOSIX_STATUS, id, 10);
     check(strstr(said, " 74616c6b65642d6f6600\n"), "%s", said);
-    check(!strcmp(answer(DIOSIX_KILL, 2, 0), "-3 0 \n"), "reached");
-    check(!strcmp(answer(DIOSIX_KEEP, 1, 0), "-4 0 \n"), "keeps the terminal");
-    check(!strcmp(answer(DIOSIX_KILL, id, 0), "0 0 \n"), "not killed");
+    check(!strcmp(answer(DIOSIX_KILL, 2, 0), "-3 0\n"), "reached");
+    check(!strcmp(answer(DIOSIX_KEEP, 1, 0), "-4 0\n"), "keeps the terminal");
+    check(!strcmp(answer(DIOSIX_KILL, id, 0), "0 0\n"), "not killed");
     check(child_becomes(id, DIOSIX_STOPPED), "goes on");
-    check(!strcmp(answer(DIOSIX_DESTROY, id, 0), "0 0 \n"), "not destroyed");
+    check(!strcmp(answer(DIOSIX_DESTROY, id, 0), "0 0\n"), "not destroyed");
     send(SHUTDOWN, PORT, SERVICE_PORT, "");
     check(next(none, sizeof none) == RST, "not ended");
 }

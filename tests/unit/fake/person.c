@@ -23,7 +23,8 @@ enum put uplink_step(void)
 }
 
 // The uplink waits for interrupts alone; a person looks at the clock.
-void __real_sched_put(struct hart *h, struct entity *e, enum put put, uint64_t deadline, bool (*woken)(struct entity *));
+void __real_sched_put(struct hart *h, struct entity *e, enum put put, uint64_t deadline,
+                      bool (*woken)(struct entity *));
 void __wrap_sched_put(struct hart *h, struct entity *e, enum put put, uint64_t deadline, bool (*woken)(struct entity *))
 {
     __real_sched_put(h, e, put, e == &person ? next : deadline, woken);
