@@ -288,6 +288,7 @@ struct sv_start {
     char arguments[SV_ARGUMENTS_SIZE];
 };
 #define SV_BUDGET_DEFAULT 1000000000u
+#define SV_BUDGET_FIRST 10000000000u // of the first program, which nobody would start again
 #define SV_STACK_DEFAULT 65536u
 
 struct sv_named_handle {

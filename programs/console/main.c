@@ -9,7 +9,7 @@
 #include "log.h"
 #include "service.h"
 
-#define ROUNDS_MAX 64u // in one run; the next comes at once, so that none is long
+#define ROUNDS_MAX 16u // in one run; the next comes at once, so that none is long
 
 static struct sv_handle bell;
 static sv_word alarm_number;

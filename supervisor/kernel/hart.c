@@ -293,7 +293,9 @@ static __attribute__((noinline)) void hart_attend(struct hart *h)
 // Nobody is left who could start anything.
 static _Noreturn void all_over(void)
 {
-    log_info("no program is left: power off");
+    const struct task_end *end = task_last_end();
+    log_info("no program is left (the last: end %u, %lu, pc 0x%lx): power off", (unsigned)end->words[0],
+             (unsigned long)end->words[1], (unsigned long)end->words[2]);
     arch_power(false);
 }
 

@@ -381,5 +381,5 @@ bool start_init(const struct machine *m)
         return false;
     }
     page_fill(&s, m->ticks_per_second, m->options ? m->options : "");
-    return start_run(&s, 0) == SV_OK;
+    return start_run(&s, SV_BUDGET_FIRST) == SV_OK;
 }

@@ -8,6 +8,8 @@
 #include "funds.h"
 #include "hart.h"
 
+static struct task_end last_end;
+
 static unsigned block_order(void)
 {
     return buddy_order((sizeof(struct task) + FRAME_SIZE - 1) / FRAME_SIZE);
@@ -96,6 +98,11 @@ no_funds:
 // --- ending -----------------------------------------------------------------------------------------
 
 // What it held is taken apart by objects_reap().
+const struct task_end *task_last_end(void)
+{
+    return &last_end;
+}
+
 void task_end(struct task *t, struct task_end end)
 {
     struct hart *h = this_hart();
@@ -112,6 +119,7 @@ void task_end(struct task *t, struct task_end end)
     task_unqueue(t);
     t->state = TASK_ENDED;
     t->is_ending = true;
+    last_end = t->end;
     continuations_clear(t);
     space_destroy(&t->space);
     hart_mourn(&t->object);

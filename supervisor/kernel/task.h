@@ -105,6 +105,8 @@ uint64_t task_block_frames(void);
 
 // It ends, for this reason. If it runs on another hart, that is soon; else now.
 void task_end(struct task *t, struct task_end end);
+// Why the last one that ended did.
+const struct task_end *task_last_end(void);
 
 // What a run of it did goes wrong: its error continuation runs, or it ends.
 void task_fail(struct task *t, struct task_end why);

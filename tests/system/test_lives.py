@@ -162,7 +162,7 @@ def test_fork(machine, backend):
     m = machine([linux(memory="128M")], backend, terminal="linux1")
     booted(m)
     at(m, "linux1", "echo before > /tmp/file; dmesg -c > /dev/null")
-    assert "clone1: id 2" in do(m, "fork linux1 2 as clone")
+    assert "clone1: id 3" in do(m, "fork linux1 2 as clone")
     assert "before" in at(m, "clone1", "cat /tmp/file")
     at(m, "clone1", "echo clone >> /tmp/file")
     at(m, "linux1", "echo original >> /tmp/file")
