@@ -81,10 +81,11 @@ static void watch_update(struct mirror *m)
         return;
     if (!watched) // what we have was not shown, and is the hypervisor's again
         return;
+    bool has_line = (uint32_t)shown == m->position && m->stream->head; // which is shown once more without us
     if ((uint32_t)shown != m->position)
         atomic_fetch_add(&m->stream->dropped, (uint32_t)shown - m->position);
     m->position = m->told = (uint32_t)shown;
-    if (is_capsule(m) && console.attached)
+    if (is_capsule(m) && console.attached && !has_line)
         line_repeat(m);
 }
 

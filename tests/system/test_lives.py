@@ -3,7 +3,6 @@ import os
 import re
 import time
 
-import pexpect
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PMP, PROMPT, linux, payload
 from prompt import at, do, go, memory_free, open_prompt, rows, say, state
@@ -23,8 +22,7 @@ def booted(m, name="linux1"):
 def booted_again(m, name="linux1"):
     """What its last life has printed is shown first, a prompt at its end: that does not count."""
     go(m, name)
-    time.sleep(1)
-    m.expect([r"\n[^\n]*$", pexpect.TIMEOUT], timeout=1)
+    m.expect(f"Welcome to {name}", timeout=240)
     booted(m, name)
 
 
@@ -127,7 +125,7 @@ def test_back_off(machine):
 def restart(m, name):
     """Even if it is not done with the last one."""
     while not (said := say(m, f"restart {name}")).endswith("ok"):
-        assert "wait until that is done" in said
+        assert "wait until " in said
         time.sleep(0.1)
 
 
