@@ -181,8 +181,6 @@ static struct capsule_state *capsule_make(const struct bundle_capsule *plan, boo
     return NULL;
 }
 
-#define PIECES_MAX (1ull << 20) // bytes; more than that hold a piece of any size that a capsule needs
-
 struct diosix_quota capsule_need(const struct bundle_capsule *plan)
 {
     return (struct diosix_quota){.memory = plan->memory + equip_memory(plan), .vcores = plan->vcores, .capsules = 1};
@@ -197,9 +195,6 @@ enum diosix_lack capsule_create(const struct bundle_capsule *plan, struct node *
     if (isolation_reserve(capsule_cost(plan)) != STATUS_OK)
         return DIOSIX_LACK_MEMORY;
     struct capsule_state *s = capsule_make(plan, own_bootargs);
-    // What is free may be there in pieces that are too small.
-    if (!s && frames_hypervisor_free_bytes() < PIECES_MAX && isolation_reserve(PIECES_MAX) == STATUS_OK)
-        s = capsule_make(plan, own_bootargs);
     if (!s)
         return DIOSIX_LACK_CAPSULES;
     if (!equip_make(s)) {

@@ -250,7 +250,8 @@ void space_fence_others_all(struct space *s); // the same for all its pages
 
 // --- the hypervisor's own memory ---------------------------------------------------------------
 
-// Sees to it that so many bytes of it are free, for what is to be made next: it grows at its end if they are not.
+// Sees to it that so many bytes of it are free for what is to be made next, in however many pieces that is: it grows at
+// its end if they are not.
 // STATUS_NO_MEMORY if what lies there is in use.
 enum status isolation_reserve(uint64_t bytes) must_check;
 // On a hart that was asked to (REQUEST_PROTECT): loads physical memory protection afresh.

@@ -596,6 +596,14 @@ uint64_t frames_hypervisor_free_bytes(void)
     return pools_free(POOL_ZONE, POOL_ZONE);
 }
 
+bool frames_hypervisor_has(unsigned order)
+{
+    frames_lock();
+    bool has = order < BUDDY_ORDERS && buddy_first(frames.table, list_of(POOL_ZONE), order) != BUDDY_NOWHERE;
+    frames_unlock();
+    return has;
+}
+
 uint64_t frames_largest_free(void)
 {
     uint64_t largest = 0;

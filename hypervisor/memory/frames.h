@@ -61,6 +61,8 @@ must_check enum status frames_grow_hypervisor_range(uint64_t bytes, struct range
 // The hypervisor's range, and what of it is free.
 struct range frames_hypervisor_range(void);
 uint64_t frames_hypervisor_free_bytes(void);
+// Is a block of 2^order frames free in it?
+bool frames_hypervisor_has(unsigned order);
 
 // Makes the whole pages of a range that are RAM, all RESERVED until now, FREE. What isn't RAM is left out.
 void frames_release(struct range range);

@@ -594,12 +594,16 @@ static void test_zone_grows(void **state)
     while (frames_allocate(0, 0, &out) == STATUS_OK)
         assert_true(range_contains(zone, out.value, FRAME_SIZE));
     assert_int_equal(frames_hypervisor_free_bytes(), 0);
+    assert_false(frames_hypervisor_has(0));
     for (unsigned i = 1; i <= 3; i++) {
         assert_int_equal(frames_grow_hypervisor_range(2 * MIB, &grown), STATUS_OK);
         assert_int_equal(grown.start, zone.start);
         assert_int_equal(grown.size, zone.size + i * 2 * MIB);
         assert_int_equal(frames_hypervisor_free_bytes(), i * 2 * MIB);
+        assert_true(frames_hypervisor_has(9));
+        assert_false(frames_hypervisor_has(11));
     }
+    assert_true(frames_hypervisor_has(10));
     assert_int_equal(frames_largest_free(), 56 * MIB);
     // As one piece: neighbours within the range are merged.
     assert_true(range_contains(grown, allocate(10, 0).value, 4 * MIB));
