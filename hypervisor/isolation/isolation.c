@@ -2,6 +2,7 @@
 #include "isolation.h"
 
 #include "backend.h"
+#include "buddy.h"
 #include "csr.h"
 #include "fences.h"
 #include "frames.h"

@@ -34,6 +34,9 @@ def test_socket_journey(machine, backend):
     assert re.search(r"kid +paused", m.command("dio-guest pause kid && dio-guest list", "manager"))
     said = m.command("printf 'resume kid\\nset kid weight 0\\n' | dio-guest; echo status $?", "manager")
     assert re.search(r"ok\s+error: kid: [^\n]*out of range[^\n]*\s+status 1", said)
+    m.command("until dio-guest log kid | grep -q Welcome; do sleep 1; done", "manager")
+    said = m.command("(echo; echo 'echo typed-$((40+2)); poweroff -f') | dio-guest console kid; dio-guest start kid", "manager")
+    assert "typed-42" in said and "error" not in said
     said = m.command("dio-guest kill right; dio-guest poweroff; dio-guest kill kid; dio-guest log kid", "manager")
     assert "error: no capsule 'right'" in said and "error: poweroff: only at" in said and "killed" in said
     m.command("dio-guest destroy kid", "manager")
