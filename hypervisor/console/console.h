@@ -1,6 +1,8 @@
-// The machine's serial port, shared by all capsules and the hypervisor.
+// The machine's serial port, shared by all capsules and the hypervisor. The hypervisor has this for itself only as long
+// as no console service keeps the terminal; the service (programs/console) is made of the same code, and adds keys
+// (keys.h) that lead from one view to another, and the prompt.
 //
-// Two views. Attached to one capsule, its bytes pass both ways untouched, but for the escape key, and
+// Two views. Attached to one capsule, its bytes pass both ways untouched (but for the service's escape key), and
 // the hypervisor says only what must be said, on lines of its own. Interleaved, whole lines of all
 // sources are shown, each with its source's name; input goes to the first capsule. Escape sequences
 // and lone carriage returns are taken out there, so that no capsule can write over another's lines.
