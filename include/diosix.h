@@ -166,6 +166,7 @@ enum diosix_device_kind {
     DIOSIX_DEVICE_NET,
     DIOSIX_DEVICE_VSOCK,
     DIOSIX_DEVICE_BALLOON,
+    DIOSIX_DEVICE_CONSOLE,
 };
 
 enum diosix_device_setting {

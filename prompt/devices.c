@@ -9,7 +9,7 @@
 
 #define SLOTS 8u
 
-static const char words_kinds[] = "rng\0disk\0disk\0net\0vsock\0balloon\0"; // from DIOSIX_DEVICE_RNG
+static const char words_kinds[] = "rng\0disk\0disk\0net\0vsock\0balloon\0console\0"; // from DIOSIX_DEVICE_RNG
 
 static const char *kind_word(uint32_t kind)
 {
@@ -64,8 +64,8 @@ static void flow(const char *what, const struct diosix_flow *f)
 }
 
 // What each kind does, from DIOSIX_DEVICE_RNG.
-static const char words_to[] = "read\0read\0read\0received\0received\0taken back\0";
-static const char words_from[] = "-\0written\0written\0sent\0sent\0given back\0";
+static const char words_to[] = "read\0read\0read\0received\0received\0taken back\0typed\0";
+static const char words_from[] = "-\0written\0written\0sent\0sent\0given back\0printed\0";
 
 static void limits(const struct diosix_device *d)
 {

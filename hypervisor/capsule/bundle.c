@@ -317,10 +317,11 @@ static bool vsock_read(const struct reader *r, int node, struct bundle_device *d
 static bool device_read(const struct reader *r, int node, struct bundle_device *device)
 {
     const char *type = string_or(r->fdt, node, "type", NULL);
-    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0balloon\0", type, strlen(type)) : -1;
+    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0balloon\0console\0", type, strlen(type)) : -1;
 
     if (word < 0)
-        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk, net, vsock or balloon");
+        return capsule_fail(r->capsule, "device",
+                            "its type must be rng, disk, host-disk, net, vsock, balloon or console");
     device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
     device->serial = "";
     if (!rate_read(r, node, device))
@@ -337,7 +338,7 @@ static bool device_read(const struct reader *r, int node, struct bundle_device *
 // Nodes below the capsule's, each "device-N", in the order of its slots.
 static bool devices_read(const struct reader *r)
 {
-    unsigned count = 0;
+    unsigned count = 0, consoles = 0;
     int node;
 
     fdt_for_each_subnode(node, r->fdt, r->node)
@@ -347,8 +348,11 @@ static bool devices_read(const struct reader *r)
             continue;
         if (count == BUNDLE_DEVICES_MAX)
             return capsule_fail(r->capsule, "device", "there are more than 8");
-        if (!device_read(r, node, &r->capsule->devices[count++]))
+        struct bundle_device *device = &r->capsule->devices[count++];
+        if (!device_read(r, node, device))
             return false;
+        if (device->kind == BUNDLE_DEVICE_CONSOLE && consoles++)
+            return capsule_fail(r->capsule, "device", "there is more than one console");
     }
     return true;
 }

@@ -50,7 +50,8 @@ enum bundle_device_kind {
     BUNDLE_DEVICE_HOST_DISK,
     BUNDLE_DEVICE_NET,
     BUNDLE_DEVICE_VSOCK,
-    BUNDLE_DEVICE_BALLOON
+    BUNDLE_DEVICE_BALLOON,
+    BUNDLE_DEVICE_CONSOLE
 };
 
 // What is in one of a capsule's slots.

@@ -11,6 +11,7 @@
 #include "tree.h"
 #include "vballoon.h"
 #include "vblk.h"
+#include "vconsole.h"
 #include "vrng.h"
 #include "vsock.h"
 
@@ -25,16 +26,17 @@ struct device {
         struct vnet net;
         struct vballoon balloon;
         struct vsock vsock;
+        struct vconsole console;
     };
     struct capsule *capsule;
 };
 _Static_assert(offsetof(struct vrng, device) == 0 && offsetof(struct vblk, device) == 0 &&
                    offsetof(struct vblk_memory, disk) == 0 && offsetof(struct vblk_host, disk) == 0 &&
                    offsetof(struct vnet, device) == 0 && offsetof(struct vballoon, device) == 0 &&
-                   offsetof(struct vsock, device) == 0,
+                   offsetof(struct vsock, device) == 0 && offsetof(struct vconsole, device) == 0,
                "all begin with what they have in common");
 
-_Static_assert((int)BUNDLE_DEVICE_RNG == DIOSIX_DEVICE_RNG && (int)BUNDLE_DEVICE_BALLOON == DIOSIX_DEVICE_BALLOON,
+_Static_assert((int)BUNDLE_DEVICE_RNG == DIOSIX_DEVICE_RNG && (int)BUNDLE_DEVICE_CONSOLE == DIOSIX_DEVICE_CONSOLE,
                "they have the same numbers");
 
 static struct slab device_slab;
@@ -160,6 +162,33 @@ static bool vsock_make(struct vsock *v, struct capsule *c, const struct bundle_d
     return false;
 }
 
+static size_t terminal_write(void *owner, const uint8_t *bytes, size_t count)
+{
+    struct capsule *c = owner;
+    size_t taken = stream_write(&c->stream, bytes, count);
+
+    capsule_output_made();
+    return taken;
+}
+
+static int terminal_read(void *owner)
+{
+    return stream_read(&((struct capsule *)owner)->stream);
+}
+
+static void terminal_take(void *owner, bool taken)
+{
+    capsule_input_turn(owner, taken);
+}
+
+static void console_make(struct vconsole *v, struct capsule *c)
+{
+    static const struct vconsole_port terminal = {terminal_write, terminal_read, terminal_take};
+
+    vconsole_init(v, &c->space, &terminal, c);
+    c->console = v;
+}
+
 static bool kind_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
 {
     switch (plan->kind) {
@@ -170,6 +199,9 @@ static bool kind_make(struct device *d, struct capsule *c, const struct bundle_d
         return disk_make(&d->disk, c, plan);
     case BUNDLE_DEVICE_BALLOON:
         vballoon_init(&d->balloon, &c->space);
+        return true;
+    case BUNDLE_DEVICE_CONSOLE:
+        console_make(&d->console, c);
         return true;
     case BUNDLE_DEVICE_NET:
         return switches_plug(&d->net, &c->space, plan) == STATUS_OK;
@@ -310,6 +342,12 @@ static void device_copy(struct device *to, const struct device *from)
     case BUNDLE_DEVICE_BALLOON:
         to->balloon.work = (struct lock){0};
         virtio_adopt(&to->common, &c->space, to->balloon.queues);
+        return;
+    case BUNDLE_DEVICE_CONSOLE:
+        to->console.owner = c;
+        to->console.asked = 0; // to shut down: not the clone was
+        virtio_adopt(&to->common, &c->space, to->console.queues);
+        vconsole_call(&to->console); // its terminal has room for what waits
         return;
     default:
         virtio_adopt(&to->common, &c->space, &to->rng.queue);

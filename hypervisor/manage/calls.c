@@ -344,7 +344,7 @@ static long call_version(struct request *r)
 static long call_input(struct request *r)
 {
     r->call->value = console_type(&r->target->capsule.stream, r->call->buffer, r->call->size);
-    capsule_uart_event(&r->target->capsule);
+    capsule_stream_event(&r->target->capsule);
     return SBI_SUCCESS;
 }
 

@@ -325,6 +325,31 @@ def test_balloon(machine):
         pass
 
 
+def test_virtio_console(machine):
+    """Log, login and input of a stock kernel by its virtio console; whole, if there is much; in clones, and anew after a
+    reboot, before which the firmware's console has what is typed; a guest that is asked to shut down hears it there."""
+    m = machine([linux(devices="[rng, console]", cmdline="console=hvc0 cryptomgr.notests")], options="console=attach:linux1")
+    login(m)
+    assert re.search(r"^/dev/hvc0$", m.command("tty"), re.M)
+    assert "console [hvc0] enabled" in m.command("dmesg")
+    assert re.findall(r"^\d+$", m.command("seq 6000"), re.M) == [str(n) for n in range(1, 6001)]
+    open_prompt(m)
+    counted = re.search(r"console0\n  typed (\d+), .* printed (\d+), (\d+)K", do(m, "devices linux1"))
+    assert int(counted[3]) > 28 and int(counted[1]) > 0
+    do(m, "fork linux1 as twin")
+    assert "in-the-twin" in at(m, "twin", "echo in-the-$(echo twin)")
+    assert "original" in at(m, "linux1", "echo orig$(echo inal)")
+    do(m, "stop twin 60")
+    go(m, "linux1")
+    m.line("reboot -f")
+    m.expect("Welcome to linux1")
+    login(m)
+    assert re.search(r"^/dev/hvc0$", m.command("tty"), re.M)
+    open_prompt(m)
+    m.line("stop linux1 60")
+    m.expect("linux1: shut down")
+
+
 @pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)
 def test_entropy_device_is_asked(machine, backend):
     m = machine([payload("ends")], backend, extra=["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"])

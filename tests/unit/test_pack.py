@@ -106,6 +106,7 @@ DEVICES = """    devices:
       - {disk: sub/same.img}
       - {host-disk: data, readonly: true, iops: 200, bandwidth: 8M}
       - balloon
+      - console
 """
 
 
@@ -124,6 +125,7 @@ def test_devices(place):
     assert get(place, "s", one + "3", "name") == "data"
     assert get(place, "s", one + "3", "read-only") == ""
     assert get(place, "s", one + "4", "type") == "balloon"
+    assert get(place, "s", one + "5", "type") == "console"
     assert get(place, "u", one + "3", "requests-per-second") == "0 200"
     assert get(place, "x", one + "3", "bytes-per-second") == "0 800000"
     blob = (place / "out.itb").read_bytes()
@@ -133,10 +135,10 @@ def test_devices(place):
 
 @pytest.mark.parametrize("devices,message", [
     ("rng", "m.yaml:7: devices: must be a list in brackets"),
-    ("[sound]", "m.yaml:7: devices: each is `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
-    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or balloon, or disk, overlay and serial"),
-    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
-    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
+    ("[sound]", "m.yaml:7: devices: each is `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
+    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or balloon, or console, or disk, overlay and serial"),
+    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
+    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
     ("[{rng: , cid: 7}]", "m.yaml:7: cid: only a `vsock` has one"),
     ("[{vsock: , cid: 2}]", "m.yaml:7: cid '2': must be a number from 3 to 65535"),
     ("[{vsock: , cid: 65536}]", "m.yaml:7: cid '65536': must be a number from 3 to 65535"),
@@ -146,6 +148,7 @@ def test_devices(place):
     ("[{vsock: [%s]}]" % ", ".join(f"g{n}" for n in range(33)),
      "m.yaml:7: vsock: group 'g32': there can be no more than 32 groups"),
     ("[{balloon: 64M}]", "m.yaml:7: balloon: has nothing to be set: write `- balloon`"),
+    ("[console, rng, console]", "m.yaml:7: devices: more than one `console`"),
     ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
     ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),

@@ -498,7 +498,8 @@ static void test_devices(void **state)
                            "disk1 0B, empty, no driver\r\n  read 0, 0B  written 0, 0B\r\n"
                            "net0 'lan' 02:00:00:00:00:07, up, no driver\r\n"
                            "  received 5, 500B, 2 lost  sent 6, 600B\r\n"
-                           "balloon0 37M of 64M\r\n  taken back 0, 0B  given back 66, 228M\r\nok\r\n");
+                           "balloon0 37M of 64M\r\n  taken back 0, 0B  given back 66, 228M\r\n"
+                           "console0, no driver\r\n  typed 7, 9B  printed 8, 2K\r\nok\r\n");
 }
 
 static void device_set_is(unsigned slot, enum diosix_device_setting setting, uint64_t value)

@@ -59,7 +59,7 @@ struct quota {
 // One of a capsule's devices; its kind is the key that is given.
 struct manifest_device {
     struct place place;
-    struct number rng, balloon;
+    struct number rng, balloon, console;
     struct text disk;      // path
     struct text host_disk; // name
     struct number readonly;

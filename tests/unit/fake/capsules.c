@@ -444,6 +444,12 @@ void virtio_write(struct virtio_device *d, uint32_t offset, unsigned bytes, uint
     (void)d, (void)offset, (void)bytes, (void)value;
 }
 
+// None has a console.
+void vconsole_ask(struct vconsole *c)
+{
+    (void)c;
+}
+
 // --- the bundle -------------------------------------------------------------------------------------------
 
 enum status bundle_image_find(const struct bundle *bundle, const char *name, struct bundle_image *image)

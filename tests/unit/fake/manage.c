@@ -166,6 +166,7 @@ static long device(struct manage_call *c)
          .size = 37 << 20,
          .wanted = 64 << 20,
          .from_guest = {66, 228 << 20, 0, 0}},
+        {.kind = DIOSIX_DEVICE_CONSOLE, .to_guest = {7, 9, 0, 0}, .from_guest = {8, 2048, 0, 0}},
     };
     if (!c->n[1] || c->n[1] > array_length(devices))
         return -3;
