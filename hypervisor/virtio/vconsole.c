@@ -4,8 +4,8 @@
 enum { RECEIVE, TRANSMIT };
 
 // A byte may take much more than its copy: it goes through the screen, or to a port at the machine's end.
-#define BYTE_COST 16u
-#define PIECE_MAX 1024u
+#define BYTE_COST 64u
+#define PIECE_MAX 256u
 #define TYPED_MAX 64u
 
 static const char ask_keys[] = "\x0fs\x0fu\x0fo";
