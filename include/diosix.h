@@ -96,8 +96,8 @@ enum diosix_call {
     DIOSIX_DEVICE_SET = 30, // (id, slot + 256 * enum diosix_device_setting, value low, high): it takes effect when
                             // the device works next. SBI_ERR_INVALID_STATE: what was asked for before is not done yet
     DIOSIX_ATTACH = 31,     // (id, slot, size, address low, high): puts a disk of the machine into a disk device
-                            // that is for such, by its serial number as text, or, size 0, takes out the one that is
-                            // there. The root alone
+                            // that is for such, or a partition of one, by its name as the manifest has it, as text; or,
+                            // size 0, takes out the one that is there. The root alone
     DIOSIX_CALLS
 };
 

@@ -206,15 +206,14 @@ enum next command_attach(struct run *r)
     if (session.answer.device.kind == DIOSIX_DEVICE_DISK && !serial)
         return device_changed(r, device_set(r, slot, DIOSIX_DEVICE_SET_OUT, !attaches));
     if (session.answer.device.kind != DIOSIX_DEVICE_HOST_DISK || (attaches && !serial))
-        return fail(r, "%s: only a disk is attached and detached; one of the machine's by its serial number",
-                    r->words[0]);
+        return fail(r, "%s: only a disk is attached and detached; one of the machine's by its name", r->words[0]);
     size_t size = serial ? strlen(serial) + 1 : 0;
-    if (size > sizeof(session.answer.name))
+    if (size > sizeof(session.answer.disk))
         return fail(r, "the machine has no disk '%s'", serial);
     if (serial)
-        memcpy(session.answer.name, serial, size);
+        memcpy(session.answer.disk, serial, size);
     long error = ask(DIOSIX_ATTACH, r->id, slot, size);
     if (error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES)
-        return fail(r, "the machine has no disk '%s', or it is in use, or can't be written", serial);
+        return fail(r, "the machine has no disk '%s', or two, or it is in use, or can't be written", serial);
     return device_changed(r, error);
 }

@@ -268,7 +268,7 @@ static bool host_disk_read(const struct reader *r, int node, struct bundle_devic
     device->is_readonly = fdt_getprop(r->fdt, node, "read-only", NULL);
     r->capsule->wants_host_disk = true;
     return (device->name && *device->name && strlen(device->name) <= BUNDLE_DISK_NAME_MAX) ||
-           capsule_fail(r->capsule, "name", "must be a text of at most 36 characters");
+           capsule_fail(r->capsule, "name", "must be a text of at most 41 characters");
 }
 
 // Its switch is one that the bundle describes: a slip in its name would part what is to be together.

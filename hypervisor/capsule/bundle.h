@@ -11,7 +11,7 @@
 #define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
 #define BUNDLE_DEVICES_MAX 8u
 #define BUNDLE_SERIAL_MAX 20u // characters
-#define BUNDLE_DISK_NAME_MAX 36u
+#define BUNDLE_DISK_NAME_MAX 41u
 #define BUNDLE_SWITCHES_MAX 16u
 #define BUNDLE_CID_LEAST 3u // of those that a bundle gives
 #define BUNDLE_CID_MAX 65535u
@@ -61,7 +61,7 @@ struct bundle_device {
     uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
     uint64_t size;             // of a DISK: the most that it was made, beyond its image
     const char *serial;        // of a DISK: what the guest knows it by; never null
-    const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name; of a NET: its switch
+    const char *name;          // of a HOST_DISK: see block_find(); of a NET: its switch
     bool is_readonly;          // of a HOST_DISK
     bool is_open, is_isolated; // of a NET: see vswitch.h
     bool has_uplink;           // of a NET: its switch

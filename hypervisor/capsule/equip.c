@@ -130,6 +130,17 @@ static void host_disk_own(struct device *d, struct block_user *u)
     u->resized = host_disk_resized;
 }
 
+static enum status host_disk_open(const char *who, const char *name, bool is_readonly, struct block_user **out)
+{
+    struct block_place found[2];
+    enum status status = block_find(name, found);
+
+    if (status == STATUS_INVALID)
+        log_error("%s: disk '%s': that is partition %u of disk '%s', and partition %u of disk '%s' (0: all of it)", who,
+                  name, found[0].volume->number, found[0].disk->serial, found[1].volume->number, found[1].disk->serial);
+    return status == STATUS_OK ? block_open(&found[0], is_readonly, out) : status;
+}
+
 static bool host_disk_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
 {
     static const char *const words[] = {
@@ -139,12 +150,12 @@ static bool host_disk_make(struct device *d, struct capsule *c, const struct bun
         [STATUS_NO_MEMORY] = "the hypervisor's own memory is exhausted",
     };
     // One that was taken out is no clone's either.
-    enum status status = plan->name ? block_open(plan->name, plan->is_readonly, &d->host.user) : STATUS_OK;
+    enum status status = plan->name ? host_disk_open(c->name, plan->name, plan->is_readonly, &d->host.user) : STATUS_OK;
 
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && status != STATUS_INVALID)
         log_error("%s: disk '%s': %s", c->name, plan->name, words[status]);
+    if (status != STATUS_OK)
         return false;
-    }
     vblk_host_init(&d->host, &c->space, plan->is_readonly);
     if (d->host.user)
         host_disk_own(d, d->host.user);
@@ -492,12 +503,13 @@ enum status equip_attach(struct capsule_state *s, unsigned slot, const char *nam
         return d ? STATUS_INVALID : STATUS_NOT_FOUND;
     if (s->stage == LIFE_FORKING || s->forks || atomic_load(&d->common.is_unsettled))
         return STATUS_BUSY;
-    enum status status = name ? block_open(name, s->plan.devices[slot].is_readonly, &user) : STATUS_OK;
+    bool is_readonly = s->plan.devices[slot].is_readonly;
+    enum status status = name ? host_disk_open(s->capsule.name, name, is_readonly, &user) : STATUS_OK;
     if (status != STATUS_OK)
-        return status == STATUS_BUSY ? STATUS_DENIED : status;
+        return status == STATUS_BUSY ? STATUS_DENIED : status == STATUS_INVALID ? STATUS_NOT_FOUND : status;
     if (user)
         host_disk_own(d, user);
-    s->plan.devices[slot].name = user ? user->disk->serial : NULL;
+    s->plan.devices[slot].name = user ? user->name : NULL;
     struct virtio_settings *to = virtio_settings_open(&d->common);
     to->medium = user;
     to->is_out = !user;

@@ -161,22 +161,48 @@ def partitioned(path, **partitions):
     return path
 
 
+def label_write(path, sector, label):
+    """An ext file system's superblock, as far as it says what it is and its label."""
+    with open(path, "r+b") as file:
+        for offset, data in (56, b"\x53\xef"), (120, label.encode().ljust(16, b"\0")):
+            file.seek(sector * 512 + 1024 + offset)
+            file.write(data)
+
+
 def test_partitions_by_name(machine, tmp_path):
     """Each capsule has its own, none more; who is refused does not keep the others from running."""
-    path = partitioned(tmp_path / "parts.img", one=2048, two=4096)
-    m = machine([host_linux("{host-disk: two}"), host_linux("{host-disk: one, readonly: true}", name="linux2"),
-                 host_linux("{host-disk: parts}", name="whole"), host_linux("{host-disk: three}", name="none")],
-                terminal="linux1", extra=VERSION_2 + qemu_disk(path, "parts"))
+    path = partitioned(tmp_path / "parts.img", one=2048, two=4096, three=4096)
+    label_write(path, 2048 + 2048 + 4096, "backup")
+    twin = [tmp_path / name for name in ("one.img", "other.img")]
+    for image in twin:
+        filesystem(image, "2M")
+        label_write(image, 0, "twin")
+    m = machine([host_linux("{host-disk: two}", "{host-disk: label=backup, readonly: true}"),
+                 host_linux("{host-disk: name=one, readonly: true}", name="linux2"),
+                 host_linux("{host-disk: parts}", name="whole"), host_linux("{host-disk: three-}", name="none"),
+                 host_linux("{host-disk: label=twin}", name="both")],
+                terminal="linux1", memory="2G", extra=VERSION_2 + qemu_disk(path, "parts")
+                + qemu_disk(twin[0], "one-disk") + qemu_disk(twin[1], "other-disk"))
     login(m)
     m.command("echo second-partition >/dev/vda; sync")
     assert re.search(r"^4096$", m.command("cat /sys/block/vda/size"), re.M)
+    open_prompt(m)
+    do(m, "detach linux1 disk1")
+    assert "label=twin" in say(m, "attach linux1 disk1 label=twin")
+    do(m, "attach linux1 disk1 name=three")
+    assert re.search(r"disk0 'two' 2M\s.*\s.*disk1 'name=three' 2M, read-only", do(m, "devices linux1"))
+    at(m, "linux1", "until grep -q 4096 /sys/block/vdb/size; do sleep 1; done")
+    assert "backup" in at(m, "linux1", "dd if=/dev/vdb bs=1k skip=1 count=1 | strings")
     m.key("2")
     m.line("")
     login(m, "linux2")
     assert re.search(r"^2048$", m.command("cat /sys/block/vda/size", "linux2"), re.M)
     assert re.search(r"^1$", m.command("cat /sys/block/vda/ro", "linux2"), re.M)
     assert "[dio] whole: disk 'parts': it is in use" in m.console()
-    assert "[dio] none: disk 'three': the machine has no such disk or partition" in m.console()
+    for where, name in ("both", "label=twin"), ("linux1", "label=twin"):
+        assert re.search(rf"\[dio\] {where}: disk '{name}': that is partition 0 of disk 'o\w+-disk', and partition 0 of "
+                         r"disk 'o\w+-disk' \(0: all of it\)", m.console())
+    assert "[dio] none: disk 'three-': the machine has no such disk or partition" in m.console()
     assert re.search(r"\[dio\] none: not started .* it can't have its devices", m.console())
     m.stop()
     data = path.read_bytes()

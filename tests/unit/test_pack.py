@@ -107,6 +107,8 @@ DEVICES = """    devices:
       - {host-disk: data, readonly: true, iops: 200, bandwidth: 8M}
       - balloon
       - console
+      - host-disk: label=backup-1
+      - host-disk: name=two
 """
 
 
@@ -126,6 +128,8 @@ def test_devices(place):
     assert get(place, "s", one + "3", "read-only") == ""
     assert get(place, "s", one + "4", "type") == "balloon"
     assert get(place, "s", one + "5", "type") == "console"
+    assert get(place, "s", one + "6", "name") == "label=backup-1"
+    assert get(place, "s", one + "7", "name") == "name=two"
     assert get(place, "u", one + "3", "requests-per-second") == "0 200"
     assert get(place, "x", one + "3", "bytes-per-second") == "0 800000"
     blob = (place / "out.itb").read_bytes()
@@ -154,6 +158,8 @@ def test_devices(place):
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),
     ("[{disk: linux, serial: 'a b'}]", "m.yaml:7: serial 'a b': must be 1 to 20 of the characters"),
     ("[{host-disk: 'a b'}]", "m.yaml:7: host-disk 'a b': must be 1 to 36 of the characters"),
+    ("[{host-disk: label=abcdefghijklmnopq}]", "m.yaml:7: host-disk 'label=abcdefghijklmnopq': must be 1 to 36 of the"),
+    ("[{host-disk: name=}]", "m.yaml:7: host-disk 'name=': must be 1 to 36 of the characters"),
     ("[{host-disk: a, serial: b}]", "m.yaml:7: serial: only a `disk` can be given one"),
     ("[{disk: linux, readonly: true}]", "m.yaml:7: readonly: only for a `host-disk`"),
     ("[{disk: linux, iops: 0}]", "m.yaml:7: iops '0': must be a number from 1 to 4294967295"),

@@ -562,7 +562,8 @@ static void test_attach(void **state)
     forget();
     fake_error = -1;
     fake_lack = DIOSIX_LACK_DEVICES;
-    says("attach linux1 disk1 data", "error: the machine has no disk 'data', or it is in use, or can't be written\r\n");
+    says("attach linux1 disk1 data",
+         "error: the machine has no disk 'data', or two, or it is in use, or can't be written\r\n");
     fake_error = 0;
 }
 

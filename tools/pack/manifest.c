@@ -353,14 +353,17 @@ static void overlay_read(struct reader *reader, const yaml_node_t *node, void *v
         overlay->value = bytes / OVERLAY_UNIT * OVERLAY_UNIT;
 }
 
+static bool is_label(const char *text, int most)
+{
+    int length = (int)strlen(text);
+    return length >= 1 && length <= most && (int)strspn(text, LABEL_CHARACTERS) == length;
+}
+
 // A word of such characters as disks and partitions have in their names.
 static void label_read(struct reader *reader, const yaml_node_t *node, struct text *label, const char *key, int most)
 {
     text_read(reader, node, label);
-    if (!label->value)
-        return;
-    int length = (int)strlen(label->value);
-    if (length < 1 || length > most || (int)strspn(label->value, LABEL_CHARACTERS) != length)
+    if (label->value && !is_label(label->value, most))
         report_error(label->place, "%s '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and .", key,
                      label->value, most);
 }
@@ -372,7 +375,17 @@ static void serial_read(struct reader *reader, const yaml_node_t *node, void *va
 
 static void host_disk_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    label_read(reader, node, value, "host-disk", MANIFEST_DISK_NAME_MAX);
+    struct text *name = value;
+    text_read(reader, node, value);
+    if (!name->value)
+        return;
+    if (strncmp(name->value, "label=", 6) == 0
+            ? !is_label(name->value + 6, MANIFEST_DISK_LABEL_MAX)
+            : !is_label(name->value + 5 * (strncmp(name->value, "name=", 5) == 0), MANIFEST_DISK_NAME_MAX))
+        report_error(name->place,
+                     "host-disk '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and ., with or without "
+                     "`name=` before them, or `label=` and up to %d of them",
+                     name->value, MANIFEST_DISK_NAME_MAX, MANIFEST_DISK_LABEL_MAX);
 }
 
 // A device that is there or not.
