@@ -38,6 +38,7 @@ union answer {
     char create_bytes[sizeof(struct diosix_create) + EDIT_SIZE];
     char name[DIOSIX_NAME_SIZE];
     char disk[48]; // its name
+    struct diosix_equip equip;
 };
 
 // A call of the session's with arguments as include/diosix.h lists them, but without size and address: `size` bytes of

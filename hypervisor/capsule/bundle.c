@@ -271,19 +271,29 @@ static bool host_disk_read(const struct reader *r, int node, struct bundle_devic
            capsule_fail(r->capsule, "name", "must be a text of at most 41 characters");
 }
 
+static bool switch_find(const void *fdt, const char *name, struct bundle_device *device)
+{
+    int at = fdt_path_offset(fdt, "/switches");
+
+    if (at < 0 || (at = fdt_subnode_offset(fdt, at, name)) < 0)
+        return false;
+    device->name = fdt_get_name(fdt, at, NULL);
+    device->has_uplink = fdt_getprop(fdt, at, "uplink", NULL);
+    return true;
+}
+
 // Its switch is one that the bundle describes: a slip in its name would part what is to be together.
 static bool net_read(const struct reader *r, int node, struct bundle_device *device)
 {
-    int length, at = fdt_path_offset(r->fdt, "/switches");
+    int length;
     const uint8_t *address = fdt_getprop(r->fdt, node, "mac-address", &length);
+    const char *name = string_or(r->fdt, node, "switch", NULL);
 
-    device->name = string_or(r->fdt, node, "switch", NULL);
-    if (!device->name || at < 0 || (at = fdt_subnode_offset(r->fdt, at, device->name)) < 0)
+    if (!name || !switch_find(r->fdt, name, device))
         return capsule_fail(r->capsule, "switch", "must be the name of one in the bundle");
     if (!address || length != sizeof(device->address) || address[0] & 1)
         return capsule_fail(r->capsule, "mac-address", "must be six bytes, and no group's");
     memcpy(device->address, address, sizeof(device->address));
-    device->has_uplink = fdt_getprop(r->fdt, at, "uplink", NULL);
     r->capsule->wants_uplink |= device->has_uplink;
     device->is_isolated = fdt_getprop(r->fdt, node, "isolated", NULL);
     device->is_open = fdt_getprop(r->fdt, node, "any-address", NULL);
@@ -333,6 +343,21 @@ static bool device_read(const struct reader *r, int node, struct bundle_device *
     if (device->kind == BUNDLE_DEVICE_VSOCK)
         return vsock_read(r, node, device);
     return device->kind != BUNDLE_DEVICE_HOST_DISK || host_disk_read(r, node, device);
+}
+
+enum status bundle_disk_find(const struct bundle *bundle, const char *name, struct bundle_device *device)
+{
+    enum status status = bundle_image_find(bundle, name, &device->image);
+
+    if (status != STATUS_OK || device->image.size % DISK_UNIT)
+        return STATUS_NOT_FOUND;
+    device->serial = fdt_get_name(bundle->blob, device->image.node, NULL);
+    return STATUS_OK;
+}
+
+enum status bundle_switch_find(const struct bundle *bundle, const char *name, struct bundle_device *device)
+{
+    return switch_find(bundle->blob, name, device) ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 // Nodes below the capsule's, each "device-N", in the order of its slots.

@@ -114,6 +114,11 @@ must_check enum status bundle_image_find(const struct bundle *bundle, const char
 must_check enum status bundle_image_at(const struct bundle *bundle, unsigned n, const char **name,
                                        struct bundle_image *image, bool *is_kernel);
 
+// A disk with that image, as it may be given at run time; a network device on that switch. Their names stay as long as
+// the bundle. STATUS_NOT_FOUND: there is none, or it is no disk.
+must_check enum status bundle_disk_find(const struct bundle *bundle, const char *name, struct bundle_device *device);
+must_check enum status bundle_switch_find(const struct bundle *bundle, const char *name, struct bundle_device *device);
+
 // The word for a back end, not terminated. False, and `isolation` as it was, if it is none.
 must_check bool bundle_isolation_parse(const char *text, size_t length, enum bundle_isolation *isolation);
 

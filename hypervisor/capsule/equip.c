@@ -76,12 +76,17 @@ static uint64_t disk_size(const struct bundle_device *plan)
     return plan->size > plan->image.size ? plan->size : plan->image.size;
 }
 
+static uint64_t device_cost(const struct bundle_device *d)
+{
+    return sizeof(struct device) + store_cost(disk_size(d), d->overlay) + switches_cost(d);
+}
+
 uint64_t equip_cost(const struct bundle_capsule *plan)
 {
     uint64_t bytes = 0;
 
     for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS && is_there(d); d++)
-        bytes += sizeof(struct device) + store_cost(disk_size(d), d->overlay) + switches_cost(d);
+        bytes += device_cost(d);
     return bytes;
 }
 
@@ -256,6 +261,35 @@ bool equip_make(struct capsule_state *s)
             return false;
         }
     return true;
+}
+
+static unsigned slot_free(const struct capsule_state *s, enum bundle_device_kind kind)
+{
+    bool is_single = kind == BUNDLE_DEVICE_CONSOLE || kind == BUNDLE_DEVICE_BALLOON;
+    unsigned slot = 0;
+
+    for (; slot < VIRTIO_SLOTS && is_there(&s->plan.devices[slot]); slot++)
+        if (is_single && s->plan.devices[slot].kind == kind)
+            return VIRTIO_SLOTS;
+    return slot;
+}
+
+// It counts as what the capsule was made with, and goes with it.
+enum status equip_add(struct capsule_state *s, const struct bundle_device *plan, unsigned *slot)
+{
+    *slot = slot_free(s, plan->kind);
+    if (*slot == VIRTIO_SLOTS)
+        return STATUS_BUSY;
+    if (isolation_reserve(device_cost(plan)) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    if (!tree_take_memory(&s->node, plan->overlay))
+        return STATUS_DENIED;
+    s->plan.devices[*slot] = *plan;
+    if (device_make(&s->capsule, *slot, plan))
+        return STATUS_OK;
+    tree_give_memory(&s->node, plan->overlay);
+    s->plan.devices[*slot] = (struct bundle_device){0};
+    return STATUS_NO_MEMORY;
 }
 
 void equip_unmake(struct capsule_state *s)

@@ -23,6 +23,10 @@ void equip_reset(struct capsule *c);
 // yet; STATUS_NO_MEMORY.
 must_check enum status equip_set(struct capsule_state *s, unsigned slot, enum diosix_device_setting setting,
                                  uint64_t value);
+// A capsule that was never started has this device, too, in its next slot; with what the plan points to for as long as
+// the machine runs. STATUS_BUSY: no slot is left, or it has one already, of which there is one; STATUS_DENIED: its
+// parent's quota is used up; STATUS_NO_MEMORY.
+must_check enum status equip_add(struct capsule_state *s, const struct bundle_device *plan, unsigned *slot);
 // Another disk of the machine takes the place of the one that is in it; NULL: none does. STATUS_DENIED: that is in use,
 // or can't be written.
 must_check enum status equip_attach(struct capsule_state *s, unsigned slot, const char *name);

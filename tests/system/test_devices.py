@@ -354,7 +354,7 @@ def test_balloon(machine):
 def test_virtio_console(machine):
     """Log, login and input of a stock kernel by its virtio console; whole, if there is much; in clones, and anew after a
     reboot, before which the firmware's console has what is typed; a guest that is asked to shut down hears it there."""
-    m = machine([linux(devices="[rng, console]", cmdline="console=hvc0 cryptomgr.notests")], options="console=attach:linux1")
+    m = machine([linux(devices="[rng, console]", cmdline="console=hvc0 cryptomgr.notests")], terminal="linux1")
     login(m)
     assert re.search(r"^/dev/hvc0$", m.command("tty"), re.M)
     assert "console [hvc0] enabled" in m.command("dmesg")
@@ -374,6 +374,34 @@ def test_virtio_console(machine):
     open_prompt(m)
     m.line("stop linux1 60")
     m.expect("linux1: shut down")
+
+
+def test_devices_of_new_capsules(machine, tmp_path):
+    """A guest gives its child devices, of its own switch, from its quota; the person at the prompt of any."""
+    image = filesystem(tmp_path / "root.img", "4M", greeting=b"hello-from-the-image\n")
+    boss = linux(devices=f"[vsock, {{net: lan}}, {{disk: {image}}}]", memory="128M", rights="[manage]",
+                 quota="{memory: 132M, vcores: 2, capsules: 2}", cmdline="console=ttyS0 quiet cryptomgr.notests eth0=10.1.0.1/24")
+    m = machine([boss, payload("ends", cmdline="end=never", devices="[{net: wan}]")], terminal="linux1")
+    login(m)
+    create = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M rng console net {} disk disk-1 overlay {} " \
+             "start cmdline console=hvc0 quiet cryptomgr.notests eth0=10.1.0.2/24"
+    assert "error: 'wan': no such disk (images lists them) or switch" in m.command(create.format("wan", "4M"))
+    assert "error: kid: its quota, or its parent's, is used up" in m.command(create.format("lan", "8M"))
+    assert "kid: id " in m.command(create.format("lan", "4M"))
+    open_prompt(m)
+    go(m, "kid")
+    login(m, "kid")
+    m.command("mount -t ext4 /dev/vda /mnt; echo new >/mnt/new; sync", "kid")
+    said = m.command("tty; cat /mnt/greeting; ping -c 1 10.1.0.1; head -c 1000 /dev/hwrng | wc -c", "kid")
+    assert re.search(r"^/dev/hvc0\nhello-from-the-image$", said, re.M) and " 0% packet loss" in said and "1000" in said
+    open_prompt(m)
+    said = do(m, "devices kid")
+    assert re.findall(r"^(\w+)", said, re.M) == ["rng0", "console0", "net0", "disk0"] and "'disk-1'" in said
+    do(m, "create other from kernel-2 memory 16M net wan")
+    assert say(m, "create more from kernel-2 memory 16M net").startswith("error: net wants a value")
+    do(m, "destroy kid")
+    go(m, "linux1")
+    assert "kid: id " in m.command(create.format("lan", "4M"))
 
 
 @pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)

@@ -5,7 +5,7 @@
 
 struct diosix_status fake_capsules[FAKE_CAPSULES];
 unsigned fake_capsule_count;
-long fake_error;
+long fake_error, fake_equip_error;
 uint64_t fake_lack;
 struct manage_call fake_last;
 enum diosix_call fake_last_function;
@@ -124,6 +124,10 @@ static long change(enum diosix_call function, struct manage_call *c)
     if (fake_error) {
         c->value = fake_lack;
         return fake_error;
+    }
+    if (function == DIOSIX_EQUIP && fake_equip_error) {
+        c->value = DIOSIX_LACK_DEVICES;
+        return fake_equip_error;
     }
     if (function == DIOSIX_CREATE || function == DIOSIX_FORK)
         c->value = fake_add(c->size ? c->buffer : "clone", 0, DIOSIX_RUNNING);
