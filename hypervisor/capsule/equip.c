@@ -90,12 +90,18 @@ uint64_t equip_cost(const struct bundle_capsule *plan)
     return bytes;
 }
 
+// The table of a disk that has grown, beyond that of its image.
+static uint64_t grown_cost(const struct bundle_device *d, uint64_t size)
+{
+    return store_cost(size, d->overlay) - store_cost(d->image.size, d->overlay);
+}
+
 uint64_t equip_memory(const struct bundle_capsule *plan)
 {
     uint64_t bytes = 0;
 
-    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
-        bytes += plan->devices[i].overlay;
+    for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS; d++)
+        bytes += d->overlay + grown_cost(d, disk_size(d));
     return bytes;
 }
 
@@ -455,12 +461,16 @@ static enum status disk_grow(struct capsule_state *s, struct device *d, uint64_t
         return STATUS_OK;
     if (!plan->overlay || size > GROWN_MAX)
         return STATUS_INVALID;
-    uint64_t bytes = store_cost(size, plan->overlay);
+    uint64_t bytes = store_cost(size, plan->overlay), more = grown_cost(plan, size) - grown_cost(plan, disk_size(plan));
+    if (!tree_take_memory(&s->node, more))
+        return STATUS_DENIED;
     enum status status = isolation_reserve(bytes);
     if (status == STATUS_OK)
         status = frames_allocate(buddy_order(bytes / FRAME_SIZE), FRAMES_OWNER_HYPERVISOR, &frames);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        tree_give_memory(&s->node, more);
         return status;
+    }
     *table = hpa_pointer(frames);
     plan->size = size;
     return STATUS_OK;

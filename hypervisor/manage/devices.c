@@ -16,14 +16,14 @@ long call_device(struct request *r)
 
 static long error_of(struct request *r, enum status status)
 {
-    if (status == STATUS_NO_MEMORY)
-        r->call->value = DIOSIX_LACK_MEMORY;
     switch (status) {
     case STATUS_OK:
         return SBI_SUCCESS;
     case STATUS_BUSY:
         return SBI_ERR_INVALID_STATE;
     case STATUS_NO_MEMORY:
+    case STATUS_DENIED:
+        r->call->value = status == STATUS_DENIED ? DIOSIX_LACK_QUOTA : DIOSIX_LACK_MEMORY;
         return SBI_ERR_FAILED;
     case STATUS_UNSUPPORTED:
         return SBI_ERR_NOT_SUPPORTED;

@@ -398,6 +398,10 @@ def test_devices_of_new_capsules(machine, tmp_path):
     said = do(m, "devices kid")
     assert re.findall(r"^(\w+)", said, re.M) == ["rng0", "console0", "net0", "disk0"] and "'disk-1'" in said
     do(m, "create other from kernel-2 memory 16M net wan")
+    refused = "error: kid: its quota, or its parent's, is used up" # by the memory, and what the disk may take
+    assert refused in at(m, "linux1", "dio-guest set kid disk0 size 64M")
+    do(m, "set linux1 quota-memory 133M")
+    assert "error" not in at(m, "linux1", "dio-guest set kid disk0 size 64M")
     assert say(m, "create more from kernel-2 memory 16M net").startswith("error: net wants a value")
     do(m, "destroy kid")
     go(m, "linux1")
