@@ -96,8 +96,12 @@ enum diosix_call {
     DIOSIX_DEVICE_SET = 30, // (id, slot + 256 * enum diosix_device_setting, value low, high): it takes effect when
                             // the device works next. SBI_ERR_INVALID_STATE: what was asked for before is not done yet
     DIOSIX_ATTACH = 31,     // (id, slot, size, address low, high): puts a disk of the machine into a disk device
-                            // that is for such, by its serial number as text, or, size 0, takes out the one that is
-                            // there. The root alone
+                            // that is for such, or a partition of one, by its name as the manifest has it, as text; or,
+                            // size 0, takes out the one that is there. The root alone
+    DIOSIX_EQUIP = 32,      // (id, size, address low, high): gives a capsule that was never started a device, of struct
+                            // diosix_equip, in its next slot. Value: which. SBI_ERR_INVALID_PARAM: no such image or
+                            // switch, or none in the caller's reach; SBI_ERR_INVALID_STATE: it was started;
+                            // DIOSIX_LACK_DEVICES: it has no slot left, or such a device already, of which there is one
     DIOSIX_CALLS
 };
 
@@ -110,7 +114,7 @@ enum diosix_lack {
     DIOSIX_LACK_MEMORY,   // the machine's free memory, or none in one piece where pmp needs it
     DIOSIX_LACK_CAPSULES, // the hypervisor manages no more
     DIOSIX_LACK_HARTS,    // no hart would be left for the others
-    DIOSIX_LACK_DEVICES,  // one of those it is to have is not there, or in use
+    DIOSIX_LACK_DEVICES,  // one of those it is to have is not there, or in use; or there is no place for it
 };
 
 enum diosix_state {
@@ -166,7 +170,20 @@ enum diosix_device_kind {
     DIOSIX_DEVICE_NET,
     DIOSIX_DEVICE_VSOCK,
     DIOSIX_DEVICE_BALLOON,
+    DIOSIX_DEVICE_CONSOLE,
 };
+
+// What a capsule is given. Kinds are RNG, BALLOON and CONSOLE, of which nothing else is to be said, DISK and NET.
+struct diosix_equip {
+    uint32_t kind;               // enum diosix_device_kind
+    uint32_t flags;              // DIOSIX_EQUIP_...
+    char name[DIOSIX_NAME_SIZE]; // of a disk, which image of the bundle it holds. Of a network device, the switch that
+                                 // it is on: any of the bundle's for the root; for others, those they are on themselves
+    uint64_t overlay;            // of a disk: bytes that may be changed, a multiple of 4096; 0: it can only be read
+};
+
+// A network device that reaches no others that are so. What is made by who is so on that switch is, in any case.
+#define DIOSIX_EQUIP_ISOLATED 1u
 
 enum diosix_device_setting {
     DIOSIX_DEVICE_SET_REQUESTS = 1, // in a second, each way, of a disk or network device; 0: no limit

@@ -37,6 +37,8 @@ union answer {
     struct diosix_create create;
     char create_bytes[sizeof(struct diosix_create) + EDIT_SIZE];
     char name[DIOSIX_NAME_SIZE];
+    char disk[48]; // its name
+    struct diosix_equip equip;
 };
 
 // A call of the session's with arguments as include/diosix.h lists them, but without size and address: `size` bytes of

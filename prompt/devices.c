@@ -9,7 +9,7 @@
 
 #define SLOTS 8u
 
-static const char words_kinds[] = "rng\0disk\0disk\0net\0vsock\0balloon\0"; // from DIOSIX_DEVICE_RNG
+static const char words_kinds[] = "rng\0disk\0disk\0net\0vsock\0balloon\0console\0"; // from DIOSIX_DEVICE_RNG
 
 static const char *kind_word(uint32_t kind)
 {
@@ -64,8 +64,8 @@ static void flow(const char *what, const struct diosix_flow *f)
 }
 
 // What each kind does, from DIOSIX_DEVICE_RNG.
-static const char words_to[] = "read\0read\0read\0received\0received\0taken back\0";
-static const char words_from[] = "-\0written\0written\0sent\0sent\0given back\0";
+static const char words_to[] = "read\0read\0read\0received\0received\0taken back\0typed\0";
+static const char words_from[] = "-\0written\0written\0sent\0sent\0given back\0printed\0";
 
 static void limits(const struct diosix_device *d)
 {
@@ -206,15 +206,14 @@ enum next command_attach(struct run *r)
     if (session.answer.device.kind == DIOSIX_DEVICE_DISK && !serial)
         return device_changed(r, device_set(r, slot, DIOSIX_DEVICE_SET_OUT, !attaches));
     if (session.answer.device.kind != DIOSIX_DEVICE_HOST_DISK || (attaches && !serial))
-        return fail(r, "%s: only a disk is attached and detached; one of the machine's by its serial number",
-                    r->words[0]);
+        return fail(r, "%s: only a disk is attached and detached; one of the machine's by its name", r->words[0]);
     size_t size = serial ? strlen(serial) + 1 : 0;
-    if (size > sizeof(session.answer.name))
+    if (size > sizeof(session.answer.disk))
         return fail(r, "the machine has no disk '%s'", serial);
     if (serial)
-        memcpy(session.answer.name, serial, size);
+        memcpy(session.answer.disk, serial, size);
     long error = ask(DIOSIX_ATTACH, r->id, slot, size);
     if (error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES)
-        return fail(r, "the machine has no disk '%s', or it is in use, or can't be written", serial);
+        return fail(r, "the machine has no disk '%s', or two, or it is in use, or can't be written", serial);
     return device_changed(r, error);
 }

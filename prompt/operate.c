@@ -82,8 +82,21 @@ enum next command_set(struct run *r)
 // create -----------------------------------------------------------------------------------------------
 
 const char words_options[] = "from\0initrd\0memory\0vcores\0isolation\0restart\0weight\0cap\0affinity\0rights\0"
-                             "quota-memory\0quota-vcores\0quota-capsules\0start\0cmdline\0";
-enum { OPTION_FROM, OPTION_INITRD, OPTION_START = 13, OPTION_CMDLINE };
+                             "quota-memory\0quota-vcores\0quota-capsules\0start\0cmdline\0"
+                             "rng\0balloon\0console\0disk\0net\0overlay\0isolated\0";
+enum {
+    OPTION_FROM,
+    OPTION_INITRD,
+    OPTION_START = 13,
+    OPTION_CMDLINE,
+    OPTION_RNG, // devices, in their order, each with what follows of the last two
+    OPTION_BALLOON,
+    OPTION_CONSOLE,
+    OPTION_DISK,
+    OPTION_NET,
+    OPTION_OVERLAY,
+    OPTION_ISOLATED,
+};
 
 #define AT(member, kind)                                                                                               \
     {                                                                                                                  \
@@ -151,18 +164,71 @@ static size_t create_parse(struct run *r, bool *start)
         int n = list_find(words_options, r->words[i]);
         if (n == OPTION_CMDLINE)
             return sizeof(session.answer.create) + cmdline(r, i + 1);
-        if (n == OPTION_START) {
-            *start = true;
+        *start = *start || n == OPTION_START;
+        if (n == OPTION_START || (n >= OPTION_RNG && n <= OPTION_CONSOLE) || n == OPTION_ISOLATED)
             continue;
-        }
         if (n < 0 || ++i == r->count) {
             fail(r, n < 0 ? "no option '%s': help create lists them" : "%s wants a value", r->words[n < 0 ? i : i - 1]);
             return 0;
         }
-        if (!option_set(r, n, r->words[i]))
+        if (n < OPTION_START && !option_set(r, n, r->words[i]))
             return 0;
     }
     return sizeof(session.answer.create);
+}
+
+// The device in word *i, and what follows it, into answer.equip; *i becomes its last word. False: that is none.
+static bool equip_parse(struct run *r, unsigned *i)
+{
+    static const uint8_t kinds[] = {DIOSIX_DEVICE_RNG, DIOSIX_DEVICE_BALLOON, DIOSIX_DEVICE_CONSOLE, DIOSIX_DEVICE_DISK,
+                                    DIOSIX_DEVICE_NET};
+    struct diosix_equip *e = &session.answer.equip;
+    int n = list_find(words_options, r->words[*i]);
+
+    if (n < OPTION_RNG || n > OPTION_NET)
+        return false;
+    *e = (struct diosix_equip){.kind = kinds[n - OPTION_RNG]};
+    if (n >= OPTION_DISK)
+        strncpy(e->name, r->words[++*i], sizeof(e->name) - 1);
+    if (n == OPTION_NET && *i + 1 < r->count && !strcmp(r->words[*i + 1], "isolated")) {
+        e->flags = DIOSIX_EQUIP_ISOLATED;
+        ++*i;
+    } else if (n == OPTION_DISK && *i + 2 < r->count && !strcmp(r->words[*i + 1], "overlay")) {
+        *i += 2;
+        if (!parse_value(VALUE_SIZE, r->words[*i], &e->overlay))
+            fail_value(r, "overlay", VALUE_SIZE, r->words[*i]);
+    }
+    return true;
+}
+
+static enum next equip_failed(struct run *r, long error, const char *what)
+{
+    if (error == SBI_ERR_INVALID_PARAM)
+        return fail(r, "'%s': no such disk (images lists them) or switch, or its overlay is no multiple of 4K", what);
+    if (error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES)
+        return fail(r, "'%s': there are eight devices at most, and one balloon and console", what);
+    return fail_call(r, error);
+}
+
+// What can't have all of its devices is not made.
+static void create_equip(struct run *r)
+{
+    for (unsigned i = 1; i < r->count && !r->failed; i++) {
+        int n = list_find(words_options, r->words[i]);
+        if (n == OPTION_CMDLINE)
+            return;
+        i += n < OPTION_START;
+        const char *what = r->words[i + (n == OPTION_DISK || n == OPTION_NET)];
+        long error = SBI_SUCCESS;
+        if (n >= OPTION_OVERLAY)
+            fail(r, "%s follows a %s", what, n == OPTION_OVERLAY ? "disk" : "net");
+        else if (n >= OPTION_RNG && equip_parse(r, &i) && !r->failed)
+            error = ask(DIOSIX_EQUIP, r->id, 0, sizeof(session.answer.equip));
+        if (error != SBI_SUCCESS)
+            equip_failed(r, error, what);
+    }
+    if (r->failed)
+        (void)ask(DIOSIX_DESTROY, r->id, 0, 0);
 }
 
 static enum next create_failed(struct run *r, long error)
@@ -192,6 +258,9 @@ enum next command_create(struct run *r)
     if (error != SBI_SUCCESS)
         return create_failed(r, error);
     r->id = (uint32_t)session.answer_value;
+    create_equip(r);
+    if (r->failed)
+        return NEXT_DONE;
     out_format("%s: id %u", r->name, (unsigned)r->id);
     out_line_end();
     return start ? done(r, ask(DIOSIX_START, r->id, 0, 0)) : NEXT_DONE;

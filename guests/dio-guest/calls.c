@@ -43,6 +43,7 @@ static bool is_read(enum diosix_call function)
     case DIOSIX_FORK:
     case DIOSIX_INPUT:
     case DIOSIX_ATTACH:
+    case DIOSIX_EQUIP:
         return true;
     default:
         return false;

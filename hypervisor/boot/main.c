@@ -278,7 +278,6 @@ static void capsules_launch(void)
             log_debug("%s: images not verified", c->name);
         capsule_launch(c);
     }
-    block_seal();
     attached_check();
     console_attach();
     capsules_launched();

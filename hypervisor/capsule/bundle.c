@@ -268,22 +268,32 @@ static bool host_disk_read(const struct reader *r, int node, struct bundle_devic
     device->is_readonly = fdt_getprop(r->fdt, node, "read-only", NULL);
     r->capsule->wants_host_disk = true;
     return (device->name && *device->name && strlen(device->name) <= BUNDLE_DISK_NAME_MAX) ||
-           capsule_fail(r->capsule, "name", "must be a text of at most 36 characters");
+           capsule_fail(r->capsule, "name", "must be a text of at most 41 characters");
+}
+
+static bool switch_find(const void *fdt, const char *name, struct bundle_device *device)
+{
+    int at = fdt_path_offset(fdt, "/switches");
+
+    if (at < 0 || (at = fdt_subnode_offset(fdt, at, name)) < 0)
+        return false;
+    device->name = fdt_get_name(fdt, at, NULL);
+    device->has_uplink = fdt_getprop(fdt, at, "uplink", NULL);
+    return true;
 }
 
 // Its switch is one that the bundle describes: a slip in its name would part what is to be together.
 static bool net_read(const struct reader *r, int node, struct bundle_device *device)
 {
-    int length, at = fdt_path_offset(r->fdt, "/switches");
+    int length;
     const uint8_t *address = fdt_getprop(r->fdt, node, "mac-address", &length);
+    const char *name = string_or(r->fdt, node, "switch", NULL);
 
-    device->name = string_or(r->fdt, node, "switch", NULL);
-    if (!device->name || at < 0 || (at = fdt_subnode_offset(r->fdt, at, device->name)) < 0)
+    if (!name || !switch_find(r->fdt, name, device))
         return capsule_fail(r->capsule, "switch", "must be the name of one in the bundle");
     if (!address || length != sizeof(device->address) || address[0] & 1)
         return capsule_fail(r->capsule, "mac-address", "must be six bytes, and no group's");
     memcpy(device->address, address, sizeof(device->address));
-    device->has_uplink = fdt_getprop(r->fdt, at, "uplink", NULL);
     r->capsule->wants_uplink |= device->has_uplink;
     device->is_isolated = fdt_getprop(r->fdt, node, "isolated", NULL);
     device->is_open = fdt_getprop(r->fdt, node, "any-address", NULL);
@@ -317,10 +327,11 @@ static bool vsock_read(const struct reader *r, int node, struct bundle_device *d
 static bool device_read(const struct reader *r, int node, struct bundle_device *device)
 {
     const char *type = string_or(r->fdt, node, "type", NULL);
-    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0balloon\0", type, strlen(type)) : -1;
+    int word = type ? word_find("rng\0disk\0host-disk\0net\0vsock\0balloon\0console\0", type, strlen(type)) : -1;
 
     if (word < 0)
-        return capsule_fail(r->capsule, "device", "its type must be rng, disk, host-disk, net, vsock or balloon");
+        return capsule_fail(r->capsule, "device",
+                            "its type must be rng, disk, host-disk, net, vsock, balloon or console");
     device->kind = (enum bundle_device_kind)(BUNDLE_DEVICE_RNG + word);
     device->serial = "";
     if (!rate_read(r, node, device))
@@ -334,10 +345,25 @@ static bool device_read(const struct reader *r, int node, struct bundle_device *
     return device->kind != BUNDLE_DEVICE_HOST_DISK || host_disk_read(r, node, device);
 }
 
+enum status bundle_disk_find(const struct bundle *bundle, const char *name, struct bundle_device *device)
+{
+    enum status status = bundle_image_find(bundle, name, &device->image);
+
+    if (status != STATUS_OK || device->image.size % DISK_UNIT)
+        return STATUS_NOT_FOUND;
+    device->serial = fdt_get_name(bundle->blob, device->image.node, NULL);
+    return STATUS_OK;
+}
+
+enum status bundle_switch_find(const struct bundle *bundle, const char *name, struct bundle_device *device)
+{
+    return switch_find(bundle->blob, name, device) ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
 // Nodes below the capsule's, each "device-N", in the order of its slots.
 static bool devices_read(const struct reader *r)
 {
-    unsigned count = 0;
+    unsigned count = 0, consoles = 0;
     int node;
 
     fdt_for_each_subnode(node, r->fdt, r->node)
@@ -347,8 +373,11 @@ static bool devices_read(const struct reader *r)
             continue;
         if (count == BUNDLE_DEVICES_MAX)
             return capsule_fail(r->capsule, "device", "there are more than 8");
-        if (!device_read(r, node, &r->capsule->devices[count++]))
+        struct bundle_device *device = &r->capsule->devices[count++];
+        if (!device_read(r, node, device))
             return false;
+        if (device->kind == BUNDLE_DEVICE_CONSOLE && consoles++)
+            return capsule_fail(r->capsule, "device", "there is more than one console");
     }
     return true;
 }

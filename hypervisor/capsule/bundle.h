@@ -11,7 +11,7 @@
 #define BUNDLE_BOOTARGS_MAX 2048 // with the terminating zero
 #define BUNDLE_DEVICES_MAX 8u
 #define BUNDLE_SERIAL_MAX 20u // characters
-#define BUNDLE_DISK_NAME_MAX 36u
+#define BUNDLE_DISK_NAME_MAX 41u
 #define BUNDLE_SWITCHES_MAX 16u
 #define BUNDLE_CID_LEAST 3u // of those that a bundle gives
 #define BUNDLE_CID_MAX 65535u
@@ -50,7 +50,8 @@ enum bundle_device_kind {
     BUNDLE_DEVICE_HOST_DISK,
     BUNDLE_DEVICE_NET,
     BUNDLE_DEVICE_VSOCK,
-    BUNDLE_DEVICE_BALLOON
+    BUNDLE_DEVICE_BALLOON,
+    BUNDLE_DEVICE_CONSOLE
 };
 
 // What is in one of a capsule's slots.
@@ -60,7 +61,7 @@ struct bundle_device {
     uint64_t overlay;          // bytes of a DISK that the capsule may change; 0: it can only be read
     uint64_t size;             // of a DISK: the most that it was made, beyond its image
     const char *serial;        // of a DISK: what the guest knows it by; never null
-    const char *name;          // of a HOST_DISK: the disk's serial number or the partition's name; of a NET: its switch
+    const char *name;          // of a HOST_DISK: see block_find(); of a NET: its switch
     bool is_readonly;          // of a HOST_DISK
     bool is_open, is_isolated; // of a NET: see vswitch.h
     bool has_uplink;           // of a NET: its switch
@@ -112,6 +113,11 @@ must_check enum status bundle_image_find(const struct bundle *bundle, const char
 // Image n, from 0: its name, and whether it is a kernel. STATUS_NOT_FOUND: there are fewer.
 must_check enum status bundle_image_at(const struct bundle *bundle, unsigned n, const char **name,
                                        struct bundle_image *image, bool *is_kernel);
+
+// A disk with that image, as it may be given at run time; a network device on that switch. Their names stay as long as
+// the bundle. STATUS_NOT_FOUND: there is none, or it is no disk.
+must_check enum status bundle_disk_find(const struct bundle *bundle, const char *name, struct bundle_device *device);
+must_check enum status bundle_switch_find(const struct bundle *bundle, const char *name, struct bundle_device *device);
 
 // The word for a back end, not terminated. False, and `isolation` as it was, if it is none.
 must_check bool bundle_isolation_parse(const char *text, size_t length, enum bundle_isolation *isolation);

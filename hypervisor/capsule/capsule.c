@@ -51,7 +51,7 @@ static size_t port_write(void *owner, const uint8_t *bytes, size_t count)
 }
 static int port_read(void *owner)
 {
-    return stream_read(owner);
+    return container_of(owner, struct capsule, stream)->is_input_virtio ? -1 : stream_read(owner);
 }
 static bool port_room(void *owner)
 {
@@ -59,7 +59,7 @@ static bool port_room(void *owner)
 }
 static bool port_has_input(void *owner)
 {
-    return stream_has_input(owner);
+    return !container_of(owner, struct capsule, stream)->is_input_virtio && stream_has_input(owner);
 }
 
 static const struct vuart_port uart_port = {port_write, port_read, port_room, port_has_input};

@@ -11,6 +11,7 @@
 #include "tree.h"
 #include "vballoon.h"
 #include "vblk.h"
+#include "vconsole.h"
 #include "vrng.h"
 #include "vsock.h"
 
@@ -25,16 +26,17 @@ struct device {
         struct vnet net;
         struct vballoon balloon;
         struct vsock vsock;
+        struct vconsole console;
     };
     struct capsule *capsule;
 };
 _Static_assert(offsetof(struct vrng, device) == 0 && offsetof(struct vblk, device) == 0 &&
                    offsetof(struct vblk_memory, disk) == 0 && offsetof(struct vblk_host, disk) == 0 &&
                    offsetof(struct vnet, device) == 0 && offsetof(struct vballoon, device) == 0 &&
-                   offsetof(struct vsock, device) == 0,
+                   offsetof(struct vsock, device) == 0 && offsetof(struct vconsole, device) == 0,
                "all begin with what they have in common");
 
-_Static_assert((int)BUNDLE_DEVICE_RNG == DIOSIX_DEVICE_RNG && (int)BUNDLE_DEVICE_BALLOON == DIOSIX_DEVICE_BALLOON,
+_Static_assert((int)BUNDLE_DEVICE_RNG == DIOSIX_DEVICE_RNG && (int)BUNDLE_DEVICE_CONSOLE == DIOSIX_DEVICE_CONSOLE,
                "they have the same numbers");
 
 static struct slab device_slab;
@@ -74,21 +76,32 @@ static uint64_t disk_size(const struct bundle_device *plan)
     return plan->size > plan->image.size ? plan->size : plan->image.size;
 }
 
+static uint64_t device_cost(const struct bundle_device *d)
+{
+    return sizeof(struct device) + store_cost(disk_size(d), d->overlay) + switches_cost(d);
+}
+
 uint64_t equip_cost(const struct bundle_capsule *plan)
 {
     uint64_t bytes = 0;
 
     for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS && is_there(d); d++)
-        bytes += sizeof(struct device) + store_cost(disk_size(d), d->overlay) + switches_cost(d);
+        bytes += device_cost(d);
     return bytes;
+}
+
+// The table of a disk that has grown, beyond that of its image.
+static uint64_t grown_cost(const struct bundle_device *d, uint64_t size)
+{
+    return store_cost(size, d->overlay) - store_cost(d->image.size, d->overlay);
 }
 
 uint64_t equip_memory(const struct bundle_capsule *plan)
 {
     uint64_t bytes = 0;
 
-    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
-        bytes += plan->devices[i].overlay;
+    for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS; d++)
+        bytes += d->overlay + grown_cost(d, disk_size(d));
     return bytes;
 }
 
@@ -128,6 +141,17 @@ static void host_disk_own(struct device *d, struct block_user *u)
     u->resized = host_disk_resized;
 }
 
+static enum status host_disk_open(const char *who, const char *name, bool is_readonly, struct block_user **out)
+{
+    struct block_place found[2];
+    enum status status = block_find(name, found);
+
+    if (status == STATUS_INVALID)
+        log_error("%s: disk '%s': that is partition %u of disk '%s', and partition %u of disk '%s' (0: all of it)", who,
+                  name, found[0].volume->number, found[0].disk->serial, found[1].volume->number, found[1].disk->serial);
+    return status == STATUS_OK ? block_open(&found[0], is_readonly, out) : status;
+}
+
 static bool host_disk_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
 {
     static const char *const words[] = {
@@ -137,12 +161,12 @@ static bool host_disk_make(struct device *d, struct capsule *c, const struct bun
         [STATUS_NO_MEMORY] = "the hypervisor's own memory is exhausted",
     };
     // One that was taken out is no clone's either.
-    enum status status = plan->name ? block_open(plan->name, plan->is_readonly, &d->host.user) : STATUS_OK;
+    enum status status = plan->name ? host_disk_open(c->name, plan->name, plan->is_readonly, &d->host.user) : STATUS_OK;
 
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && status != STATUS_INVALID)
         log_error("%s: disk '%s': %s", c->name, plan->name, words[status]);
+    if (status != STATUS_OK)
         return false;
-    }
     vblk_host_init(&d->host, &c->space, plan->is_readonly);
     if (d->host.user)
         host_disk_own(d, d->host.user);
@@ -160,6 +184,33 @@ static bool vsock_make(struct vsock *v, struct capsule *c, const struct bundle_d
     return false;
 }
 
+static size_t terminal_write(void *owner, const uint8_t *bytes, size_t count)
+{
+    struct capsule *c = owner;
+    size_t taken = stream_write(&c->stream, bytes, count);
+
+    capsule_output_made();
+    return taken;
+}
+
+static int terminal_read(void *owner)
+{
+    return stream_read(&((struct capsule *)owner)->stream);
+}
+
+static void terminal_take(void *owner, bool taken)
+{
+    capsule_input_turn(owner, taken);
+}
+
+static void console_make(struct vconsole *v, struct capsule *c)
+{
+    static const struct vconsole_port terminal = {terminal_write, terminal_read, terminal_take};
+
+    vconsole_init(v, &c->space, &terminal, c);
+    c->console = v;
+}
+
 static bool kind_make(struct device *d, struct capsule *c, const struct bundle_device *plan)
 {
     switch (plan->kind) {
@@ -170,6 +221,9 @@ static bool kind_make(struct device *d, struct capsule *c, const struct bundle_d
         return disk_make(&d->disk, c, plan);
     case BUNDLE_DEVICE_BALLOON:
         vballoon_init(&d->balloon, &c->space);
+        return true;
+    case BUNDLE_DEVICE_CONSOLE:
+        console_make(&d->console, c);
         return true;
     case BUNDLE_DEVICE_NET:
         return switches_plug(&d->net, &c->space, plan) == STATUS_OK;
@@ -213,6 +267,35 @@ bool equip_make(struct capsule_state *s)
             return false;
         }
     return true;
+}
+
+static unsigned slot_free(const struct capsule_state *s, enum bundle_device_kind kind)
+{
+    bool is_single = kind == BUNDLE_DEVICE_CONSOLE || kind == BUNDLE_DEVICE_BALLOON;
+    unsigned slot = 0;
+
+    for (; slot < VIRTIO_SLOTS && is_there(&s->plan.devices[slot]); slot++)
+        if (is_single && s->plan.devices[slot].kind == kind)
+            return VIRTIO_SLOTS;
+    return slot;
+}
+
+// It counts as what the capsule was made with, and goes with it.
+enum status equip_add(struct capsule_state *s, const struct bundle_device *plan, unsigned *slot)
+{
+    *slot = slot_free(s, plan->kind);
+    if (*slot == VIRTIO_SLOTS)
+        return STATUS_BUSY;
+    if (isolation_reserve(device_cost(plan)) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    if (!tree_take_memory(&s->node, plan->overlay))
+        return STATUS_DENIED;
+    s->plan.devices[*slot] = *plan;
+    if (device_make(&s->capsule, *slot, plan))
+        return STATUS_OK;
+    tree_give_memory(&s->node, plan->overlay);
+    s->plan.devices[*slot] = (struct bundle_device){0};
+    return STATUS_NO_MEMORY;
 }
 
 void equip_unmake(struct capsule_state *s)
@@ -311,6 +394,12 @@ static void device_copy(struct device *to, const struct device *from)
         to->balloon.work = (struct lock){0};
         virtio_adopt(&to->common, &c->space, to->balloon.queues);
         return;
+    case BUNDLE_DEVICE_CONSOLE:
+        to->console.owner = c;
+        to->console.asked = 0; // to shut down: not the clone was
+        virtio_adopt(&to->common, &c->space, to->console.queues);
+        vconsole_call(&to->console); // its terminal has room for what waits
+        return;
     default:
         virtio_adopt(&to->common, &c->space, &to->rng.queue);
     }
@@ -372,12 +461,16 @@ static enum status disk_grow(struct capsule_state *s, struct device *d, uint64_t
         return STATUS_OK;
     if (!plan->overlay || size > GROWN_MAX)
         return STATUS_INVALID;
-    uint64_t bytes = store_cost(size, plan->overlay);
+    uint64_t bytes = store_cost(size, plan->overlay), more = grown_cost(plan, size) - grown_cost(plan, disk_size(plan));
+    if (!tree_take_memory(&s->node, more))
+        return STATUS_DENIED;
     enum status status = isolation_reserve(bytes);
     if (status == STATUS_OK)
         status = frames_allocate(buddy_order(bytes / FRAME_SIZE), FRAMES_OWNER_HYPERVISOR, &frames);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        tree_give_memory(&s->node, more);
         return status;
+    }
     *table = hpa_pointer(frames);
     plan->size = size;
     return STATUS_OK;
@@ -454,12 +547,13 @@ enum status equip_attach(struct capsule_state *s, unsigned slot, const char *nam
         return d ? STATUS_INVALID : STATUS_NOT_FOUND;
     if (s->stage == LIFE_FORKING || s->forks || atomic_load(&d->common.is_unsettled))
         return STATUS_BUSY;
-    enum status status = name ? block_open(name, s->plan.devices[slot].is_readonly, &user) : STATUS_OK;
+    bool is_readonly = s->plan.devices[slot].is_readonly;
+    enum status status = name ? host_disk_open(s->capsule.name, name, is_readonly, &user) : STATUS_OK;
     if (status != STATUS_OK)
-        return status == STATUS_BUSY ? STATUS_DENIED : status;
+        return status == STATUS_BUSY ? STATUS_DENIED : status == STATUS_INVALID ? STATUS_NOT_FOUND : status;
     if (user)
         host_disk_own(d, user);
-    s->plan.devices[slot].name = user ? user->disk->serial : NULL;
+    s->plan.devices[slot].name = user ? user->name : NULL;
     struct virtio_settings *to = virtio_settings_open(&d->common);
     to->medium = user;
     to->is_out = !user;

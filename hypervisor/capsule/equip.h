@@ -7,7 +7,8 @@
 void equip_init(void);
 // Hypervisor memory that the plan's devices take.
 uint64_t equip_cost(const struct bundle_capsule *plan);
-// RAM that they may take in time: what may be changed of its disks.
+// Memory that they may take in time, and that counts as the capsule's: what may be changed of its disks, and tables of
+// those that have grown.
 uint64_t equip_memory(const struct bundle_capsule *plan);
 
 // Makes what of the plan can't be the original's the clone's own, before that is made.
@@ -20,9 +21,13 @@ void equip_unmake(struct capsule_state *s);
 void equip_reset(struct capsule *c);
 // With tree_lock held, in any stage. STATUS_NOT_FOUND: nothing is in that slot; STATUS_INVALID: not for such a device,
 // or out of range; STATUS_UNSUPPORTED: not under this isolation; STATUS_BUSY: what was asked for before is not done
-// yet; STATUS_NO_MEMORY.
+// yet; STATUS_DENIED: its parent's quota is used up; STATUS_NO_MEMORY.
 must_check enum status equip_set(struct capsule_state *s, unsigned slot, enum diosix_device_setting setting,
                                  uint64_t value);
+// A capsule that was never started has this device, too, in its next slot; with what the plan points to for as long as
+// the machine runs. STATUS_BUSY: no slot is left, or it has one already, of which there is one; STATUS_DENIED: its
+// parent's quota is used up; STATUS_NO_MEMORY.
+must_check enum status equip_add(struct capsule_state *s, const struct bundle_device *plan, unsigned *slot);
 // Another disk of the machine takes the place of the one that is in it; NULL: none does. STATUS_DENIED: that is in use,
 // or can't be written.
 must_check enum status equip_attach(struct capsule_state *s, unsigned slot, const char *name);

@@ -57,11 +57,12 @@ static void devices_clone(struct capsule *to, struct capsule *from)
     lock_acquire(&to->devices);
     to->uart.owner = &to->stream;
     to->uart.asked = 0; // to shut down: not the clone was
+    to->is_input_virtio = from->is_input_virtio;
     entropy_draw(to->generation.id, sizeof(to->generation.id));
     vplic_set_level(to->plic, GENERATION_IRQ, true); // an edge: the gateway keeps it
     vplic_set_level(to->plic, GENERATION_IRQ, false);
     capsule_lines_update(to);
-    capsule_uart_event(to);
+    capsule_stream_event(to);
 }
 
 static struct capsule_state *fork_pop(struct capsule_state *original)

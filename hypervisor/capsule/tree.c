@@ -90,6 +90,16 @@ bool tree_set_limit(struct node *n, const struct diosix_quota *limit)
     return fits_parent;
 }
 
+bool tree_take_memory(struct node *n, uint64_t bytes)
+{
+    return take(n->parent, &(struct diosix_quota){.memory = bytes});
+}
+
+void tree_give_memory(struct node *n, uint64_t bytes)
+{
+    give_back(n->parent, &(struct diosix_quota){.memory = bytes});
+}
+
 bool tree_is_below(const struct node *n, const struct node *ancestor)
 {
     while (n && n->parent != ancestor)

@@ -39,6 +39,10 @@ void tree_remove(struct node *n, const struct diosix_quota *need);
 // more already.
 must_check bool tree_set_limit(struct node *n, const struct diosix_quota *limit);
 
+// Its capsule takes so much more memory, at its parent's cost. False if the parent lacks it.
+must_check bool tree_take_memory(struct node *n, uint64_t bytes);
+void tree_give_memory(struct node *n, uint64_t bytes);
+
 // Is `n` below `ancestor`? Nobody is below itself.
 bool tree_is_below(const struct node *n, const struct node *ancestor);
 // The node with that id, NULL if it is not below `ancestor`.

@@ -4,20 +4,54 @@
 
 #include "frames.h"
 #include "hart.h"
-#include "partition.h"
+#include "volume.h"
 
 struct block_disk *block_disks[BLOCK_DISKS_MAX];
 unsigned block_count;
-static bool is_sealed;
-
-void block_seal(void)
-{
-    is_sealed = true;
-}
 
 void block_add(struct block_disk *d)
 {
     block_disks[block_count++] = d;
+    volumes_read(d);
+}
+
+// --- names -------------------------------------------------------------------------------------------------
+
+static bool is_serial(const struct block_place *p, const char *name)
+{
+    return p->volume == &p->disk->whole && !strcmp(p->disk->serial, name);
+}
+
+static bool is_name(const struct block_place *p, const char *name)
+{
+    const char *own = p->volume->name;
+    return !strcmp(own, name) || !strcmp(p->volume->label, name) ||
+           (*own && !strcmp(own + strlen(BLOCK_BY_NAME), name));
+}
+
+static unsigned places_find(bool (*is_meant)(const struct block_place *, const char *), const char *name,
+                            struct block_place found[2])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < block_count; i++) {
+        struct block_disk *d = block_disks[i];
+        for (unsigned n = 0; n <= d->part_count && count < 2; n++) {
+            struct block_place at = {d, n ? &d->parts[n - 1] : &d->whole};
+            if (is_meant(&at, name))
+                found[count++] = at;
+        }
+    }
+    return count;
+}
+
+enum status block_find(const char *name, struct block_place found[2])
+{
+    unsigned count = *name ? places_find(is_serial, name, found) : 0;
+
+    if (*name && !count)
+        count = places_find(is_name, name, found);
+    return !count ? STATUS_NOT_FOUND : count == 1 ? STATUS_OK : STATUS_INVALID;
 }
 
 // --- users -------------------------------------------------------------------------------------------------
@@ -58,19 +92,27 @@ static bool is_contested(const struct block_disk *d, const struct block_user *wa
     return false;
 }
 
-static enum status user_open(struct block_disk *d, const char *name, bool is_readonly, struct block_user **out)
+static const char *name_of(const struct block_place *p)
 {
+    const struct block_volume *v = p->volume;
+    return v == &p->disk->whole ? p->disk->serial : *v->name ? v->name : v->label;
+}
+
+enum status block_open(const struct block_place *place, bool is_readonly, struct block_user **out)
+{
+    struct block_disk *d = place->disk;
     struct block_user *u = place_find(d);
 
     if (!u)
         return STATUS_BUSY;
     if (!buffer_get(u))
         return STATUS_NO_MEMORY;
-    u->start = 0;
-    u->sectors = d->sectors;
+    u->start = place->volume->start;
+    u->sectors = place->volume->number ? place->volume->sectors : d->sectors;
+    u->name = name_of(place);
     u->is_readonly = is_readonly;
     u->done = u->resized = NULL;
-    if (strcmp(name, d->serial) != 0 && (is_sealed || !partition_find(u, name)))
+    if (u->start + u->sectors > d->sectors)
         return STATUS_NOT_FOUND;
     if (!is_readonly && d->is_readonly)
         return STATUS_DENIED;
@@ -79,15 +121,6 @@ static enum status user_open(struct block_disk *d, const char *name, bool is_rea
     u->is_open = true;
     *out = u;
     return STATUS_OK;
-}
-
-enum status block_open(const char *name, bool is_readonly, struct block_user **out)
-{
-    enum status status = STATUS_NOT_FOUND;
-
-    for (unsigned i = 0; i < block_count && status == STATUS_NOT_FOUND; i++)
-        status = user_open(block_disks[i], name, is_readonly, out);
-    return status;
 }
 
 void block_close(struct block_user *u)

@@ -18,16 +18,31 @@
 #define BLOCK_BUFFER_SIZE ((uint32_t)FRAME_SIZE << BLOCK_BUFFER_ORDER)
 #define BLOCK_USERS_MAX 16u // of one disk
 #define BLOCK_DISKS_MAX 8u
-#define BLOCK_NAME_SIZE 37u // of a partition (36 characters), or a serial number
+#define BLOCK_SERIAL_SIZE 21u // with its terminating zero
+
+// Names of disks and parts of them, as people write them: a serial number or a partition's name, or, which of several
+// disks no more is asked for, with one of these before it.
+#define BLOCK_BY_NAME "name="   // a partition's name in a GPT, 36 characters
+#define BLOCK_BY_LABEL "label=" // the label of the file system on it, 16 characters
+#define BLOCK_NAME_SIZE 42u     // of the longest, with its terminating zero
+#define BLOCK_LABEL_SIZE 23u
 
 enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_IDENTIFY };
 
 struct block_disk;
 
+// A disk as a whole, or a partition, as it was found at boot.
+struct block_volume {
+    uint64_t start, sectors;
+    unsigned number;                                     // in the table, from 1; 0: the whole
+    char name[BLOCK_NAME_SIZE], label[BLOCK_LABEL_SIZE]; // each with its prefix; empty: it has none
+};
+
 // A user of a disk: its part of it, and its request.
 struct block_user {
     struct block_disk *disk;
-    unsigned index; // among the disk's
+    unsigned index;   // among the disk's
+    const char *name; // as it can be opened by again, for as long as the machine runs
     bool is_open;
     bool is_readonly;
     uint64_t start, sectors; // its part
@@ -56,14 +71,16 @@ struct block_disk {
     uint32_t irq;
     uint64_t sectors;
     bool is_readonly, has_flush;
-    char serial[BLOCK_NAME_SIZE];
+    char serial[BLOCK_SERIAL_SIZE];
+    struct block_volume whole, *parts;
+    unsigned part_count;
     struct block_user users[BLOCK_USERS_MAX];
 };
 
 extern struct block_disk *block_disks[BLOCK_DISKS_MAX];
 extern unsigned block_count;
 
-// A driver's disk, ready to serve, before guests run.
+// A driver's disk, ready to serve, with a buffer for its first user, before guests run: it is read for what is on it.
 void block_add(struct block_disk *d);
 // A request is over. By the driver.
 void block_over(struct block_user *u, bool failed);
@@ -72,12 +89,17 @@ void block_resize(struct block_disk *d, uint64_t sectors);
 // The interrupt of some device: true if it was a disk's.
 bool block_interrupt(uint32_t irq);
 
-// Opens the disk with that serial number, or the partition with that name in a GPT (UEFI specification, section 5.3);
-// for the latter the disk is read and waited for, which is done only until block_seal(). STATUS_NOT_FOUND: there is
-// none; STATUS_BUSY: others use it, or this would write to what others use, or too many do; STATUS_DENIED: it can't be
-// written; STATUS_NO_MEMORY: for the buffer.
-must_check enum status block_open(const char *name, bool is_readonly, struct block_user **out);
-void block_seal(void);
+struct block_place {
+    struct block_disk *disk;
+    const struct block_volume *volume;
+};
+
+// The disk or part that is named so; a disk's serial number comes before a partition's name. STATUS_NOT_FOUND: there is
+// none; STATUS_INVALID: there are two, in both places.
+must_check enum status block_find(const char *name, struct block_place found[2]);
+// STATUS_NOT_FOUND: it does not lie on the disk any more; STATUS_BUSY: others use it, or this would write to what
+// others use, or too many do; STATUS_DENIED: it can't be written; STATUS_NO_MEMORY: for the buffer.
+must_check enum status block_open(const struct block_place *place, bool is_readonly, struct block_user **out);
 // May be called while a request is under way.
 void block_close(struct block_user *u);
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "frames.h"
-#include "partition.h"
 #include "virtio_mmio.h"
+#include "volume.h"
 
 // Each user's request has three descriptors of its own: header, data and the answer. So none is ever looked for.
 #define DESCRIPTORS_EACH 3u

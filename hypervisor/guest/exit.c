@@ -38,7 +38,7 @@ static void console_events_pass_on(void)
         if (console_is_terminal(s))
             terminal_bell(true);
         else
-            capsule_uart_event(container_of(s, struct capsule, stream));
+            capsule_stream_event(container_of(s, struct capsule, stream));
     atomic_fetch_sub(&console_events_users, 1);
 }
 

@@ -88,12 +88,29 @@ void capsule_output_made(void)
         hart_request(other, REQUEST_RESCHEDULE); // it looks, and sets its timer
 }
 
-void capsule_uart_event(struct capsule *c)
+// With c->devices held, and released.
+static void uart_look(struct capsule *c)
 {
-    lock_acquire(&c->devices);
     vuart_poll(&c->uart);
     vplic_set_level(c->plic, UART_IRQ, vuart_irq(&c->uart));
     capsule_lines_update(c);
+}
+
+void capsule_stream_event(struct capsule *c)
+{
+    lock_acquire(&c->devices);
+    uart_look(c);
+    if (likely(!c->console))
+        return;
+    vconsole_call(c->console);
+    capsule_work(c, c->console->device.slot);
+}
+
+void capsule_input_turn(struct capsule *c, bool to_virtio)
+{
+    lock_acquire(&c->devices);
+    c->is_input_virtio = to_virtio;
+    uart_look(c);
 }
 
 static struct capsule *_Atomic keeper;
@@ -124,7 +141,9 @@ void capsule_ask_shutdown(struct capsule *c)
     lock_acquire(&c->devices);
     vuart_ask(&c->uart);
     lock_release(&c->devices);
-    capsule_uart_event(c);
+    if (c->console)
+        vconsole_ask(c->console);
+    capsule_stream_event(c);
 }
 
 void capsule_vcores_look(struct capsule *c)

@@ -8,6 +8,7 @@
 #include "sched.h"
 #include "stream.h"
 #include "types.h"
+#include "vconsole.h"
 #include "vgeneration.h"
 #include "virtio.h"
 #include "vplic.h"
@@ -160,11 +161,13 @@ struct capsule {
     _Atomic uint32_t trace_end;       // records written since that began, modulo 2^32
     _Atomic uint32_t trace_users;     // harts that are at work in `trace`
 
-    struct lock devices; // guards uart, plic and generation
+    struct lock devices; // guards uart, plic, generation and is_input_virtio
     struct vuart uart;
     struct vgeneration generation;
     struct vplic *plic;
     struct stream stream;
+    struct vconsole *console; // its virtio console, if it has one
+    bool is_input_virtio;     // ... to which what is typed goes, not to the UART
 
     // Its virtio devices, slot by slot; the pointers stay as they are while it exists. What they have to do is done in
     // the exit that asked for it, or, where it takes longer or nobody asked, in steps by the worker: an entity like a
@@ -220,14 +223,16 @@ void vcore_sync(struct vcore *v);
 bool vcore_is_pending(struct entity *e);
 // Passes on the PLIC's lines that changed. Called with c->devices held, releases it.
 void capsule_lines_update(struct capsule *c);
-// The UART got input or room.
-void capsule_uart_event(struct capsule *c);
+// Its stream got input or room: UART and virtio console look.
+void capsule_stream_event(struct capsule *c);
+// What is typed goes to the virtio console from now on, or to the UART.
+void capsule_input_turn(struct capsule *c, bool to_virtio);
 // The capsule whose console service keeps the terminal, NULL for none; with the lock of the tree held. Its
 // interrupt line TERMINAL_IRQ is high from terminal_bell(true) to terminal_bell(false).
 void terminal_keeper_set(struct capsule *c);
 struct capsule *terminal_keeper(void);
 void terminal_bell(bool level);
-// Asks the guest to shut down, through its UART.
+// Asks the guest to shut down, through its UART, and its virtio console if that has what is typed.
 void capsule_ask_shutdown(struct capsule *c);
 // After output: a partial line may want to be shown in time.
 void capsule_output_made(void);

@@ -344,7 +344,7 @@ static long call_version(struct request *r)
 static long call_input(struct request *r)
 {
     r->call->value = console_type(&r->target->capsule.stream, r->call->buffer, r->call->size);
-    capsule_uart_event(&r->target->capsule);
+    capsule_stream_event(&r->target->capsule);
     return SBI_SUCCESS;
 }
 
@@ -396,6 +396,8 @@ static const struct manage_kind kinds[DIOSIX_CALLS] = {
     [DIOSIX_DEVICE] = {call_device, 2, .direction = BUFFER_OUT, .reach = REACH_SELF},
     [DIOSIX_DEVICE_SET] = {call_device_set, 3, .wide = true, .reach = REACH_OTHERS, .rights = MANAGE},
     [DIOSIX_ATTACH] = {call_attach, 2, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE},
+    [DIOSIX_EQUIP] = {call_equip, 1, .direction = BUFFER_IN, .reach = REACH_OTHERS, .rights = MANAGE,
+                      .size = sizeof(struct diosix_equip)},
     [DIOSIX_WATCH] = {call_watch, 2, .reach = REACH_STREAM, .is_keepers = true, .rights = RIGHTS_SERVICE},
     [DIOSIX_POWER] = {.function = call_power, .arguments = 1},
 };

@@ -3,6 +3,7 @@
 
 #include "equip.h"
 #include "manage_calls.h"
+#include "switches.h"
 
 long call_device(struct request *r)
 {
@@ -15,14 +16,14 @@ long call_device(struct request *r)
 
 static long error_of(struct request *r, enum status status)
 {
-    if (status == STATUS_NO_MEMORY)
-        r->call->value = DIOSIX_LACK_MEMORY;
     switch (status) {
     case STATUS_OK:
         return SBI_SUCCESS;
     case STATUS_BUSY:
         return SBI_ERR_INVALID_STATE;
     case STATUS_NO_MEMORY:
+    case STATUS_DENIED:
+        r->call->value = status == STATUS_DENIED ? DIOSIX_LACK_QUOTA : DIOSIX_LACK_MEMORY;
         return SBI_ERR_FAILED;
     case STATUS_UNSUPPORTED:
         return SBI_ERR_NOT_SUPPORTED;
@@ -54,4 +55,72 @@ long call_attach(struct request *r)
         return error_of(r, status);
     r->call->value = DIOSIX_LACK_DEVICES;
     return SBI_ERR_FAILED;
+}
+
+// --- devices of new capsules ------------------------------------------------------------------------------------
+
+#define OVERLAY_MAX (1ull << 40)
+
+// Who is on a switch may put others there. They are isolated if all its own ports are.
+static bool is_on_switch(const struct request *r, struct bundle_device *plan)
+{
+    const struct bundle_device *own = state_of_node((struct node *)r->caller)->plan.devices;
+    bool found = false, isolated = true;
+
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
+        if (own[i].kind != BUNDLE_DEVICE_NET || strcmp(own[i].name, plan->name) != 0)
+            continue;
+        found = true;
+        isolated = isolated && own[i].is_isolated;
+    }
+    plan->is_isolated = plan->is_isolated || isolated;
+    return found;
+}
+
+static bool net_plan(const struct request *r, const struct diosix_equip *from, struct bundle_device *plan)
+{
+    if (from->flags & ~DIOSIX_EQUIP_ISOLATED || from->overlay ||
+        bundle_switch_find(manage_bundle, from->name, plan) != STATUS_OK)
+        return false;
+    plan->is_isolated = from->flags & DIOSIX_EQUIP_ISOLATED;
+    switches_address_draw(plan);
+    return is_root(r) || is_on_switch(r, plan);
+}
+
+static bool device_plan(const struct request *r, const struct diosix_equip *from, struct bundle_device *plan)
+{
+    if (strnlen(from->name, sizeof(from->name)) == sizeof(from->name))
+        return false;
+    *plan = (struct bundle_device){.kind = (enum bundle_device_kind)from->kind, .serial = ""};
+    switch (from->kind) {
+    case DIOSIX_DEVICE_RNG:
+    case DIOSIX_DEVICE_BALLOON:
+    case DIOSIX_DEVICE_CONSOLE:
+        return !from->flags && !from->overlay && !*from->name;
+    case DIOSIX_DEVICE_DISK:
+        plan->overlay = from->overlay;
+        return !from->flags && from->overlay <= OVERLAY_MAX && from->overlay % FRAME_SIZE == 0 &&
+               bundle_disk_find(manage_bundle, from->name, plan) == STATUS_OK;
+    case DIOSIX_DEVICE_NET:
+        return net_plan(r, from, plan);
+    default:
+        return false;
+    }
+}
+
+long call_equip(struct request *r)
+{
+    static const uint8_t lacks[] = {[STATUS_BUSY] = DIOSIX_LACK_DEVICES,
+                                    [STATUS_DENIED] = DIOSIX_LACK_QUOTA,
+                                    [STATUS_NO_MEMORY] = DIOSIX_LACK_MEMORY};
+    struct bundle_device plan;
+    unsigned slot;
+
+    if (r->target->stage != LIFE_STOPPED || r->target->starts || r->target->doomed)
+        return SBI_ERR_INVALID_STATE;
+    if (!device_plan(r, r->call->buffer, &plan))
+        return SBI_ERR_INVALID_PARAM;
+    enum status status = equip_add(r->target, &plan, &slot);
+    r->call->value = status == STATUS_OK ? slot : lacks[status];
+    return status == STATUS_OK ? SBI_SUCCESS : SBI_ERR_FAILED;
 }

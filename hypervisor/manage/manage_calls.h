@@ -66,5 +66,6 @@ extern const struct bundle *manage_bundle;
 long call_device(struct request *r);
 long call_device_set(struct request *r);
 long call_attach(struct request *r);
+long call_equip(struct request *r);
 
 #define DIOSIX_RELEASE "0.1"

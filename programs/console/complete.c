@@ -32,7 +32,7 @@ static enum kind kind_of(const struct command *command, const char *name, unsign
         return words == 2 ? KIND_SETTINGS : words == 3 ? KIND_DEVICE_SETTINGS : KIND_NONE;
     if (command->step != STEP_CREATE)
         return KIND_NONE;
-    return !strcmp(last, "from") || !strcmp(last, "initrd") ? KIND_IMAGES : KIND_OPTIONS;
+    return !strcmp(last, "from") || !strcmp(last, "initrd") || !strcmp(last, "disk") ? KIND_IMAGES : KIND_OPTIONS;
 }
 
 void complete_begin(void)

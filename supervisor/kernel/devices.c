@@ -175,7 +175,7 @@ static const char hypervisor_calls[DIOSIX_CALLS][5] = {
     [DIOSIX_TRACE] = "nno",  [DIOSIX_MACHINE] = "o",      [DIOSIX_HART] = "no",    [DIOSIX_POWER] = "n",
     [DIOSIX_YIELD] = "n",    [DIOSIX_MEMORY] = "no",      [DIOSIX_KEEP] = "n",     [DIOSIX_TYPED] = "o",
     [DIOSIX_SHOW] = "i",     [DIOSIX_NEWS] = "n",         [DIOSIX_SHOWN] = "nn",   [DIOSIX_WATCH] = "nn",
-    [DIOSIX_DEVICE] = "nno", [DIOSIX_DEVICE_SET] = "nnw", [DIOSIX_ATTACH] = "nni"};
+    [DIOSIX_DEVICE] = "nno", [DIOSIX_DEVICE_SET] = "nnw", [DIOSIX_ATTACH] = "nni", [DIOSIX_EQUIP] = "ni"};
 
 // Where the hypervisor reads and writes for a program. Never longer than under the lock.
 static unsigned char bounce[FRAME_SIZE] __attribute__((aligned(FRAME_SIZE)));

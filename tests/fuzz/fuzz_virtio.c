@@ -1,6 +1,6 @@
 // sources: hypervisor/virtio/virtio.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
 // sources: hypervisor/virtio/vrng.c hypervisor/virtio/vblk.c hypervisor/virtio/vblk_memory.c hypervisor/virtio/store.c
-// sources: hypervisor/virtio/rate.c hypervisor/virtio/vballoon.c
+// sources: hypervisor/virtio/rate.c hypervisor/virtio/vballoon.c hypervisor/virtio/vconsole.c
 // sources: hypervisor/memory/frames.c lib/buddy.c tests/unit/fake/driver.c
 //
 // A driver that writes any registers and any rings, before and while each device works, and resets it whenever it
@@ -14,6 +14,7 @@
 #include "log.h"
 #include "vballoon.h"
 #include "vblk.h"
+#include "vconsole.h"
 #include "vrng.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
@@ -84,7 +85,7 @@ static void run(struct virtio_device *d, uint32_t budget)
 static void start(struct driver_queue *q, struct virtio_device *d, struct input *in)
 {
     driver_negotiate(d, byte(in) & 1 ? VIRTIO_F_VERSION_1 : GOOD);
-    driver_queue_set_up(q, d, 0, (uint16_t)(1u << byte(in) % 7), RING);
+    driver_queue_set_up(q, d, byte(in) % d->class->queue_count, (uint16_t)(1u << byte(in) % 7), RING);
     driver_ok(d);
 }
 
@@ -126,7 +127,7 @@ static void step(struct driver_queue *q, struct virtio_device *d, struct input *
         break;
     default:
         request_write(q, in);
-        virtio_write(d, 0x050, 4, 0);
+        virtio_write(d, 0x050, 4, q->number);
         run(d, VIRTIO_STEP_BYTES);
     }
 }
@@ -160,6 +161,45 @@ static void drive_disk(struct input *in, uint64_t room)
     free(m);
 }
 
+// A terminal that has as much room, and as much typed, as the input says.
+static struct input *terminal;
+static bool has_input;
+
+static size_t terminal_write(void *owner, const uint8_t *bytes, size_t count)
+{
+    static uint8_t screen[8 * 255];
+    size_t room = (size_t)byte(terminal) * 8;
+    (void)owner;
+    count = count < room ? count : room;
+    memcpy(screen, bytes, count);
+    return count;
+}
+
+static int terminal_read(void *owner)
+{
+    (void)owner;
+    return terminal->at < terminal->end && byte(terminal) & 1 ? byte(terminal) : -1;
+}
+
+static void terminal_take(void *owner, bool taken)
+{
+    (void)owner;
+    REQUIRE(has_input != taken);
+    has_input = taken;
+}
+
+static void drive_console(struct input *in)
+{
+    static const struct vconsole_port port = {terminal_write, terminal_read, terminal_take};
+    struct vconsole *c = calloc(1, sizeof(*c));
+    terminal = in;
+    has_input = false;
+    vconsole_init(c, &driver_space, &port, NULL);
+    drive(&c->device, in);
+    REQUIRE(!has_input);
+    free(c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, data + size};
@@ -177,6 +217,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         vballoon_init(b, &driver_space);
         drive(&b->device, &in);
         free(b);
+    } else if (kind % 8 == 6) {
+        drive_console(&in);
     } else if (kind % 4 == 0) {
         struct vrng *r = calloc(1, sizeof(*r));
         vrng_init(r, &driver_space, draw);

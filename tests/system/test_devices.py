@@ -161,22 +161,48 @@ def partitioned(path, **partitions):
     return path
 
 
+def label_write(path, sector, label):
+    """An ext file system's superblock, as far as it says what it is and its label."""
+    with open(path, "r+b") as file:
+        for offset, data in (56, b"\x53\xef"), (120, label.encode().ljust(16, b"\0")):
+            file.seek(sector * 512 + 1024 + offset)
+            file.write(data)
+
+
 def test_partitions_by_name(machine, tmp_path):
     """Each capsule has its own, none more; who is refused does not keep the others from running."""
-    path = partitioned(tmp_path / "parts.img", one=2048, two=4096)
-    m = machine([host_linux("{host-disk: two}"), host_linux("{host-disk: one, readonly: true}", name="linux2"),
-                 host_linux("{host-disk: parts}", name="whole"), host_linux("{host-disk: three}", name="none")],
-                terminal="linux1", extra=VERSION_2 + qemu_disk(path, "parts"))
+    path = partitioned(tmp_path / "parts.img", one=2048, two=4096, three=4096)
+    label_write(path, 2048 + 2048 + 4096, "backup")
+    twin = [tmp_path / name for name in ("one.img", "other.img")]
+    for image in twin:
+        filesystem(image, "2M")
+        label_write(image, 0, "twin")
+    m = machine([host_linux("{host-disk: two}", "{host-disk: label=backup, readonly: true}"),
+                 host_linux("{host-disk: name=one, readonly: true}", name="linux2"),
+                 host_linux("{host-disk: parts}", name="whole"), host_linux("{host-disk: three-}", name="none"),
+                 host_linux("{host-disk: label=twin}", name="both")],
+                terminal="linux1", memory="2G", extra=VERSION_2 + qemu_disk(path, "parts")
+                + qemu_disk(twin[0], "one-disk") + qemu_disk(twin[1], "other-disk"))
     login(m)
     m.command("echo second-partition >/dev/vda; sync")
     assert re.search(r"^4096$", m.command("cat /sys/block/vda/size"), re.M)
+    open_prompt(m)
+    do(m, "detach linux1 disk1")
+    assert "label=twin" in say(m, "attach linux1 disk1 label=twin")
+    do(m, "attach linux1 disk1 name=three")
+    assert re.search(r"disk0 'two' 2M\s.*\s.*disk1 'name=three' 2M, read-only", do(m, "devices linux1"))
+    at(m, "linux1", "until grep -q 4096 /sys/block/vdb/size; do sleep 1; done")
+    assert "backup" in at(m, "linux1", "dd if=/dev/vdb bs=1k skip=1 count=1 | strings")
     m.key("2")
     m.line("")
     login(m, "linux2")
     assert re.search(r"^2048$", m.command("cat /sys/block/vda/size", "linux2"), re.M)
     assert re.search(r"^1$", m.command("cat /sys/block/vda/ro", "linux2"), re.M)
     assert "[dio] whole: disk 'parts': it is in use" in m.console()
-    assert "[dio] none: disk 'three': the machine has no such disk or partition" in m.console()
+    for where, name in ("both", "label=twin"), ("linux1", "label=twin"):
+        assert re.search(rf"\[dio\] {where}: disk '{name}': that is partition 0 of disk 'o\w+-disk', and partition 0 of "
+                         r"disk 'o\w+-disk' \(0: all of it\)", m.console())
+    assert "[dio] none: disk 'three-': the machine has no such disk or partition" in m.console()
     assert re.search(r"\[dio\] none: not started .* it can't have its devices", m.console())
     m.stop()
     data = path.read_bytes()
@@ -323,6 +349,63 @@ def test_balloon(machine):
     do(m, "destroy twin")
     while rows(m)["linux1"]["state"] != "stopped":
         pass
+
+
+def test_virtio_console(machine):
+    """Log, login and input of a stock kernel by its virtio console; whole, if there is much; in clones, and anew after a
+    reboot, before which the firmware's console has what is typed; a guest that is asked to shut down hears it there."""
+    m = machine([linux(devices="[rng, console]", cmdline="console=hvc0 cryptomgr.notests")], terminal="linux1")
+    login(m)
+    assert re.search(r"^/dev/hvc0$", m.command("tty"), re.M)
+    assert "console [hvc0] enabled" in m.command("dmesg")
+    assert re.findall(r"^\d+$", m.command("seq 6000"), re.M) == [str(n) for n in range(1, 6001)]
+    open_prompt(m)
+    counted = re.search(r"console0\n  typed (\d+), .* printed (\d+), (\d+)K", do(m, "devices linux1"))
+    assert int(counted[3]) > 28 and int(counted[1]) > 0
+    do(m, "fork linux1 as twin")
+    assert "in-the-twin" in at(m, "twin", "echo in-the-$(echo twin)")
+    assert "original" in at(m, "linux1", "echo orig$(echo inal)")
+    do(m, "stop twin 60")
+    go(m, "linux1")
+    m.line("reboot -f")
+    m.expect("Welcome to linux1")
+    login(m)
+    assert re.search(r"^/dev/hvc0$", m.command("tty"), re.M)
+    open_prompt(m)
+    m.line("stop linux1 60")
+    m.expect("linux1: shut down")
+
+
+def test_devices_of_new_capsules(machine, tmp_path):
+    """A guest gives its child devices, of its own switch, from its quota; the person at the prompt of any."""
+    image = filesystem(tmp_path / "root.img", "4M", greeting=b"hello-from-the-image\n")
+    boss = linux(devices=f"[vsock, {{net: lan}}, {{disk: {image}}}]", memory="128M", rights="[manage]",
+                 quota="{memory: 132M, vcores: 2, capsules: 2}", cmdline="console=ttyS0 quiet cryptomgr.notests eth0=10.1.0.1/24")
+    m = machine([boss, payload("ends", cmdline="end=never", devices="[{net: wan}]")], terminal="linux1")
+    login(m)
+    create = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M rng console net {} disk disk-1 overlay {} " \
+             "start cmdline console=hvc0 quiet cryptomgr.notests eth0=10.1.0.2/24"
+    assert "error: 'wan': no such disk (images lists them) or switch" in m.command(create.format("wan", "4M"))
+    assert "error: kid: its quota, or its parent's, is used up" in m.command(create.format("lan", "8M"))
+    assert "kid: id " in m.command(create.format("lan", "4M"))
+    open_prompt(m)
+    go(m, "kid")
+    login(m, "kid")
+    m.command("mount -t ext4 /dev/vda /mnt; echo new >/mnt/new; sync", "kid")
+    said = m.command("tty; cat /mnt/greeting; ping -c 1 10.1.0.1; head -c 1000 /dev/hwrng | wc -c", "kid")
+    assert re.search(r"^/dev/hvc0\nhello-from-the-image$", said, re.M) and " 0% packet loss" in said and "1000" in said
+    open_prompt(m)
+    said = do(m, "devices kid")
+    assert re.findall(r"^(\w+)", said, re.M) == ["rng0", "console0", "net0", "disk0"] and "'disk-1'" in said
+    do(m, "create other from kernel-2 memory 16M net wan")
+    refused = "error: kid: its quota, or its parent's, is used up" # by the memory, and what the disk may take
+    assert refused in at(m, "linux1", "dio-guest set kid disk0 size 64M")
+    do(m, "set linux1 quota-memory 133M")
+    assert "error" not in at(m, "linux1", "dio-guest set kid disk0 size 64M")
+    assert say(m, "create more from kernel-2 memory 16M net").startswith("error: net wants a value")
+    do(m, "destroy kid")
+    go(m, "linux1")
+    assert "kid: id " in m.command(create.format("lan", "4M"))
 
 
 @pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)

@@ -262,7 +262,9 @@ static void sockets(void **state)
     assert_properties_bad(SIZES KERNEL VSOCK("cid = <65536>;"), "cid", "from 3 to 65535");
     assert_properties_bad(SIZES KERNEL VSOCK("cid = <0 7>;"), "cid", "32-bit");
     assert_properties_bad(SIZES KERNEL VSOCK("groups;"), "groups", "32-bit");
-    assert_properties_bad(SIZES KERNEL "device-0 { type = \"sound\"; };", "device", "net, vsock or balloon");
+    assert_properties_bad(SIZES KERNEL "device-0 { type = \"console\"; }; device-1 { type = \"console\"; };", "device",
+                          "more than one console");
+    assert_properties_bad(SIZES KERNEL "device-0 { type = \"sound\"; };", "device", "net, vsock, balloon or console");
 }
 
 static void too_long_bootargs(void **state)

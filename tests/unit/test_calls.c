@@ -220,6 +220,94 @@ static void test_stages(void **state)
     assert_int_equal(call_id(&tree_root, DIOSIX_DESTROY, n->id, 0, 0), SBI_SUCCESS);
 }
 
+static long equip(struct node *caller, const struct node *n, struct diosix_equip with, uint64_t *value)
+{
+    struct manage_call c = {.n = {n->id}, .buffer = &with, .size = sizeof(with)};
+    long error = call(caller, DIOSIX_EQUIP, &c);
+    *value = c.value;
+    return error;
+}
+
+static void equip_refused(struct node *caller, const struct node *n, struct diosix_equip with, long expected)
+{
+    uint64_t value;
+    assert_int_equal(equip(caller, n, with, &value), expected);
+}
+
+#define NET(...) ((struct diosix_equip){.kind = DIOSIX_DEVICE_NET, .name = __VA_ARGS__})
+#define DISK(...) ((struct diosix_equip){.kind = DIOSIX_DEVICE_DISK, .name = __VA_ARGS__})
+#define PLAIN(...) ((struct diosix_equip){.kind = __VA_ARGS__})
+
+// Switches that the caller is on, and isolated if it is.
+static void test_equip_with_nets(void **state)
+{
+    struct diosix_quota some = {4 * MIB, 4, 2};
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, some);
+    struct node *child = make(boss, "child", 0, (struct diosix_quota){0});
+    const struct bundle_device *devices = state_of_node(child)->plan.devices;
+    uint64_t value;
+
+    (void)state;
+    equip_refused(boss, child, NET("lan"), SBI_ERR_INVALID_PARAM);
+    equip_refused(&tree_root, child, NET("none"), SBI_ERR_INVALID_PARAM);
+    equip_refused(&tree_root, boss, NET("lan", .flags = 2), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(equip(&tree_root, boss, NET("lan", .flags = DIOSIX_EQUIP_ISOLATED), &value), SBI_SUCCESS);
+    equip_refused(boss, child, NET("other"), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(equip(boss, child, NET("lan"), &value), SBI_SUCCESS);
+    assert_true(devices[0].is_isolated);
+    assert_int_equal(equip(&tree_root, boss, NET("lan"), &value), SBI_SUCCESS);
+    assert_int_equal(equip(boss, child, NET("lan"), &value), SBI_SUCCESS);
+    assert_true(value == 1 && !devices[1].is_isolated);
+}
+
+// At the cost of the parent's quota.
+static void test_equip_with_disks(void **state)
+{
+    struct diosix_quota some = {4 * MIB, 4, 2};
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, some);
+    struct node *child = make(boss, "child", 0, (struct diosix_quota){0});
+    uint64_t value;
+
+    (void)state;
+    equip_refused(boss, child, DISK("kernel"), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, DISK("disk", .overlay = 4095), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, DISK("disk", .overlay = UINT64_MAX - 4095), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(equip(boss, child, DISK("disk", .overlay = 2 * MIB + 4096), &value), SBI_ERR_FAILED);
+    assert_int_equal(value, DIOSIX_LACK_QUOTA);
+    assert_int_equal(equip(boss, child, DISK("disk", .overlay = 2 * MIB), &value), SBI_SUCCESS);
+    assert_int_equal(boss->used.memory, 4 * MIB);
+    assert_int_equal(call_id(boss, DIOSIX_DESTROY, child->id, 0, 0), SBI_SUCCESS);
+}
+
+static void test_equip_refuses(void **state)
+{
+    struct diosix_quota some = {4 * MIB, 4, 2};
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, some);
+    struct node *child = make(boss, "child", 0, (struct diosix_quota){0});
+    struct diosix_equip endless = PLAIN(DIOSIX_DEVICE_DISK);
+    uint64_t value;
+
+    (void)state;
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_RNG, .name = "x"), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_RNG, .overlay = 4096), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_CONSOLE, .flags = 1), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_HOST_DISK), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(0), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(UINT32_MAX), SBI_ERR_INVALID_PARAM);
+    memset(endless.name, 'd', sizeof(endless.name));
+    equip_refused(boss, child, endless, SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, boss, PLAIN(DIOSIX_DEVICE_RNG), SBI_ERR_INVALID_PARAM);
+    equip_refused(child, child, PLAIN(DIOSIX_DEVICE_RNG), SBI_ERR_DENIED);
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
+        assert_int_equal(equip(boss, child, PLAIN(DIOSIX_DEVICE_RNG), &value), SBI_SUCCESS);
+        assert_int_equal(value, i);
+    }
+    assert_int_equal(equip(boss, child, PLAIN(DIOSIX_DEVICE_RNG), &value), SBI_ERR_FAILED);
+    assert_int_equal(value, DIOSIX_LACK_DEVICES);
+    assert_int_equal(call_id(boss, DIOSIX_START, child->id, 0, 0), SBI_SUCCESS);
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_RNG), SBI_ERR_INVALID_STATE);
+}
+
 static void test_reach_and_rights(void **state)
 {
     struct diosix_quota some = {8 * MIB, 4, 2};
@@ -478,6 +566,9 @@ int main(void)
         TEST(test_create_refuses_late),
         TEST(test_want),
         TEST(test_stages),
+        TEST(test_equip_with_nets),
+        TEST(test_equip_with_disks),
+        TEST(test_equip_refuses),
         TEST(test_reach_and_rights),
         TEST(test_terminal),
         TEST(test_settings),

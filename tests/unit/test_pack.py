@@ -106,6 +106,9 @@ DEVICES = """    devices:
       - {disk: sub/same.img}
       - {host-disk: data, readonly: true, iops: 200, bandwidth: 8M}
       - balloon
+      - console
+      - host-disk: label=backup-1
+      - host-disk: name=two
 """
 
 
@@ -124,6 +127,9 @@ def test_devices(place):
     assert get(place, "s", one + "3", "name") == "data"
     assert get(place, "s", one + "3", "read-only") == ""
     assert get(place, "s", one + "4", "type") == "balloon"
+    assert get(place, "s", one + "5", "type") == "console"
+    assert get(place, "s", one + "6", "name") == "label=backup-1"
+    assert get(place, "s", one + "7", "name") == "name=two"
     assert get(place, "u", one + "3", "requests-per-second") == "0 200"
     assert get(place, "x", one + "3", "bytes-per-second") == "0 800000"
     blob = (place / "out.itb").read_bytes()
@@ -133,10 +139,10 @@ def test_devices(place):
 
 @pytest.mark.parametrize("devices,message", [
     ("rng", "m.yaml:7: devices: must be a list in brackets"),
-    ("[sound]", "m.yaml:7: devices: each is `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
-    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or balloon, or disk, overlay and serial"),
-    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
-    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
+    ("[sound]", "m.yaml:7: devices: each is `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`"),
+    ("[{disc: a}]", "m.yaml:7: unknown key 'disc': a device has rng, or balloon, or console, or disk, overlay and serial"),
+    ("[{rng: , disk: linux}]", "m.yaml:7: a device is one of `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and"),
+    ("[{overlay: 1M}]", "m.yaml:7: a device is one of `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` and `vsock`"),
     ("[{rng: , cid: 7}]", "m.yaml:7: cid: only a `vsock` has one"),
     ("[{vsock: , cid: 2}]", "m.yaml:7: cid '2': must be a number from 3 to 65535"),
     ("[{vsock: , cid: 65536}]", "m.yaml:7: cid '65536': must be a number from 3 to 65535"),
@@ -146,11 +152,14 @@ def test_devices(place):
     ("[{vsock: [%s]}]" % ", ".join(f"g{n}" for n in range(33)),
      "m.yaml:7: vsock: group 'g32': there can be no more than 32 groups"),
     ("[{balloon: 64M}]", "m.yaml:7: balloon: has nothing to be set: write `- balloon`"),
+    ("[console, rng, console]", "m.yaml:7: devices: more than one `console`"),
     ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
     ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),
     ("[{disk: linux, serial: 'a b'}]", "m.yaml:7: serial 'a b': must be 1 to 20 of the characters"),
     ("[{host-disk: 'a b'}]", "m.yaml:7: host-disk 'a b': must be 1 to 36 of the characters"),
+    ("[{host-disk: label=abcdefghijklmnopq}]", "m.yaml:7: host-disk 'label=abcdefghijklmnopq': must be 1 to 36 of the"),
+    ("[{host-disk: name=}]", "m.yaml:7: host-disk 'name=': must be 1 to 36 of the characters"),
     ("[{host-disk: a, serial: b}]", "m.yaml:7: serial: only a `disk` can be given one"),
     ("[{disk: linux, readonly: true}]", "m.yaml:7: readonly: only for a `host-disk`"),
     ("[{disk: linux, iops: 0}]", "m.yaml:7: iops '0': must be a number from 1 to 4294967295"),

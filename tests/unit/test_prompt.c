@@ -498,7 +498,8 @@ static void test_devices(void **state)
                            "disk1 0B, empty, no driver\r\n  read 0, 0B  written 0, 0B\r\n"
                            "net0 'lan' 02:00:00:00:00:07, up, no driver\r\n"
                            "  received 5, 500B, 2 lost  sent 6, 600B\r\n"
-                           "balloon0 37M of 64M\r\n  taken back 0, 0B  given back 66, 228M\r\nok\r\n");
+                           "balloon0 37M of 64M\r\n  taken back 0, 0B  given back 66, 228M\r\n"
+                           "console0, no driver\r\n  typed 7, 9B  printed 8, 2K\r\nok\r\n");
 }
 
 static void device_set_is(unsigned slot, enum diosix_device_setting setting, uint64_t value)
@@ -561,7 +562,8 @@ static void test_attach(void **state)
     forget();
     fake_error = -1;
     fake_lack = DIOSIX_LACK_DEVICES;
-    says("attach linux1 disk1 data", "error: the machine has no disk 'data', or it is in use, or can't be written\r\n");
+    says("attach linux1 disk1 data",
+         "error: the machine has no disk 'data', or two, or it is in use, or can't be written\r\n");
     fake_error = 0;
 }
 
@@ -595,6 +597,44 @@ static void test_create(void **state)
     forget();
     says("create x from nothing",
          "error: no such image (images lists them), the name is taken, or a value is out of range\r\n");
+}
+
+static void equip_is(enum diosix_device_kind kind, const char *name, uint64_t overlay, uint32_t flags)
+{
+    const struct diosix_equip *e = (const void *)fake_last_buffer;
+    assert_int_equal(fake_last_function, DIOSIX_EQUIP);
+    assert_int_equal(e->kind, kind);
+    assert_string_equal(e->name, name);
+    assert_true(e->overlay == overlay);
+    assert_int_equal(e->flags, flags);
+}
+
+static void test_create_with_devices(void **state)
+{
+    (void)state;
+    says("create a from linux rng console disk disk-1 overlay 8M", "a: id 4\r\nok\r\n");
+    equip_is(DIOSIX_DEVICE_DISK, "disk-1", 8 << 20, 0);
+    assert_int_equal(fake_last.n[0], 4);
+    says("create b from linux disk disk-1 net lan isolated memory 8M", "b: id 5\r\nok\r\n");
+    equip_is(DIOSIX_DEVICE_NET, "lan", 0, DIOSIX_EQUIP_ISOLATED);
+    says("create c from linux balloon cmdline net rng", "c: id 6\r\nok\r\n");
+    equip_is(DIOSIX_DEVICE_BALLOON, "", 0, 0);
+    says("create d from linux rng start", "d: id 7\r\nok\r\n");
+    assert_int_equal(fake_last_function, DIOSIX_START);
+    says("create e from linux net", "error: net wants a value\r\n");
+    says("create e from linux rng overlay 4M", "error: overlay follows a disk\r\n");
+    assert_int_equal(fake_last_function, DIOSIX_DESTROY);
+    says("create f from linux disk disk-1 overlay much",
+         "error: 'much' is no overlay: that is bytes, like 64M or 1G\r\n");
+    assert_int_equal(fake_last_function, DIOSIX_DESTROY);
+    fake_equip_error = -3;
+    says("create g from linux net wan",
+         "error: 'wan': no such disk (images lists them) or switch, or its overlay is no multiple of 4K\r\n");
+    assert_int_equal(fake_last_function, DIOSIX_DESTROY);
+    fake_equip_error = -1;
+    says("create h from linux console",
+         "error: 'console': there are eight devices at most, and one balloon and console\r\n");
+    fake_equip_error = 0;
 }
 
 static void test_fork(void **state)
@@ -710,6 +750,7 @@ int main(void)
         cmocka_unit_test_setup(test_set_device, setup),
         cmocka_unit_test_setup(test_attach, setup),
         cmocka_unit_test_setup(test_create, setup),
+        cmocka_unit_test_setup(test_create_with_devices, setup),
         cmocka_unit_test_setup(test_fork, setup),
         cmocka_unit_test_setup(test_machine, setup),
         cmocka_unit_test(test_values),

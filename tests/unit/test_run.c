@@ -191,6 +191,15 @@ void vuart_ask(struct vuart *u)
 {
     (void)u;
 }
+// None has devices.
+void vconsole_ask(struct vconsole *c)
+{
+    (void)c;
+}
+void capsule_work(struct capsule *c, unsigned slot)
+{
+    (void)c, (void)slot;
+}
 enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
 {
     (void)v, (void)cause, (void)saved;

@@ -85,12 +85,12 @@ static void limits_add(void *fdt, const struct manifest_capsule *manifest)
 
 static const char *type_of(const struct manifest_device *device)
 {
-    if (device->balloon.value)
-        return "balloon";
     return device->disk.value         ? "disk"
            : device->host_disk.value  ? "host-disk"
            : device->net.value        ? "net"
            : device->vsock.place.line ? "vsock"
+           : device->balloon.value    ? "balloon"
+           : device->console.value    ? "console"
                                       : "rng";
 }
 

@@ -353,14 +353,17 @@ static void overlay_read(struct reader *reader, const yaml_node_t *node, void *v
         overlay->value = bytes / OVERLAY_UNIT * OVERLAY_UNIT;
 }
 
+static bool is_label(const char *text, int most)
+{
+    int length = (int)strlen(text);
+    return length >= 1 && length <= most && (int)strspn(text, LABEL_CHARACTERS) == length;
+}
+
 // A word of such characters as disks and partitions have in their names.
 static void label_read(struct reader *reader, const yaml_node_t *node, struct text *label, const char *key, int most)
 {
     text_read(reader, node, label);
-    if (!label->value)
-        return;
-    int length = (int)strlen(label->value);
-    if (length < 1 || length > most || (int)strspn(label->value, LABEL_CHARACTERS) != length)
+    if (label->value && !is_label(label->value, most))
         report_error(label->place, "%s '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and .", key,
                      label->value, most);
 }
@@ -372,7 +375,17 @@ static void serial_read(struct reader *reader, const yaml_node_t *node, void *va
 
 static void host_disk_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
-    label_read(reader, node, value, "host-disk", MANIFEST_DISK_NAME_MAX);
+    struct text *name = value;
+    text_read(reader, node, value);
+    if (!name->value)
+        return;
+    if (strncmp(name->value, "label=", 6) == 0
+            ? !is_label(name->value + 6, MANIFEST_DISK_LABEL_MAX)
+            : !is_label(name->value + 5 * (strncmp(name->value, "name=", 5) == 0), MANIFEST_DISK_NAME_MAX))
+        report_error(name->place,
+                     "host-disk '%s': must be 1 to %d of the characters a-z, A-Z, 0-9, -, _ and ., with or without "
+                     "`name=` before them, or `label=` and up to %d of them",
+                     name->value, MANIFEST_DISK_NAME_MAX, MANIFEST_DISK_LABEL_MAX);
 }
 
 // A device that is there or not.
@@ -392,6 +405,11 @@ static void rng_read(struct reader *reader, const yaml_node_t *node, void *value
 static void balloon_read(struct reader *reader, const yaml_node_t *node, void *value)
 {
     plain_read(reader, node, value, "balloon");
+}
+
+static void console_read(struct reader *reader, const yaml_node_t *node, void *value)
+{
+    plain_read(reader, node, value, "console");
 }
 
 static void mac_read(struct reader *reader, const yaml_node_t *node, void *value)
@@ -494,6 +512,7 @@ static void cid_read(struct reader *reader, const yaml_node_t *node, void *value
 static const struct key device_keys[] = {
     {"rng", offsetof(struct manifest_device, rng), rng_read, false},
     {"balloon", offsetof(struct manifest_device, balloon), balloon_read, false},
+    {"console", offsetof(struct manifest_device, console), console_read, false},
     {"disk", offsetof(struct manifest_device, disk), path_read, false},
     {"host-disk", offsetof(struct manifest_device, host_disk), host_disk_read, false},
     {"readonly", offsetof(struct manifest_device, readonly), readonly_read, false},
@@ -534,9 +553,10 @@ static void rates_check(const struct manifest_device *device, bool is_disk)
 static void device_check(const struct manifest_device *device)
 {
     size_t disk = device->disk.place.line, host_disk = device->host_disk.place.line, net = device->net.place.line;
-    size_t vsock = device->vsock.place.line, balloon = device->balloon.place.line, rng = device->rng.place.line;
-    if ((rng != 0) + (balloon != 0) + (disk != 0) + (host_disk != 0) + (net != 0) + (vsock != 0) != 1)
-        report_error(device->place, "a device is one of `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, "
+    size_t vsock = device->vsock.place.line;
+    int plain = (device->rng.place.line != 0) + (device->balloon.place.line != 0) + (device->console.place.line != 0);
+    if (plain + (disk != 0) + (host_disk != 0) + (net != 0) + (vsock != 0) != 1)
+        report_error(device->place, "a device is one of `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, "
                                     "`net: SWITCH` and `vsock`");
     else if (!vsock && device->cid.place.line)
         report_error(device->cid.place, "cid: only a `vsock` has one");
@@ -555,22 +575,26 @@ static void device_check(const struct manifest_device *device)
 static void device_read(struct reader *reader, const yaml_node_t *node, struct manifest_device *device)
 {
     static const struct keys keys = {device_keys, "device",
-                                     "a device has rng, or balloon, or disk, overlay and serial, or "
+                                     "a device has rng, or balloon, or console, or disk, overlay and serial, or "
                                      "host-disk and readonly, or net, mac, isolated, any-address and packets, "
                                      "or vsock and cid; disks have iops, and they and net have bandwidth"};
     size_t errors = report_count();
     device->place = place_of(reader, node);
-    if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "rng") == 0)
+    const char *word = node->type == YAML_SCALAR_NODE ? scalar(node) : "";
+    if (strcmp(word, "rng") == 0)
         device->rng = (struct number){1, device->place};
-    else if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "balloon") == 0)
+    else if (strcmp(word, "balloon") == 0)
         device->balloon = (struct number){1, device->place};
-    else if (node->type == YAML_SCALAR_NODE && strcmp(scalar(node), "vsock") == 0)
+    else if (strcmp(word, "console") == 0)
+        device->console = (struct number){1, device->place};
+    else if (strcmp(word, "vsock") == 0)
         device->vsock.place = device->place;
     else if (node->type == YAML_MAPPING_NODE)
         mapping_read(reader, node, &keys, device);
     else
         report_error(device->place,
-                     "devices: each is `rng`, `balloon`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or `vsock`");
+                     "devices: each is `rng`, `balloon`, `console`, `disk: PATH`, `host-disk: NAME`, `net: SWITCH` or "
+                     "`vsock`");
     if (report_count() == errors)
         device_check(device);
 }
@@ -579,13 +603,17 @@ static void devices_read(struct reader *reader, const yaml_node_t *node, void *v
 {
     struct devices *devices = value;
     const yaml_node_item_t *end, *item = list_of(reader, node, "devices", &end);
+    size_t consoles = 0;
     for (; item < end; item++) {
         const yaml_node_t *at = node_at(reader, *item);
         if (devices->count == MANIFEST_DEVICES_MAX) {
             report_error(place_of(reader, at), "devices: more than %d: leave some out", MANIFEST_DEVICES_MAX);
             break;
         }
-        device_read(reader, at, &devices->items[devices->count++]);
+        struct manifest_device *device = &devices->items[devices->count++];
+        device_read(reader, at, device);
+        if (device->console.value && consoles++)
+            report_error(device->place, "devices: more than one `console`: a capsule has one terminal");
     }
 }
 

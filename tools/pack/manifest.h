@@ -18,6 +18,7 @@
 #define MANIFEST_DEVICES_MAX 8
 #define MANIFEST_SERIAL_MAX 20
 #define MANIFEST_DISK_NAME_MAX 36
+#define MANIFEST_DISK_LABEL_MAX 16 // of a file system
 #define MANIFEST_SWITCHES_MAX 16
 #define MANIFEST_GROUPS_MAX 32
 #define MANIFEST_CID_LEAST 3
@@ -59,7 +60,7 @@ struct quota {
 // One of a capsule's devices; its kind is the key that is given.
 struct manifest_device {
     struct place place;
-    struct number rng, balloon;
+    struct number rng, balloon, console;
     struct text disk;      // path
     struct text host_disk; // name
     struct number readonly;

@@ -1,6 +1,7 @@
 // Making children, and being one.
 #include <string.h>
 
+#include "ring.h"
 #include "suite.h"
 
 struct sbi_result manage_call(unsigned function, unsigned long a0, unsigned long a1, unsigned long a2)
@@ -150,6 +151,48 @@ static void role_echo(void)
     }
 }
 
+static uint8_t uart_byte(void)
+{
+    volatile uint8_t *uart = (volatile uint8_t *)(unsigned long)tree.uart.base;
+
+    while (!(uart[5] & 1)) {
+    }
+    return uart[0];
+}
+
+static void virtio_print(struct ring *out, const char *text, uint8_t byte)
+{
+    size_t length = strlen(text);
+
+    memcpy(out->buffers[0], text, length);
+    out->buffers[0][length] = byte;
+    out->buffers[0][length + 1] = '\n';
+    ring_send(out, length + 2);
+}
+
+// By its virtio console, and when that is reset by its UART again.
+static void role_console(void)
+{
+    static struct ring in, out;
+    uint32_t written, n;
+    uint8_t *typed;
+
+    if (!ring_device_begin(3, 0))
+        return;
+    ring_start(&in, 0, 16, true);
+    ring_start(&out, 1, 64, false);
+    if (!ring_device_go())
+        return;
+    ring_give_all(&in);
+    virtio_print(&out, "virtio prints ", '!');
+    while (!(typed = ring_take(&in, &written, &n))) {
+    }
+    virtio_print(&out, "virtio reads ", *typed);
+    *ring_register(0x70) = 0;
+    print("it is reset\n");
+    print("the uart reads %c\n", uart_byte());
+}
+
 // One exit of each kind, over and over.
 static void role_exits(void)
 {
@@ -182,7 +225,7 @@ int child_main(void)
     } roles[] = {
         {"crash", role_crash}, {"obey", role_obey}, {"parent", role_parent},     {"echo", role_echo},
         {"exits", role_exits}, {"idle", role_idle}, {"shutdown", role_shutdown}, {"spin", role_spin},
-        {"late", role_late},   {"fail", role_fail},
+        {"late", role_late},   {"fail", role_fail}, {"console", role_console},
     };
     char role[16] = "";
 

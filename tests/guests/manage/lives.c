@@ -131,6 +131,32 @@ void life_console(void)
     check(child_remove(id), "still there");
 }
 
+void life_devices(void)
+{
+    static const struct diosix_equip console = {.kind = DIOSIX_DEVICE_CONSOLE},
+                                     net = {.kind = DIOSIX_DEVICE_NET, .name = "lan"};
+    struct diosix_device device;
+    uint32_t id = child_create("child", "role=console");
+    check(id, "not created");
+    check_error(manage_struct(DIOSIX_EQUIP, id, sizeof net, &net), SBI_INVALID_PARAM); // it is on no switch itself
+    check_error(manage_struct(DIOSIX_EQUIP, id, sizeof console - 1, &console), SBI_INVALID_PARAM);
+    check_error(manage_struct(DIOSIX_EQUIP, id, sizeof console, &console), 0);
+    struct sbi_result second = manage_struct(DIOSIX_EQUIP, id, sizeof console, &console);
+    check(second.error == SBI_FAILED && second.value == DIOSIX_LACK_DEVICES, "two consoles: %ld", second.error);
+    check_error(manage_call(DIOSIX_START, id, 0, 0), 0);
+    check_error(manage_struct(DIOSIX_EQUIP, id, sizeof console, &console), INVALID_STATE);
+    check(child_says(id, "virtio prints !"), "did not print");
+    check(manage_struct(DIOSIX_INPUT, id, 1, "y").value == 1, "input not taken");
+    check(child_says(id, "virtio reads y"), "did not read");
+    check(child_says(id, "it is reset"), "did not reset");
+    check(manage_struct(DIOSIX_INPUT, id, 1, "z").value == 1, "input not taken");
+    check(child_says(id, "the uart reads z"), "did not read again");
+    check_error(sbi_call6(DIOSIX_SBI_EXTENSION, DIOSIX_DEVICE, id, 0, sizeof device, &device, 0, 0), 0);
+    check(device.kind == DIOSIX_DEVICE_CONSOLE && device.to_guest.bytes == 1 && device.from_guest.requests == 2,
+          "not counted");
+    check(child_remove(id), "still there");
+}
+
 void life_destroy(void)
 {
     // In any stage.

@@ -16,6 +16,7 @@ static const struct test tests[] = {
     {"life.crash", life_crash},
     {"life.details", life_details},
     {"life.console", life_console},
+    {"life.devices", life_devices},
     {"life.destroy", life_destroy},
     {"trace.kinds", trace_kinds},
     {"trace.lives", trace_lives},

@@ -35,6 +35,7 @@ void life_stop(void);
 void life_crash(void);
 void life_details(void);
 void life_console(void);
+void life_devices(void);
 void life_destroy(void);
 void tree_grandchildren(void);
 void tree_ends_with_parent(void);

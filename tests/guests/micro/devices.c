@@ -1,7 +1,10 @@
 // Registers of devices.
 #include "micro.h"
 
+#include <string.h>
+
 #include "page.h"
+#include "ring.h"
 
 #define REGISTER8(offset) (*(volatile uint8_t *)((unsigned long)tree.uart.base + (offset)))
 #define PLIC(offset) (*(volatile uint32_t *)((unsigned long)tree.plic.base + (offset)))
@@ -37,15 +40,41 @@ static void putchar_byte(void)
     sbi_call3(LEGACY_PUTCHAR, 0, '.', 0, 0);
 }
 
+static const char line[65] = "...............................................................\n";
+
 static void dbcn_line(void)
 {
-    static const char line[65] = "...............................................................\n";
     sbi_console(DBCN_WRITE, 64, (unsigned long)line, 0);
 }
 
 static void line_end(void)
 {
     print("\n");
+}
+
+static struct ring printed;
+
+static void virtio_byte(void)
+{
+    ring_send(&printed, 1);
+}
+static void virtio_line(void)
+{
+    ring_send(&printed, 64);
+}
+
+void micro_virtio(void)
+{
+    if (!ring_device_begin(3, 0))
+        return;
+    ring_start(&printed, 1, 64, false);
+    if (!ring_device_go())
+        return;
+    memcpy(printed.buffers[0], line, 64);
+    measure("virtio_line_64", virtio_line, 16);
+    printed.buffers[0][0] = '.';
+    measure("virtio_byte", virtio_byte, 64);
+    line_end();
 }
 
 // With translation on, an exit has the guest's own page tables to walk where the hart does not say

@@ -10,6 +10,8 @@ int payload_main(void)
         micro_nap();
     } else if (!strcmp(mode, "stolen")) {
         micro_stolen();
+    } else if (!strcmp(mode, "virtio")) {
+        micro_virtio();
     } else {
         micro_calls();
         micro_interrupts();

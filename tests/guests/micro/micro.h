@@ -17,3 +17,5 @@ uint64_t spin_timer(unsigned long tick_ns);
 
 void micro_calls(void), micro_devices(void), micro_interrupts(void), micro_cross(void);
 void micro_stolen(void), micro_nap(void);
+// By the console in the first virtio slot, if one is there.
+void micro_virtio(void);

@@ -333,8 +333,11 @@ uint64_t equip_cost(const struct bundle_capsule *plan)
 
 uint64_t equip_memory(const struct bundle_capsule *plan)
 {
-    (void)plan;
-    return 0;
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        bytes += plan->devices[i].overlay;
+    return bytes;
 }
 
 void equip_plan_clone(struct bundle_capsule *plan)
@@ -349,6 +352,28 @@ bool equip_make(struct capsule_state *s)
     fake_objects++;
     s->capsule.virtio[3] = device_new(&s->capsule);
     return true;
+}
+
+enum status equip_add(struct capsule_state *s, const struct bundle_device *plan, unsigned *slot)
+{
+    if (s->stage != LIFE_STOPPED || s->starts)
+        explore_fail("%s: is given a device in stage %u", s->capsule.name, s->stage);
+    *slot = 0;
+    while (*slot < VIRTIO_SLOTS && s->plan.devices[*slot].kind)
+        ++*slot;
+    if (*slot == VIRTIO_SLOTS)
+        return STATUS_BUSY;
+    if (is_lacking())
+        return STATUS_NO_MEMORY;
+    if (!tree_take_memory(&s->node, plan->overlay))
+        return STATUS_DENIED;
+    s->plan.devices[*slot] = *plan;
+    return STATUS_OK;
+}
+
+void switches_address_draw(struct bundle_device *plan)
+{
+    (void)plan;
 }
 
 void equip_unmake(struct capsule_state *s)
@@ -444,6 +469,12 @@ void virtio_write(struct virtio_device *d, uint32_t offset, unsigned bytes, uint
     (void)d, (void)offset, (void)bytes, (void)value;
 }
 
+// None has a console.
+void vconsole_ask(struct vconsole *c)
+{
+    (void)c;
+}
+
 // --- the bundle -------------------------------------------------------------------------------------------
 
 enum status bundle_image_find(const struct bundle *bundle, const char *name, struct bundle_image *image)
@@ -451,6 +482,19 @@ enum status bundle_image_find(const struct bundle *bundle, const char *name, str
     (void)bundle;
     *image = (struct bundle_image){.data = "image", .size = 5};
     return strcmp(name, "kernel") ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+enum status bundle_disk_find(const struct bundle *bundle, const char *name, struct bundle_device *device)
+{
+    (void)bundle, (void)device;
+    return strcmp(name, "disk") ? STATUS_NOT_FOUND : STATUS_OK;
+}
+
+enum status bundle_switch_find(const struct bundle *bundle, const char *name, struct bundle_device *device)
+{
+    (void)bundle;
+    device->name = !strcmp(name, "lan") ? "lan" : "other";
+    return strcmp(name, "lan") && strcmp(name, "other") ? STATUS_NOT_FOUND : STATUS_OK;
 }
 
 enum status bundle_image_at(const struct bundle *bundle, unsigned n, const char **name, struct bundle_image *image,

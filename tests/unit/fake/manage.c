@@ -5,7 +5,7 @@
 
 struct diosix_status fake_capsules[FAKE_CAPSULES];
 unsigned fake_capsule_count;
-long fake_error;
+long fake_error, fake_equip_error;
 uint64_t fake_lack;
 struct manage_call fake_last;
 enum diosix_call fake_last_function;
@@ -125,6 +125,10 @@ static long change(enum diosix_call function, struct manage_call *c)
         c->value = fake_lack;
         return fake_error;
     }
+    if (function == DIOSIX_EQUIP && fake_equip_error) {
+        c->value = DIOSIX_LACK_DEVICES;
+        return fake_equip_error;
+    }
     if (function == DIOSIX_CREATE || function == DIOSIX_FORK)
         c->value = fake_add(c->size ? c->buffer : "clone", 0, DIOSIX_RUNNING);
     return 0;
@@ -166,6 +170,7 @@ static long device(struct manage_call *c)
          .size = 37 << 20,
          .wanted = 64 << 20,
          .from_guest = {66, 228 << 20, 0, 0}},
+        {.kind = DIOSIX_DEVICE_CONSOLE, .to_guest = {7, 9, 0, 0}, .from_guest = {8, 2048, 0, 0}},
     };
     if (!c->n[1] || c->n[1] > array_length(devices))
         return -3;

@@ -11,7 +11,8 @@ extern bool fake_denies; // capsules have no rights
 extern unsigned fake_capsule_count;
 uint32_t fake_add(const char *name, uint32_t parent, enum diosix_state state);
 
-extern long fake_error; // what calls that change something answer
+extern long fake_error;       // what calls that change something answer
+extern long fake_equip_error; // what DIOSIX_EQUIP answers
 extern uint64_t fake_lack;
 extern struct manage_call fake_last; // the last of these, and a copy of its buffer
 extern enum diosix_call fake_last_function;
