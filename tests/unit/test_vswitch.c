@@ -1,5 +1,6 @@
 // sources: hypervisor/virtio/vswitch.c hypervisor/virtio/vnet.c hypervisor/virtio/virtio.c hypervisor/virtio/rate.c
-// sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c tests/unit/fake/driver.c
+// sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
+// sources: tests/unit/fake/driver.c tests/unit/fake/station.c
 //
 // Network devices on a switch, by what their drivers send and get.
 #include <setjmp.h>
@@ -11,64 +12,14 @@
 
 #include <cmocka.h>
 
-#include "driver.h"
-#include "hart.h"
-#include "vnet.h"
+#include "station.h"
 
-#define HEADER 12u
+#define HEADER STATION_HEADER
 #define FRAMES 8u // buffers of each queue
 #define BUFFER 0x800u
 #define GOOD (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS)
-#define HZ 1024u // the second is 1024 ticks, the eighth 128
-#define PORTS 4u
-
-unsigned char *hpa_arena; // addresses are themselves
-static uint64_t time_now;
-static struct vswitch *on;
-
-// A station: a device and its driver.
-static struct station {
-    struct vnet net;
-    struct driver_queue rx, tx;
-    uint64_t memory; // where its rings and buffers are
-    bool is_away;    // its capsule does not run
-    unsigned visits; // under way
-    bool exhausted;
-    struct space space;
-} * stations[PORTS];
-
-uint64_t hart_time(void)
-{
-    return time_now;
-}
-
-bool virtio_visit(struct virtio_device *other, const struct space *own)
-{
-    struct station *s = container_of(other, struct station, net.device);
-    assert_true(own != other->space || !s->is_away);
-    if (s->is_away)
-        return false;
-    s->visits++;
-    return true;
-}
-
-void virtio_wake(struct virtio_device *d)
-{
-    (void)d;
-}
-
-void virtio_visit_end(struct virtio_device *other, const struct space *own, bool exhausted)
-{
-    struct station *s = container_of(other, struct station, net.device);
-    (void)own;
-    assert_int_equal(s->visits--, 1);
-    s->exhausted |= exhausted;
-}
-
-static void address_of(unsigned n, uint8_t *address)
-{
-    memcpy(address, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)n}, 6);
-}
+#define HZ STATION_HZ
+#define PORTS STATIONS
 
 static void buffer_give(struct station *s)
 {
@@ -89,43 +40,9 @@ static void driver_start(struct station *s)
 
 static struct station *station_make(unsigned n, bool is_open, bool is_isolated)
 {
-    struct station *s = stations[n] = calloc(1, sizeof(*s));
-    s->memory = DRIVER_RAM + 0x8000 * n;
-    s->space = driver_space; // apart, but of one memory
-    s->net.port.is_open = is_open;
-    s->net.port.is_isolated = is_isolated;
-    address_of(n, s->net.port.address);
-    vnet_init(&s->net, &s->space);
-    assert_int_equal(vswitch_attach(on, &s->net.port), STATUS_OK);
+    struct station *s = station_add(n, is_open, is_isolated);
     driver_start(s);
     return s;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    driver_memory_reset();
-    time_now = 1u << 20;
-    on = calloc(1, sizeof(*on));
-    vswitch_init(on, "lan", HZ);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < PORTS; i++) {
-        if (stations[i]) {
-            assert_int_equal(stations[i]->visits, 0);
-            vswitch_detach(&stations[i]->net.port);
-        }
-        free(stations[i]);
-        stations[i] = NULL;
-    }
-    for (unsigned i = 0; i < VSWITCH_ADDRESSES; i++)
-        assert_int_equal(on->addresses[i].port, 0);
-    free(on);
-    return 0;
 }
 
 // Queues a frame to be sent: `length` bytes of Ethernet in two buffers.
@@ -141,21 +58,13 @@ static void frame_queue(struct station *s, const uint8_t *to, const uint8_t *fro
     driver_add(&s->tx, (struct driver_buffer[]){{at, HEADER + 9, false}, {at + HEADER + 9, length - 9, false}}, 2);
 }
 
-static void transmit(struct station *s)
-{
-    uint32_t head, written;
-    driver_notify(&s->tx);
-    while (driver_used(&s->tx, &head, &written))
-        assert_int_equal(written, 0);
-}
-
 static void send(unsigned from, unsigned to, uint32_t length)
 {
     uint8_t source[6], target[6];
-    address_of(from, source);
-    address_of(to, target);
+    station_address(from, source);
+    station_address(to, target);
     frame_queue(stations[from], to == 0xff ? (const uint8_t *)"\xff\xff\xff\xff\xff\xff" : target, source, length);
-    transmit(stations[from]);
+    station_transmit(stations[from]);
 }
 
 // The length of the next frame that the station has got, which is whole; 0: none.
@@ -211,19 +120,19 @@ static void test_what_is_no_frame(void **state)
     uint8_t own[6], other[6];
     (void)state;
     stations_make();
-    address_of(0, own);
-    address_of(1, other);
+    station_address(0, own);
+    station_address(1, other);
     send(0, 1, 13);
     send(0, 1, ETHERNET_FRAME_MAX + 1);
     frame_queue(stations[0], pause, own, 60);
     frame_queue(stations[0], other, group, 60);
-    transmit(stations[0]);
+    station_transmit(stations[0]);
     // A header that asks for something to be done, and a chain that is too short for one.
     frame_queue(stations[0], other, own, 60);
     driver_put(stations[0]->memory + 0x5000, &(uint8_t){1}, 1);
-    transmit(stations[0]);
+    station_transmit(stations[0]);
     driver_add(&stations[0]->tx, &(struct driver_buffer){stations[0]->memory + 0x5000, 11, false}, 1);
-    transmit(stations[0]);
+    station_transmit(stations[0]);
     nobody_got();
     send(0, 1, 60);
     assert_int_equal(got(1), 60);
@@ -235,10 +144,10 @@ static void test_spoofed_sources(void **state)
     uint8_t to[6], from[6];
     (void)state;
     stations_make();
-    address_of(1, to);
-    address_of(2, from);
+    station_address(1, to);
+    station_address(2, from);
     frame_queue(stations[0], to, from, 60);
-    transmit(stations[0]);
+    station_transmit(stations[0]);
     nobody_got();
     assert_int_equal(stations[0]->net.port.spoofed, 1);
     send(1, 2, 60); // it is where it was
@@ -257,20 +166,20 @@ static void test_open_ports(void **state)
     assert_int_equal(got(1), 60);
     assert_int_equal(got(2), 60);
     nobody_got();
-    address_of(77, from);
-    address_of(0, to);
+    station_address(77, from);
+    station_address(0, to);
     frame_queue(stations[1], to, from, 60);
-    transmit(stations[1]);
+    station_transmit(stations[1]);
     assert_int_equal(got(0), 60);
     send(0, 77, 61); // learned
     assert_int_equal(got(1), 61);
     nobody_got();
-    time_now += (VSWITCH_AGE + 2) * HZ;
+    station_time += (VSWITCH_AGE + 2) * HZ;
     send(0, 77, 62); // and forgotten
     assert_int_equal(got(2), 62);
-    address_of(3, from); // an open port can't take another's own address
+    station_address(3, from); // an open port can't take another's own address
     frame_queue(stations[1], to, from, 60);
-    transmit(stations[1]);
+    station_transmit(stations[1]);
     assert_int_equal(got(0), 60);
     send(0, 3, 63);
     assert_int_equal(got(3), 63);
@@ -284,25 +193,26 @@ static void test_learning_is_bounded(void **state)
     station_make(0, false, false);
     station_make(1, true, false);
     station_make(2, true, false);
-    address_of(0, to);
+    station_address(0, to);
     for (unsigned i = 0; i < 500; i++) {
-        address_of(100 + i % 150, from);
+        station_address(100 + i % 150, from);
         from[1] = (uint8_t)(i * 37);
         frame_queue(stations[1], to, from, 60);
-        transmit(stations[1]);
+        station_transmit(stations[1]);
         assert_int_equal(got(0), 60);
         assert_true(stations[1]->net.port.learned <= VSWITCH_LEARNED_MAX);
     }
     assert_int_equal(stations[1]->net.port.learned, VSWITCH_LEARNED_MAX);
     for (unsigned i = 0; i < VSWITCH_ADDRESSES; i++)
-        known += on->addresses[i].port == stations[1]->net.port.number + 1 && !on->addresses[i].is_own;
+        known += station_switch->addresses[i].port == stations[1]->net.port.number + 1 &&
+                 !station_switch->addresses[i].is_own;
     assert_int_equal(known, VSWITCH_LEARNED_MAX);
-    address_of(99, from); // another port's are still learned
+    station_address(99, from); // another port's are still learned
     frame_queue(stations[2], to, from, 60);
-    transmit(stations[2]);
+    station_transmit(stations[2]);
     assert_int_equal(stations[2]->net.port.learned, 1);
     frame_queue(stations[1], to, from, 60); // and move if they move, for who has learned less
-    transmit(stations[1]);
+    station_transmit(stations[1]);
     assert_int_equal(stations[2]->net.port.learned, 1);
 }
 
@@ -340,7 +250,7 @@ static void test_floods_are_limited(void **state)
     send(2, 0xff, 60); // and others
     assert_int_equal(got(1), 60);
     (void)got(0);
-    time_now += HZ / 8;
+    station_time += HZ / 8;
     send(0, 0xff, 60);
     assert_int_equal(got(1), 60);
 }
@@ -369,17 +279,17 @@ static void test_rates(void **state)
     rates_set(&d->queues[VIRTIO_NET_TRANSMIT].rates, 0, 8000); // 1000 in an eighth
     for (unsigned i = 0; i < 4; i++) {
         uint8_t source[6], target[6];
-        address_of(0, source);
-        address_of(1, target);
+        station_address(0, source);
+        station_address(1, target);
         frame_queue(stations[0], target, source, 500);
     }
-    transmit(stations[0]);
+    station_transmit(stations[0]);
     assert_int_equal(got(1) + got(1) + got(1), 1500);
     assert_int_equal(got(1), 0);
-    assert_int_equal(virtio_later(d), time_now + 64);
-    time_now += 64;
+    assert_int_equal(virtio_later(d), station_time + 64);
+    station_time += 64;
     virtio_resume(d);
-    transmit(stations[0]);
+    station_transmit(stations[0]);
     assert_int_equal(got(1), 500);
 
     rates_set(&d->queues[VIRTIO_NET_TRANSMIT].rates, 0, 0);
@@ -387,7 +297,7 @@ static void test_rates(void **state)
     for (unsigned i = 0; i < 5; i++)
         send(0, 2, 100);
     assert_int_equal(got(2) + got(2) + got(2) + got(2), 300);
-    time_now += HZ;
+    station_time += HZ;
     send(0, 2, 100);
     assert_int_equal(got(2), 100);
 }
@@ -416,14 +326,14 @@ static void test_pulled_cables(void **state)
     nobody_got();
     assert_int_equal(stations[1]->net.device.counts[VIRTIO_TO_GUEST].drops, 1);
     assert_int_equal(stations[1]->net.device.counts[VIRTIO_FROM_GUEST].drops, 1);
-    vswitch_cut(on, true);
+    vswitch_cut(station_switch, true);
     for (unsigned i = 0; i < PORTS; i++) {
         driver_notify(&stations[i]->tx);
         assert_false(link_is_up(i));
     }
     plug(1, false);
     assert_false(link_is_up(1));
-    vswitch_cut(on, false);
+    vswitch_cut(station_switch, false);
     for (unsigned i = 0; i < PORTS; i++) {
         driver_notify(&stations[i]->tx);
         assert_true(link_is_up(i));
@@ -478,7 +388,7 @@ static void test_who_is_away(void **state)
     send(0, 3, 60);
     send(3, 0, 60);
     nobody_got();
-    assert_int_equal(vswitch_attach(on, &stations[3]->net.port), STATUS_OK);
+    assert_int_equal(vswitch_attach(station_switch, &stations[3]->net.port), STATUS_OK);
     send(0, 3, 60);
     assert_int_equal(got(3), 60);
 }
@@ -489,8 +399,8 @@ static void test_busy_receiver(void **state)
     uint8_t to[6], from[6];
     (void)state;
     stations_make();
-    address_of(1, to);
-    address_of(0, from);
+    station_address(1, to);
+    station_address(0, from);
     assert_true(lock_try(&stations[1]->net.queues[0].lock));
     frame_queue(stations[0], to, from, 60);
     driver_write(&stations[0]->net.device, 0x050, 1);
@@ -508,7 +418,7 @@ static void test_steps_are_bounded(void **state)
     unsigned steps = 0;
     (void)state;
     stations_make();
-    address_of(0, from);
+    station_address(0, from);
     for (unsigned i = 0; i < FRAMES / 2; i++)
         frame_queue(stations[0], (const uint8_t *)"\xff\xff\xff\xff\xff\xff", from, 1500);
     driver_write(&stations[0]->net.device, 0x050, 1);
@@ -564,17 +474,17 @@ static void test_full_switch(void **state)
     static struct vswitch_port ports[VSWITCH_PORTS_MAX + 1];
     (void)state;
     for (unsigned i = 0; i < VSWITCH_PORTS_MAX; i++) {
-        address_of(i, ports[i].address);
-        assert_int_equal(vswitch_attach(on, &ports[i]), STATUS_OK);
+        station_address(i, ports[i].address);
+        assert_int_equal(vswitch_attach(station_switch, &ports[i]), STATUS_OK);
     }
-    assert_int_equal(vswitch_attach(on, &ports[VSWITCH_PORTS_MAX]), STATUS_NO_MEMORY);
+    assert_int_equal(vswitch_attach(station_switch, &ports[VSWITCH_PORTS_MAX]), STATUS_NO_MEMORY);
     vswitch_detach(&ports[7]);
-    assert_int_equal(vswitch_attach(on, &ports[VSWITCH_PORTS_MAX]), STATUS_OK);
+    assert_int_equal(vswitch_attach(station_switch, &ports[VSWITCH_PORTS_MAX]), STATUS_OK);
     for (unsigned i = 0; i <= VSWITCH_PORTS_MAX; i++)
         vswitch_detach(&ports[i]);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stations_setup, stations_teardown)
 
 int main(void)
 {
