@@ -25,7 +25,7 @@ HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -
 # together would be slower: saving registers by calls is a choice for all.
 HV_FAST := -O2
 HV_FAST_FILES := $(addprefix hypervisor/, guest/devices.c isolation/pmp/walk.c capsule/run.c console/stream.c) \
-    $(addprefix hypervisor/riscv/, hart.c builtins.c) $(addprefix lib/, copy.c heap.c insn.c isa.c)
+    $(addprefix hypervisor/riscv/, hart.c builtins.c) $(addprefix lib/, checksum.c copy.c heap.c insn.c isa.c)
 HV_TIGHT := -Os --param=max-inline-insns-size=12
 HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c slots.c) \
     $(addprefix hypervisor/, virtio/virtio.c virtio/virtqueue.c isolation/transfer.c) \

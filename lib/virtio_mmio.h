@@ -98,7 +98,16 @@ enum virtio_blk_result { VIRTIO_BLK_OK = 0, VIRTIO_BLK_IOERR = 1, VIRTIO_BLK_UNS
 #define VIRTIO_BLK_ID_SIZE 20u // not terminated if it is that long
 
 // The network device (section 5.1): features, configuration, and what comes before each frame.
+#define VIRTIO_NET_F_CSUM (1u << 0)
+#define VIRTIO_NET_F_GUEST_CSUM (1u << 1)
 #define VIRTIO_NET_F_MAC (1u << 5)
+#define VIRTIO_NET_F_GUEST_TSO4 (1u << 7)
+#define VIRTIO_NET_F_GUEST_TSO6 (1u << 8)
+#define VIRTIO_NET_F_GUEST_ECN (1u << 9)
+#define VIRTIO_NET_F_HOST_TSO4 (1u << 11)
+#define VIRTIO_NET_F_HOST_TSO6 (1u << 12)
+#define VIRTIO_NET_F_HOST_ECN (1u << 13)
+#define VIRTIO_NET_F_MRG_RXBUF (1u << 15)
 #define VIRTIO_NET_F_STATUS (1u << 16)
 #define VIRTIO_NET_RECEIVE 0u // queues
 #define VIRTIO_NET_TRANSMIT 1u
@@ -113,6 +122,11 @@ struct virtio_net_header {
     uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
 };
 _Static_assert(sizeof(struct virtio_net_header) == 12, "as the specification has it");
+#define VIRTIO_NET_NEEDS_CHECKSUM 1u // flags
+#define VIRTIO_NET_GSO_NONE 0u       // gso_type, perhaps with the last
+#define VIRTIO_NET_GSO_TCPV4 1u
+#define VIRTIO_NET_GSO_TCPV6 4u
+#define VIRTIO_NET_GSO_ECN 0x80u
 
 // The socket device (section 5.10): features, queues, and what comes before each packet's bytes.
 #define VIRTIO_VSOCK_F_STREAM (1u << 0)

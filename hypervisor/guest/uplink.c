@@ -23,17 +23,21 @@ static bool enter(struct vswitch_port *p, const struct frame *f)
     return true;
 }
 
-// Under a lock of its own; reading guests' memory waits for nobody.
+// Under a lock of its own; reading guests' memory waits for nobody. The device gets frames that need nothing more.
 static enum delivery receive(struct vswitch_port *p, struct frame *f)
 {
     struct nic *nic = uplink.nic;
+    struct frame_piece piece;
     enum delivery delivery = DELIVERY_DROPPED;
 
     (void)p;
+    if (frame_cut(f, 0, &piece) != STATUS_OK)
+        return delivery;
     lock_acquire(&nic->lock);
     uint8_t *room = nic->driver->room(nic);
-    if (room && frame_read(f, room) == STATUS_OK) {
-        nic->driver->send(nic, f->length);
+    if (room && frame_fill(f, &piece) == STATUS_OK && frame_read(f, &piece, room) == STATUS_OK) {
+        nic->driver->send(nic, piece_length(&piece));
+        frame_pass(f, &piece);
         delivery = DELIVERY_MADE;
     }
     lock_release(&nic->lock);
@@ -57,18 +61,15 @@ static const struct port_class port_class = {enter, receive, leave, cut};
 // The next frame that came; false: there is none. One that goes nowhere is open, and of length 0.
 static bool frame_next(void)
 {
+    static const struct virtio_net_header whole; // nothing is left to do
     struct frame *f = &uplink.frame;
     uint32_t bytes;
     const uint8_t *at = uplink.nic->driver->first(uplink.nic, &bytes);
 
     if (!at)
         return false;
-    *f = (struct frame){.from = &uplink.port, .length = bytes};
-    if (bytes >= sizeof(f->header)) {
-        memcpy(&f->header, at, sizeof(f->header));
-        f->bytes = at + sizeof(f->header);
-    }
-    if (!vswitch_admit(f))
+    *f = (struct frame){.from = &uplink.port, .length = bytes, .bytes = at};
+    if (frame_begin(f, &whole, 0) != STATUS_OK || !vswitch_admit(f))
         f->length = 0;
     uplink.is_open = true;
     return true;
@@ -97,7 +98,7 @@ enum put uplink_step(void)
         if (delivery == DELIVERY_BUSY)
             break;
         if (delivery == DELIVERY_MADE)
-            spent += uplink.frame.length;
+            spent += uplink.frame.spent;
     }
     return PUT_READY;
 }

@@ -49,8 +49,8 @@ static void spend(struct rate *r, uint64_t now, uint64_t amount)
     r->rest = ticks % r->limit;
 }
 
-void rates_spend(struct rates *r, uint64_t now, uint64_t bytes)
+void rates_spend(struct rates *r, uint64_t now, uint64_t requests, uint64_t bytes)
 {
-    spend(&r->requests, now, 1);
+    spend(&r->requests, now, requests);
     spend(&r->bytes, now, bytes);
 }

@@ -30,5 +30,5 @@ static inline bool rates_are_set(const struct rates *r)
 // Of rates that are set: may a request begin at this host time? It may be of any length, and is paid for by who comes
 // later. Else `until` is when one may.
 must_check bool rates_allow(const struct rates *r, uint64_t now, uint64_t *until);
-// A request has begun.
-void rates_spend(struct rates *r, uint64_t now, uint64_t bytes);
+// So many requests have begun.
+void rates_spend(struct rates *r, uint64_t now, uint64_t requests, uint64_t bytes);

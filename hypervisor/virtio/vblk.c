@@ -193,7 +193,7 @@ static enum virtio_progress run(struct virtio_device *d, unsigned queue, uint32_
             status = request_next(b, r);
             if (status == STATUS_NOT_FOUND)
                 return VIRTIO_IDLE;
-            virtio_pay(&b->queue, r->left);
+            virtio_pay(&b->queue, 1, r->left);
         } else if (r->left) {
             status = b->class->step(b, budget);
             if (status == STATUS_BUSY)

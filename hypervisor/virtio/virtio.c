@@ -101,10 +101,11 @@ static struct virtio_queue *selected(struct virtio_device *d)
     return d->queue_select < d->class->queue_count ? &d->queues[d->queue_select] : NULL;
 }
 
-// Section 3.1.1, step 6: all it accepts was offered, and it is no driver of before version 1.
+// Section 3.1.1, step 6: all it accepts was offered and goes together, and it is no driver of before version 1.
 static bool features_fit(const struct virtio_device *d)
 {
-    return !(d->accepted & ~d->offered) && d->accepted & VIRTIO_F_VERSION_1;
+    return !(d->accepted & ~d->offered) && d->accepted & VIRTIO_F_VERSION_1 &&
+           (!d->class->fits || d->class->fits(d->accepted));
 }
 
 // Bits are added, never taken away but by a reset (section 2.1.1).
@@ -372,10 +373,10 @@ bool virtio_is_early(struct virtio_queue *q)
     return rates_are_set(&q->rates) && !rates_allow(&q->rates, hart_time(), &q->later);
 }
 
-void virtio_pay(struct virtio_queue *q, uint64_t bytes)
+void virtio_pay(struct virtio_queue *q, uint64_t requests, uint64_t bytes)
 {
     if (rates_are_set(&q->rates))
-        rates_spend(&q->rates, hart_time(), bytes);
+        rates_spend(&q->rates, hart_time(), requests, bytes);
 }
 
 enum virtio_progress virtio_hush(struct virtio_device *d, unsigned queue, enum virtio_progress otherwise)

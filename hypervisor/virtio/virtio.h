@@ -74,6 +74,8 @@ struct virtio_class {
     // Serves a queue until it is empty or the budget, in bytes, is used up, and subtracts what it took. May overdraw
     // by one request's VIRTIO_REQUEST_BYTES.
     enum virtio_progress (*run)(struct virtio_device *d, unsigned queue, uint32_t *budget);
+    // Section 3.1.1, step 6: do the features that the driver has chosen of those offered go together? NULL: all do.
+    bool (*fits)(uint64_t features);
     // Forgets all requests. Whatever still works on one elsewhere must not find it. NULL: there is nothing.
     void (*reset)(struct virtio_device *d);
     // Brings the device in line with its settings, `wishes` being held besides. NULL: it has none but its rates.
@@ -145,8 +147,8 @@ static inline void virtio_spend(uint32_t *budget, uint32_t bytes)
 }
 // Has the next request to wait (VIRTIO_LATER) until those before are paid for? queue->later is set then.
 bool virtio_is_early(struct virtio_queue *q);
-// A request has begun; it is paid for as long as it is.
-void virtio_pay(struct virtio_queue *q, uint64_t bytes);
+// Requests have begun, of so many bytes in all: they are paid for.
+void virtio_pay(struct virtio_queue *q, uint64_t requests, uint64_t bytes);
 // As virtqueue_hush(). How the step went, then: `otherwise`, unless that failed.
 enum virtio_progress virtio_hush(struct virtio_device *d, unsigned queue, enum virtio_progress otherwise);
 

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "bits.h"
-#include "virtio_mmio.h"
 
 // Sections 2.7.6 and 2.7.8: both rings start with flags and index; the available ring has half-words, the used
 // ring pairs of words. Each ends with where the other side wants to hear of something.
@@ -113,9 +112,10 @@ static enum status chain_follow(const struct virtqueue *q, const struct space *s
     return STATUS_INVALID;
 }
 
-enum status virtqueue_take(struct virtqueue *q, const struct space *s, struct virtqueue_chain *c)
+// The next chain's.
+static enum status head_read(const struct virtqueue *q, const struct space *s, uint16_t *head)
 {
-    uint16_t end, head;
+    uint16_t end;
 
     if (space_load16(s, at(q->available, RING_INDEX), &end) != STATUS_OK)
         return STATUS_INVALID;
@@ -123,33 +123,64 @@ enum status virtqueue_take(struct virtqueue *q, const struct space *s, struct vi
     if (!waiting)
         return STATUS_NOT_FOUND;
     if (waiting > q->size ||
-        space_load16(s, at(q->available, RING_ENTRIES + 2u * (q->next & (q->size - 1u))), &head) != STATUS_OK)
+        space_load16(s, at(q->available, RING_ENTRIES + 2u * (q->next & (q->size - 1u))), head) != STATUS_OK)
         return STATUS_INVALID;
-    c->head = head;
-    c->count = 0;
-    c->read = c->write = (struct virtqueue_cursor){0};
-    enum status status = chain_follow(q, s, head, c);
+    return STATUS_OK;
+}
+
+enum status virtqueue_take_more(struct virtqueue *q, const struct space *s, struct virtqueue_chain *c)
+{
+    uint16_t head, before = c->count;
+    uint32_t left = c->write.left;
+    enum status status = head_read(q, s, &head);
+
     if (status != STATUS_OK)
         return status;
-    c->writable = c->write.left;
+    status = chain_follow(q, s, head, c);
+    if (status != STATUS_OK)
+        return before && c->count == VIRTQUEUE_SEGMENTS_MAX ? STATUS_BUSY : status;
+    c->head = head;
+    c->writable += c->write.left - left;
     q->next++;
     q->chains++;
     return STATUS_OK;
 }
 
+enum status virtqueue_take(struct virtqueue *q, const struct space *s, struct virtqueue_chain *c)
+{
+    c->count = 0;
+    c->read = c->write = (struct virtqueue_cursor){0};
+    c->writable = 0;
+    return virtqueue_take_more(q, s, c);
+}
+
+void virtqueue_untake(struct virtqueue *q, unsigned chains)
+{
+    q->next -= (uint16_t)chains;
+    q->chains -= chains;
+}
+
 // --- giving back -----------------------------------------------------------------------------------------
+
+enum status virtqueue_return_all(struct virtqueue *q, struct space *s, const struct virtio_used *used, unsigned count)
+{
+    enum status status = STATUS_OK;
+
+    for (unsigned i = 0; i < count && status == STATUS_OK; i++) {
+        uint32_t entry = (q->returned + i) & (q->size - 1u);
+        status = space_write(s, at(q->used, RING_ENTRIES + sizeof(*used) * entry), &used[i], sizeof(*used));
+    }
+    if (status == STATUS_OK) // releases what was written
+        status = space_store16(s, at(q->used, RING_INDEX), (uint16_t)(q->returned + count));
+    if (status == STATUS_OK)
+        q->returned = (uint16_t)(q->returned + count);
+    return status;
+}
 
 enum status virtqueue_return(struct virtqueue *q, struct space *s, uint16_t head, uint32_t written)
 {
-    struct virtio_used element = {head, written};
-    uint32_t entry = q->returned & (q->size - 1u);
-
-    enum status status = space_write(s, at(q->used, RING_ENTRIES + sizeof(element) * entry), &element, sizeof(element));
-    if (status == STATUS_OK)
-        status = space_store16(s, at(q->used, RING_INDEX), (uint16_t)(q->returned + 1)); // releases what was written
-    if (status == STATUS_OK)
-        q->returned++;
-    return status;
+    struct virtio_used used = {head, written};
+    return virtqueue_return_all(q, s, &used, 1);
 }
 
 bool virtqueue_wants_interrupt(struct virtqueue *q, const struct space *s)

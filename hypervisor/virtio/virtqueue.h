@@ -9,6 +9,7 @@
 #pragma once
 
 #include "isolation.h"
+#include "virtio_mmio.h"
 
 // Buffers in one chain. A queue has at most as many entries, so no chain that is allowed is longer.
 #define VIRTQUEUE_SEGMENTS_MAX 64u
@@ -59,9 +60,17 @@ void virtqueue_stop(struct virtqueue *q);
 
 // The next chain. STATUS_NOT_FOUND: there is none. STATUS_INVALID: the driver broke a rule.
 must_check enum status virtqueue_take(struct virtqueue *q, const struct space *s, struct virtqueue_chain *c);
+// The same, and its buffers follow those that the chain has already: for who fills several as if they were one. Its own
+// head takes the place of the other's. STATUS_BUSY: there are too many of them, and it stays where it is.
+must_check enum status virtqueue_take_more(struct virtqueue *q, const struct space *s, struct virtqueue_chain *c);
+// The last so many that were taken were not: they are taken again.
+void virtqueue_untake(struct virtqueue *q, unsigned chains);
 // Gives a chain back that was taken, in whatever order, with so many bytes written. Errors as of space_write; the
 // driver sees all of it or nothing.
 must_check enum status virtqueue_return(struct virtqueue *q, struct space *s, uint16_t head, uint32_t written);
+// Gives several back at once, no more than the queue has.
+must_check enum status virtqueue_return_all(struct virtqueue *q, struct space *s, const struct virtio_used *used,
+                                            unsigned count);
 // Does the driver want to be interrupted for what was returned since it was asked last? (Sections 2.7.7, 2.7.10.)
 bool virtqueue_wants_interrupt(struct virtqueue *q, const struct space *s);
 // Asks the driver to notify us of the next chain. STATUS_BUSY: there is one already. Else errors as of space_write.

@@ -9,7 +9,12 @@ static bool is_unplugged(const struct vnet *n)
     return n->is_renamed || n->is_down;
 }
 
-// A frame that needs something done to it was promised to nobody; it is lost, as is one that is none.
+static bool is_sendable(struct vnet *n)
+{
+    return !is_unplugged(n) && vswitch_admit(&n->frame);
+}
+
+// One that is none, or asks for what was not agreed on, is lost.
 static enum status frame_open(struct vnet *n)
 {
     struct virtqueue_chain *c = &n->sent;
@@ -18,16 +23,17 @@ static enum status frame_open(struct vnet *n)
 
     *f = (struct frame){.from = &n->port, .chain = c, .space = n->device.space};
     n->is_open = true;
-    if (c->read.left < sizeof(header) + sizeof(f->header))
+    if (c->read.left < sizeof(header))
         return STATUS_OK;
-    f->length = c->read.left - (uint32_t)sizeof(header);
     enum status status = chain_read(c, n->device.space, &header, sizeof(header));
-    if (status == STATUS_OK)
-        status = chain_read(c, n->device.space, &f->header, sizeof(f->header));
-    f->rest = c->read;
-    if (status == STATUS_OK && (header.flags || header.gso_type || is_unplugged(n) || !vswitch_admit(f)))
+    if (status != STATUS_OK)
+        return status;
+    f->length = c->read.left;
+    f->start = c->read;
+    status = frame_begin(f, &header, n->device.accepted);
+    if (status == STATUS_INVALID || (status == STATUS_OK && !is_sendable(n)))
         f->length = 0;
-    return status;
+    return status == STATUS_INVALID ? STATUS_OK : status;
 }
 
 // STATUS_NOT_FOUND: there is none, and we will be notified.
@@ -37,27 +43,41 @@ static enum status frame_next(struct vnet *n)
     return status == STATUS_OK ? frame_open(n) : status;
 }
 
+static uint32_t sent_packets(const struct frame *f)
+{
+    return frame_packets(f, f->length - f->head_bytes);
+}
+
+static uint32_t sent_bytes(const struct frame *f)
+{
+    return frame_wire_bytes(f, f->length - f->head_bytes);
+}
+
 static enum status frame_close(struct vnet *n)
 {
     struct virtio_count *count = &n->device.counts[VIRTIO_FROM_GUEST];
 
     n->is_open = false;
-    count->requests += n->frame.length != 0;
-    count->drops += n->frame.length == 0;
-    count->bytes += n->frame.length;
+    if (n->frame.length) {
+        count->requests += sent_packets(&n->frame);
+        count->bytes += sent_bytes(&n->frame);
+    } else {
+        count->drops++;
+    }
     return virtqueue_return(&n->queues[VIRTIO_NET_TRANSMIT].ring, n->device.space, n->sent.head, 0);
 }
 
-// Takes it to one port. STATUS_BUSY: that can't be done now.
+// Takes it, or a piece of it, to one port. STATUS_BUSY: that can't be done now.
 static enum status frame_step(struct vnet *n, uint32_t *budget)
 {
+    n->frame.budget = *budget;
     enum delivery delivery = n->frame.length ? vswitch_deliver(&n->frame) : DELIVERY_DONE;
 
     switch (delivery) {
     case DELIVERY_DONE:
         return frame_close(n);
     case DELIVERY_MADE:
-        virtio_spend(budget, n->frame.length);
+        virtio_spend(budget, n->frame.spent);
         break;
     case DELIVERY_BUSY:
         return STATUS_BUSY;
@@ -66,6 +86,14 @@ static enum status frame_step(struct vnet *n, uint32_t *budget)
     }
     virtio_spend(budget, VIRTIO_REQUEST_BYTES);
     return STATUS_OK;
+}
+
+static void frame_pay(struct vnet *n, struct virtio_queue *q)
+{
+    if (n->frame.length)
+        virtio_pay(q, sent_packets(&n->frame), sent_bytes(&n->frame));
+    else
+        virtio_pay(q, 1, 0);
 }
 
 static enum virtio_progress transmit(struct vnet *n, uint32_t *budget)
@@ -82,7 +110,7 @@ static enum virtio_progress transmit(struct vnet *n, uint32_t *budget)
             virtio_spend(budget, VIRTIO_REQUEST_BYTES);
             status = frame_next(n);
             if (status == STATUS_OK)
-                virtio_pay(q, n->frame.length);
+                frame_pay(n, q);
         }
         if (status == STATUS_NOT_FOUND)
             return VIRTIO_IDLE;
@@ -108,24 +136,61 @@ static bool enter(struct vswitch_port *p, const struct frame *f)
     return virtio_visit(&container_of(p, struct vnet, port)->device, f->space);
 }
 
-// A buffer that is too small comes back with nothing in it.
-static enum status frame_put(struct vnet *n, struct frame *f, enum delivery *delivery)
+// As many buffers as it takes: one, unless the driver has them filled as one (section 5.1.6.4). Errors as of
+// virtqueue_take_more(), with some of them taken.
+static enum status buffers_take(struct vnet *n, uint32_t bytes)
 {
     struct virtqueue *ring = &n->queues[VIRTIO_NET_RECEIVE].ring;
-    const struct virtio_net_header header = {.num_buffers = 1};
-    uint32_t bytes = (uint32_t)sizeof(header) + f->length;
-    struct space *s = n->device.space;
+    struct virtqueue_chain *c = &n->received;
+    uint32_t before = 0;
 
-    enum status status = virtqueue_take(ring, s, &n->received);
+    n->buffer_count = 0;
+    do {
+        enum status status =
+            before ? virtqueue_take_more(ring, n->device.space, c) : virtqueue_take(ring, n->device.space, c);
+        if (status != STATUS_OK)
+            return status;
+        n->buffers[n->buffer_count++] = (struct virtio_used){c->head, c->writable - before};
+        before = c->writable;
+    } while (before && before < bytes && virtio_has(&n->device, VIRTIO_NET_F_MRG_RXBUF));
+    return STATUS_OK;
+}
+
+static enum status buffers_return(struct vnet *n, uint32_t bytes)
+{
+    n->buffers[n->buffer_count - 1].written -= n->received.writable - bytes;
+    return virtqueue_return_all(&n->queues[VIRTIO_NET_RECEIVE].ring, n->device.space, n->buffers, n->buffer_count);
+}
+
+static enum status piece_write(struct vnet *n, struct frame *f, struct frame_piece *p)
+{
+    p->header.num_buffers = (uint16_t)n->buffer_count;
+    enum status status = frame_fill(f, p);
+    if (status == STATUS_OK)
+        status = chain_write(&n->received, n->device.space, &p->header, sizeof(p->header));
+    if (status == STATUS_OK)
+        status = frame_write(f, p, &n->received, n->device.space);
+    return status;
+}
+
+// A buffer that is too small comes back with nothing in it; those that are together stay for what is shorter.
+static enum status piece_put(struct vnet *n, struct frame *f, struct frame_piece *p, enum delivery *delivery)
+{
+    struct virtqueue *ring = &n->queues[VIRTIO_NET_RECEIVE].ring;
+    uint32_t bytes = (uint32_t)sizeof(p->header) + piece_length(p);
+
+    enum status status = buffers_take(n, bytes);
+    if (status == STATUS_NOT_FOUND || status == STATUS_BUSY) {
+        virtqueue_untake(ring, n->buffer_count);
+        return STATUS_NOT_FOUND;
+    }
     if (status != STATUS_OK)
         return status;
     if (n->received.writable < bytes)
-        return virtqueue_return(ring, s, n->received.head, 0);
-    status = chain_write(&n->received, s, &header, sizeof(header));
+        return virtqueue_return(ring, n->device.space, n->received.head, 0);
+    status = piece_write(n, f, p);
     if (status == STATUS_OK)
-        status = frame_write(f, &n->received, s);
-    if (status == STATUS_OK)
-        status = virtqueue_return(ring, s, n->received.head, bytes);
+        status = buffers_return(n, bytes);
     if (status == STATUS_OK)
         *delivery = DELIVERY_MADE;
     return status;
@@ -137,10 +202,13 @@ static bool is_closed(struct vnet *n)
     return is_unplugged(n) || virtio_is_early(&n->queues[VIRTIO_NET_RECEIVE]);
 }
 
-static void received_count(struct virtio_count *count, uint32_t bytes)
+static void received_count(struct vnet *n, const struct frame *f, const struct frame_piece *p)
 {
-    count->requests += bytes != 0;
-    count->drops += bytes == 0;
+    struct virtio_count *count = &n->device.counts[VIRTIO_TO_GUEST];
+    uint64_t bytes = frame_wire_bytes(f, p->bytes);
+
+    virtio_pay(&n->queues[VIRTIO_NET_RECEIVE], p->packets, bytes);
+    count->requests += p->packets;
     count->bytes += bytes;
 }
 
@@ -149,13 +217,19 @@ static enum delivery receive(struct vswitch_port *p, struct frame *f)
     struct vnet *n = container_of(p, struct vnet, port);
     enum virtio_progress progress = virtio_begin(&n->device, VIRTIO_NET_RECEIVE);
     enum delivery delivery = progress == VIRTIO_MORE ? DELIVERY_BUSY : DELIVERY_DROPPED;
+    enum status status = STATUS_NOT_FOUND;
+    struct frame_piece piece;
 
     if (progress != VIRTIO_IDLE)
         return delivery;
-    enum status status = is_closed(n) ? STATUS_NOT_FOUND : frame_put(n, f, &delivery);
-    if (delivery == DELIVERY_MADE)
-        virtio_pay(&n->queues[VIRTIO_NET_RECEIVE], f->length);
-    received_count(&n->device.counts[VIRTIO_TO_GUEST], delivery == DELIVERY_MADE ? f->length : 0);
+    if (!is_closed(n) && frame_cut(f, n->device.accepted, &piece) == STATUS_OK)
+        status = piece_put(n, f, &piece, &delivery);
+    if (delivery == DELIVERY_MADE) {
+        received_count(n, f, &piece);
+        frame_pass(f, &piece);
+    } else {
+        n->device.counts[VIRTIO_TO_GUEST].drops += frame_packets(f, frame_rest(f));
+    }
     virtio_end(&n->device, VIRTIO_NET_RECEIVE, status == STATUS_NOT_FOUND ? VIRTIO_IDLE : virtio_progress_of(status));
     return status == STATUS_NO_MEMORY ? DELIVERY_ENDING : delivery;
 }
@@ -207,16 +281,39 @@ static void settle(struct virtio_device *d)
     virtio_config_changed(d);
 }
 
+#define HOST_TSO (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)
+#define GUEST_TSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+#define FEATURES                                                                                                       \
+    (VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM |   \
+     HOST_TSO | VIRTIO_NET_F_HOST_ECN | GUEST_TSO | VIRTIO_NET_F_GUEST_ECN)
+
+// Section 5.1.3.1: who has one of the first has one of the second.
+static const uint32_t requirements[][2] = {
+    {GUEST_TSO, VIRTIO_NET_F_GUEST_CSUM},
+    {VIRTIO_NET_F_GUEST_ECN, GUEST_TSO},
+    {HOST_TSO, VIRTIO_NET_F_CSUM},
+    {VIRTIO_NET_F_HOST_ECN, HOST_TSO},
+};
+
+static bool fits(uint64_t features)
+{
+    for (unsigned i = 0; i < array_length(requirements); i++)
+        if (features & requirements[i][0] && !(features & requirements[i][1]))
+            return false;
+    return true;
+}
+
 static const struct virtio_class class = {.id = VIRTIO_ID_NET,
                                           .queue_count = 2,
                                           .queue_size = VIRTQUEUE_SIZE_MAX,
                                           .run = run,
+                                          .fits = fits,
                                           .reset = reset,
                                           .settle = settle};
 
 void vnet_init(struct vnet *n, struct space *space)
 {
-    virtio_init(&n->device, &class, space, n->queues, VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS);
+    virtio_init(&n->device, &class, space, n->queues, FEATURES);
     n->port.class = &port_class;
     config_set(n);
 }

@@ -1,5 +1,5 @@
-// The network device (VIRTIO 1.3, section 5.1): a port of a virtual switch, for the guest. One pair of queues, no
-// offloads: frames are what goes over an Ethernet, up to 1518 bytes.
+// The network device (VIRTIO 1.3, section 5.1): a port of a virtual switch, for the guest. One pair of queues. Frames
+// are what goes over an Ethernet, up to 1518 bytes, or long TCP segments that stand for many of those (frame.h).
 #pragma once
 
 #include "virtio.h"
@@ -18,8 +18,10 @@ struct vnet {
     bool is_open;
     struct frame frame;
     struct virtqueue_chain sent;
-    // Under the lock of the queue to receive.
+    // Under the lock of the queue to receive: buffers that are filled as one.
     struct virtqueue_chain received;
+    struct virtio_used buffers[VIRTQUEUE_SEGMENTS_MAX];
+    unsigned buffer_count;
 };
 
 // The port's address and flags are set; it is on no switch yet.

@@ -157,11 +157,10 @@ void vswitch_cut(struct vswitch *s, bool is_cut)
 
 static bool is_well_formed(const struct frame *f)
 {
-    return f->length >= sizeof(f->header) && f->length <= ETHERNET_FRAME_MAX && !is_group(f->header.from) &&
-           !is_reserved(f->header.to);
+    return !is_group(f->header.from) && !is_reserved(f->header.to);
 }
 
-static bool may_flood(const struct vswitch *s, struct vswitch_port *p)
+static bool may_flood(const struct vswitch *s, struct vswitch_port *p, uint32_t packets)
 {
     uint32_t period = (uint32_t)(hart_time() >> (s->second - 3));
 
@@ -169,7 +168,10 @@ static bool may_flood(const struct vswitch *s, struct vswitch_port *p)
         p->flood_period = period;
         p->flooded = 0;
     }
-    return p->flooded < VSWITCH_FLOODS && ++p->flooded;
+    if (packets > VSWITCH_FLOODS - p->flooded)
+        return false;
+    p->flooded += packets;
+    return true;
 }
 
 // Under the lock.
@@ -179,7 +181,7 @@ static bool ports_choose(struct vswitch *s, struct frame *f)
 
     f->next = a ? a->port - 1u : 0;
     f->end = (uint16_t)(a ? a->port : s->end);
-    return a || may_flood(s, f->from);
+    return a || may_flood(s, f->from, frame_packets(f, frame_rest(f)));
 }
 
 bool vswitch_admit(struct frame *f)
@@ -233,34 +235,9 @@ enum delivery vswitch_deliver(struct frame *f)
         delivery = p->class->receive(p, f);
         p->class->leave(p, f, delivery);
     }
-    if (delivery != DELIVERY_BUSY)
-        f->next++;
+    if (delivery == DELIVERY_BUSY || (delivery == DELIVERY_MADE && !frame_is_over(f)))
+        return delivery;
+    f->next++;
+    f->done = 0;
     return delivery;
-}
-
-enum status frame_read(struct frame *f, uint8_t *to)
-{
-    uint32_t rest = f->length - (uint32_t)sizeof(f->header);
-
-    memcpy(to, &f->header, sizeof(f->header));
-    to += sizeof(f->header);
-    if (!f->bytes) {
-        f->chain->read = f->rest;
-        return chain_read(f->chain, f->space, to, rest);
-    }
-    memcpy(to, f->bytes, rest);
-    return STATUS_OK;
-}
-
-enum status frame_write(struct frame *f, struct virtqueue_chain *to, struct space *space)
-{
-    uint32_t rest = f->length - (uint32_t)sizeof(f->header);
-    enum status status = chain_write(to, space, &f->header, sizeof(f->header));
-
-    if (status != STATUS_OK)
-        return status;
-    if (f->bytes)
-        return chain_write(to, space, f->bytes, rest);
-    f->chain->read = f->rest;
-    return chain_move(to, space, f->chain, f->space, rest);
 }

@@ -13,39 +13,19 @@
 
 #include <stdatomic.h>
 
+#include "frame.h"
 #include "lock.h"
 #include "types.h"
-#include "virtqueue.h"
 
 #define VSWITCH_PORTS_MAX 64u
 #define VSWITCH_ADDRESSES 128u  // known at a time, a power of two
 #define VSWITCH_LEARNED_MAX 16u // by one port
 #define VSWITCH_AGE 300u        // an address is forgotten then: units of about a second
 #define VSWITCH_FLOODS 128u     // frames for many that a port may send in about an eighth of a second
-#define ETHERNET_ADDRESS 6u
-#define ETHERNET_FRAME_MAX 1518u // with a VLAN tag, without the check sequence
-
-struct ethernet_header {
-    uint8_t to[ETHERNET_ADDRESS], from[ETHERNET_ADDRESS], type[2];
-};
-
-struct vswitch_port;
-
-// A frame on its way. The header is a copy, which was checked; the rest is where its sender has it.
-struct frame {
-    struct vswitch_port *from;
-    struct ethernet_header header;
-    uint32_t length;      // bytes, with the header
-    uint16_t next, end;   // the ports that it has not come to yet, of which it may go to
-    const uint8_t *bytes; // what follows the header; NULL: that is in a guest's chain
-    struct virtqueue_chain *chain;
-    const struct space *space;
-    struct virtqueue_cursor rest;
-};
 
 enum delivery {
     DELIVERY_DONE,    // it has been everywhere
-    DELIVERY_MADE,    // one port has taken it
+    DELIVERY_MADE,    // one port has taken it, or a piece of it
     DELIVERY_DROPPED, // one port had no room, or nobody is there
     DELIVERY_BUSY,    // somebody else is at work at that port: try again
     DELIVERY_ENDING,  // dropped, and the port's owner must end: it has no memory left
@@ -106,12 +86,7 @@ static inline bool vswitch_is_cut(struct vswitch *s)
     return atomic_load(&s->is_cut);
 }
 
-// A frame that begins its way; header, length and source are set. False: it is not let in.
+// A frame that begins its way (frame.h); its source is set. False: it is not let in.
 must_check bool vswitch_admit(struct frame *f);
-// Brings it to the next port.
+// Brings it to the next port, or the next piece of it. Of what a port has no room for, it gets nothing more.
 must_check enum delivery vswitch_deliver(struct frame *f);
-
-// Copies the whole frame to there. Errors as of chain_read.
-must_check enum status frame_read(struct frame *f, uint8_t *to);
-// Appends the frame to what a driver has given for it, and errors as of chain_write and chain_move.
-must_check enum status frame_write(struct frame *f, struct virtqueue_chain *to, struct space *space);

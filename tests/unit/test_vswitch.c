@@ -1,5 +1,5 @@
 // sources: hypervisor/virtio/vswitch.c hypervisor/virtio/vnet.c hypervisor/virtio/virtio.c hypervisor/virtio/rate.c
-// sources: hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c
+// sources: hypervisor/virtio/frame.c hypervisor/virtio/virtqueue.c hypervisor/isolation/transfer.c lib/checksum.c
 // sources: tests/unit/fake/driver.c tests/unit/fake/station.c
 //
 // Network devices on a switch, by what their drivers send and get.
