@@ -6,9 +6,9 @@
 #include "frames.h"
 
 // Descriptor n is always of buffer n, and what goes round is their numbers.
-#define QUEUE_SIZE 32u
+#define QUEUE_SIZE 64u // a long frame is 45 of ours
 #define BUFFER_SIZE 2048u
-#define BUFFERS_ORDER 4u // of one queue, in frames
+#define BUFFERS_ORDER 5u // of one queue, in frames
 _Static_assert(QUEUE_SIZE *BUFFER_SIZE == FRAME_SIZE << BUFFERS_ORDER, "as many");
 _Static_assert(sizeof(struct virtio_net_header) + NIC_FRAME_MAX <= BUFFER_SIZE, "each holds a frame");
 

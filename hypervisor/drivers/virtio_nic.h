@@ -5,7 +5,7 @@
 #include "virtio_slot.h"
 
 // Hypervisor memory that it takes.
-#define VIRTIO_NIC_MEMORY (256u * 1024)
+#define VIRTIO_NIC_MEMORY (320u * 1024)
 
 // Makes what is in the slot the machine's network device, if it is one and the first. Once, before guests run.
 // *problem: NULL, or what keeps it from being used. Its interrupt is the caller's to enable.
