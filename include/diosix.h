@@ -144,7 +144,7 @@ enum diosix_restart { DIOSIX_RESTART_NEVER, DIOSIX_RESTART_ON_CRASH, DIOSIX_REST
 enum diosix_power {
     DIOSIX_POWER_OFF,
     DIOSIX_POWER_REBOOT,
-    DIOSIX_POWER_END, // off, telling whether all capsules ended well
+    DIOSIX_POWER_END, // off, telling whether all capsules ended well; they have, or it is the wrong state
 };
 
 // Rights, as bits.

@@ -136,6 +136,7 @@ void life_expect(const struct capsule_state *s, bool begins);
 // The machine ends when as many have ended as have started, with failure if one was counted.
 void life_count_start(struct capsule_state *s);
 void life_count_failure(void);
+bool life_all_over(void); // with tree_lock held
 bool life_all_well(void); // no failure was counted
 
 // --- fork.c, loading.c -------------------------------------------------------------------------------

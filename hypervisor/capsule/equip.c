@@ -90,10 +90,10 @@ uint64_t equip_cost(const struct bundle_capsule *plan)
     return bytes;
 }
 
-// The table of a disk that has grown, beyond that of its image.
-static uint64_t grown_cost(const struct bundle_device *d, uint64_t size)
+// What may be changed of a disk of that size, and the table that says where that is.
+static uint64_t disk_memory(const struct bundle_device *d, uint64_t size)
 {
-    return store_cost(size, d->overlay) - store_cost(d->image.size, d->overlay);
+    return d->overlay + store_cost(size, d->overlay);
 }
 
 uint64_t equip_memory(const struct bundle_capsule *plan)
@@ -101,7 +101,7 @@ uint64_t equip_memory(const struct bundle_capsule *plan)
     uint64_t bytes = 0;
 
     for (const struct bundle_device *d = plan->devices; d < plan->devices + VIRTIO_SLOTS; d++)
-        bytes += d->overlay + grown_cost(d, disk_size(d));
+        bytes += disk_memory(d, disk_size(d));
     return bytes;
 }
 
@@ -286,14 +286,12 @@ enum status equip_add(struct capsule_state *s, const struct bundle_device *plan,
     *slot = slot_free(s, plan->kind);
     if (*slot == VIRTIO_SLOTS)
         return STATUS_BUSY;
-    if (isolation_reserve(device_cost(plan)) != STATUS_OK)
-        return STATUS_NO_MEMORY;
-    if (!tree_take_memory(&s->node, plan->overlay))
+    if (!tree_take_memory(&s->node, disk_memory(plan, disk_size(plan))))
         return STATUS_DENIED;
     s->plan.devices[*slot] = *plan;
-    if (device_make(&s->capsule, *slot, plan))
+    if (isolation_reserve(device_cost(plan)) == STATUS_OK && device_make(&s->capsule, *slot, plan))
         return STATUS_OK;
-    tree_give_memory(&s->node, plan->overlay);
+    tree_give_memory(&s->node, disk_memory(plan, disk_size(plan)));
     s->plan.devices[*slot] = (struct bundle_device){0};
     return STATUS_NO_MEMORY;
 }
@@ -461,7 +459,8 @@ static enum status disk_grow(struct capsule_state *s, struct device *d, uint64_t
         return STATUS_OK;
     if (!plan->overlay || size > GROWN_MAX)
         return STATUS_INVALID;
-    uint64_t bytes = store_cost(size, plan->overlay), more = grown_cost(plan, size) - grown_cost(plan, disk_size(plan));
+    uint64_t bytes = store_cost(size, plan->overlay),
+             more = disk_memory(plan, size) - disk_memory(plan, disk_size(plan));
     if (!tree_take_memory(&s->node, more))
         return STATUS_DENIED;
     enum status status = isolation_reserve(bytes);

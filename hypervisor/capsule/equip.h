@@ -7,8 +7,8 @@
 void equip_init(void);
 // Hypervisor memory that the plan's devices take.
 uint64_t equip_cost(const struct bundle_capsule *plan);
-// Memory that they may take in time, and that counts as the capsule's: what may be changed of its disks, and tables of
-// those that have grown.
+// Memory that they may take in time, and that counts as the capsule's: what may be changed of its disks, and the
+// tables of those.
 uint64_t equip_memory(const struct bundle_capsule *plan);
 
 // Makes what of the plan can't be the original's the clone's own, before that is made.

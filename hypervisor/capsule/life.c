@@ -46,6 +46,11 @@ static void count_end(void)
     power_off(atomic_load(&all_well));
 }
 
+bool life_all_over(void)
+{
+    return !atomic_load(&living);
+}
+
 bool life_all_well(void)
 {
     return atomic_load(&all_well);

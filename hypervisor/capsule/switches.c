@@ -62,6 +62,12 @@ enum status switches_plug(struct vnet *n, struct space *space, const struct bund
     return vswitch_attach(s, &n->port);
 }
 
+unsigned switches_room(const struct bundle_device *plan)
+{
+    struct vswitch *s = switch_of(plan);
+    return s ? vswitch_room(s) : 0;
+}
+
 void switches_address_draw(struct bundle_device *plan)
 {
     if (plan->kind != BUNDLE_DEVICE_NET)

@@ -1,10 +1,12 @@
 // The terminal in the hands of a console service: a program in a capsule that shows what capsules print, and reads
 // what is typed. Here are only its two rings; what capsules print stays in theirs until it says that it was shown.
+#include "clint.h"
 #include "console.h"
 #include "pump.h"
 #include "view.h"
 
 #define TERMINAL_RING 4096u
+#define DEAF_HOLDS 40u // two seconds
 
 static uint8_t ring[TERMINAL_RING];
 
@@ -45,17 +47,30 @@ bool console_is_kept(void)
     return atomic_load(&console.kept);
 }
 
-// A service that does not read has lost the terminal, or the person at it could do nothing.
+// There was no room for a key, and still is none some time later.
+static bool is_deaf(void)
+{
+    uint64_t now = clint_now();
+
+    if (!console.deaf_at)
+        console.deaf_at = now + DEAF_HOLDS * console.hold;
+    return now >= console.deaf_at;
+}
+
+// A service that does not read has lost the terminal, or the person at it could do nothing. It may just be slow: keys
+// that come faster than it reads are lost meanwhile.
 bool terminal_take(uint8_t byte)
 {
     if (!console.kept && !console.expected)
         return false;
     if (stream_feed(&console_terminal, byte)) {
+        console.deaf_at = 0;
         pump_event(&console_terminal);
-        return true;
+    } else if (is_deaf()) {
+        console.kept = console.expected = false;
+        console.deaf_at = 0;
+        console_announce("the console service does not read");
     }
-    console.kept = console.expected = false;
-    console_announce("the console service does not read");
     return true;
 }
 

@@ -26,6 +26,8 @@ static const struct {
 
 static bool sectors_read(struct block_user *u, uint64_t sector, uint32_t bytes)
 {
+    if (block_is_busy(u)) // still, with what was asked for before: it is no use
+        return false;
     block_submit(u, BLOCK_READ, sector, bytes);
     return block_wait(u, BLOCK_PATIENCE);
 }

@@ -138,14 +138,15 @@ static enum status zone_grow(void)
     return STATUS_OK;
 }
 
-// Each piece is a block, so twice the bytes in one block are enough for pieces of any sizes, in any order.
+// Each piece is a block, so twice the bytes in one block are enough for pieces of any sizes, in any order. If there is
+// no such block among four times as much, it does not grow on for it.
 enum status isolation_reserve(uint64_t bytes)
 {
     unsigned order = buddy_order((bytes + FRAME_SIZE - 1) / FRAME_SIZE) + 1;
     enum status status = STATUS_OK;
 
     lock_acquire(&growing);
-    while (status == STATUS_OK && !frames_hypervisor_has(order))
+    while (status == STATUS_OK && !frames_hypervisor_has(order) && frames_hypervisor_free_bytes() < 4 * bytes)
         status = zone_grow();
     lock_release(&growing);
     return frames_hypervisor_free_bytes() < bytes ? status : STATUS_OK; // it may do in the pieces that there are

@@ -354,6 +354,8 @@ static long call_power(struct request *r)
         return SBI_ERR_DENIED;
     if (r->call->n[0] > DIOSIX_POWER_END)
         return SBI_ERR_INVALID_PARAM;
+    if (r->call->n[0] == DIOSIX_POWER_END && !life_all_over())
+        return SBI_ERR_INVALID_STATE;
     harts_stop_others(); // first: what they go on printing would never be all out
     console_announce(r->call->n[0] == DIOSIX_POWER_REBOOT ? "resetting the machine" : "switched off");
     console_flush();

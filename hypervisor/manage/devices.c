@@ -60,6 +60,7 @@ long call_attach(struct request *r)
 // --- devices of new capsules ------------------------------------------------------------------------------------
 
 #define OVERLAY_MAX (1ull << 40)
+#define PORTS_KEPT 16u // of a switch, that guests' children can't have
 
 // Who is on a switch may put others there. They are isolated if all its own ports are.
 static bool is_on_switch(const struct request *r, struct bundle_device *plan)
@@ -120,6 +121,10 @@ long call_equip(struct request *r)
         return SBI_ERR_INVALID_STATE;
     if (!device_plan(r, r->call->buffer, &plan))
         return SBI_ERR_INVALID_PARAM;
+    if (plan.kind == BUNDLE_DEVICE_NET && !is_root(r) && switches_room(&plan) <= PORTS_KEPT) {
+        r->call->value = DIOSIX_LACK_DEVICES;
+        return SBI_ERR_FAILED;
+    }
     enum status status = equip_add(r->target, &plan, &slot);
     r->call->value = status == STATUS_OK ? slot : lacks[status];
     return status == STATUS_OK ? SBI_SUCCESS : SBI_ERR_FAILED;

@@ -299,10 +299,10 @@ enum status frame_fill(struct frame *f, struct frame_piece *p)
 {
     struct checksum c = {0};
 
-    f->spent = piece_length(p);
+    f->spent += piece_length(p);
     if (!p->needs_checksum)
         return STATUS_OK;
-    f->spent *= 2;
+    f->spent += piece_length(p);
     checksum_add(&c, p->head + f->checksum_start, (size_t)(p->head_bytes - f->checksum_start));
     enum status status = rest_sum(f, p, &c);
     uint16_t sum = checksum_of(&c);

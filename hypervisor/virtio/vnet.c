@@ -71,21 +71,18 @@ static enum status frame_close(struct vnet *n)
 static enum status frame_step(struct vnet *n, uint32_t *budget)
 {
     n->frame.budget = *budget;
+    n->frame.spent = 0;
     enum delivery delivery = n->frame.length ? vswitch_deliver(&n->frame) : DELIVERY_DONE;
 
     switch (delivery) {
     case DELIVERY_DONE:
         return frame_close(n);
-    case DELIVERY_MADE:
-        virtio_spend(budget, n->frame.spent);
-        break;
     case DELIVERY_BUSY:
         return STATUS_BUSY;
     default:
-        break;
+        virtio_spend(budget, VIRTIO_REQUEST_BYTES + n->frame.spent);
+        return STATUS_OK;
     }
-    virtio_spend(budget, VIRTIO_REQUEST_BYTES);
-    return STATUS_OK;
 }
 
 static void frame_pay(struct vnet *n, struct virtio_queue *q)
@@ -136,6 +133,8 @@ static bool enter(struct vswitch_port *p, const struct frame *f)
     return virtio_visit(&container_of(p, struct vnet, port)->device, f->space);
 }
 
+#define BUFFER_BYTES 64u // of the budget, for each that is looked at
+
 // As many buffers as it takes: one, unless the driver has them filled as one (section 5.1.6.4). Errors as of
 // virtqueue_take_more(), with some of them taken.
 static enum status buffers_take(struct vnet *n, uint32_t bytes)
@@ -180,6 +179,7 @@ static enum status piece_put(struct vnet *n, struct frame *f, struct frame_piece
     uint32_t bytes = (uint32_t)sizeof(p->header) + piece_length(p);
 
     enum status status = buffers_take(n, bytes);
+    f->spent += n->buffer_count * BUFFER_BYTES;
     if (status == STATUS_NOT_FOUND || status == STATUS_BUSY) {
         virtqueue_untake(ring, n->buffer_count);
         return STATUS_NOT_FOUND;

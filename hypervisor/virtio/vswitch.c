@@ -107,6 +107,17 @@ void vswitch_init(struct vswitch *s, const char *name, uint32_t timebase_hz)
     s->second = 31u - (unsigned)__builtin_clz(timebase_hz | 8); // an eighth is some ticks
 }
 
+unsigned vswitch_room(struct vswitch *s)
+{
+    unsigned room = 0;
+
+    lock_acquire(&s->lock);
+    for (unsigned i = 0; i < VSWITCH_PORTS_MAX; i++)
+        room += !s->ports[i];
+    lock_release(&s->lock);
+    return room;
+}
+
 enum status vswitch_attach(struct vswitch *s, struct vswitch_port *p)
 {
     enum status status = STATUS_NO_MEMORY;
@@ -214,8 +225,8 @@ static struct vswitch_port *port_enter(struct vswitch *s, struct frame *f)
     struct vswitch_port *p = NULL;
 
     lock_acquire(&s->lock);
-    while (f->next < f->end && !is_for(s->ports[f->next], f))
-        f->next++;
+    for (; f->next < f->end && !is_for(s->ports[f->next], f); f->next++)
+        f->done = 0; // of one that has left in the midst of it
     if (f->next < f->end)
         p = s->ports[f->next];
     if (p && !p->class->enter(p, f))

@@ -76,6 +76,8 @@ struct vswitch {
 void vswitch_init(struct vswitch *s, const char *name, uint32_t timebase_hz);
 // The port's class, address and flags are set. STATUS_NO_MEMORY: the switch is full.
 must_check enum status vswitch_attach(struct vswitch *s, struct vswitch_port *p);
+// How many more it has room for.
+unsigned vswitch_room(struct vswitch *s);
 // Nobody finds it any more when this returns, and nobody is at work there: its owner is not there, as of enter().
 void vswitch_detach(struct vswitch_port *p);
 

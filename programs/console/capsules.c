@@ -94,7 +94,11 @@ static struct mirror *mirror_make(uint32_t id, const char *name)
     struct mirror **place = &all, *m = calloc(1, sizeof(*m));
     uint64_t shown;
 
-    if (!m || hv_call(DIOSIX_WATCH, id, 1, &shown)) {
+    if (!m) { // its guest is not to wait for us
+        hv_call(DIOSIX_WATCH, id, 0, &shown);
+        return NULL;
+    }
+    if (hv_call(DIOSIX_WATCH, id, 1, &shown)) {
         free(m);
         return NULL;
     }

@@ -1,4 +1,7 @@
 // The port: what was typed, and what is on its way to the terminal.
+#include <stdio.h>
+
+#include "ask.h"
 #include "console.h"
 #include "service.h"
 #include "uart.h"
@@ -42,7 +45,12 @@ bool terminal_read(void)
     if (typed_at < typed_count)
         return true;
     typed_at = typed_count = 0;
-    if (hv_transfer(DIOSIX_TYPED, 0, 0, typed, sizeof(typed), &count))
+    long error = hv_transfer(DIOSIX_TYPED, 0, 0, typed, sizeof(typed), &count);
+    if (error == SBI_ERR_INVALID_STATE) { // the hypervisor has taken it back: we are to begin anew
+        puts("console: the terminal was lost");
+        sv_exit(0);
+    }
+    if (error)
         return false;
     typed_count = (size_t)count;
     return typed_count;

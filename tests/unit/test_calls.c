@@ -253,6 +253,10 @@ static void test_equip_with_nets(void **state)
     equip_refused(&tree_root, boss, NET("lan", .flags = 2), SBI_ERR_INVALID_PARAM);
     assert_int_equal(equip(&tree_root, boss, NET("lan", .flags = DIOSIX_EQUIP_ISOLATED), &value), SBI_SUCCESS);
     equip_refused(boss, child, NET("other"), SBI_ERR_INVALID_PARAM);
+    fake_switch_room = 16; // which are not for children of guests
+    assert_int_equal(equip(boss, child, NET("lan"), &value), SBI_ERR_FAILED);
+    assert_int_equal(value, DIOSIX_LACK_DEVICES);
+    fake_switch_room = 17;
     assert_int_equal(equip(boss, child, NET("lan"), &value), SBI_SUCCESS);
     assert_true(devices[0].is_isolated);
     assert_int_equal(equip(&tree_root, boss, NET("lan"), &value), SBI_SUCCESS);

@@ -14,3 +14,6 @@ extern void (*fake_announced)(const char *format);
 void fake_capsules_create(void); // after the harts
 // As if somebody had typed at some capsule's console: the next external interrupt tells.
 void fake_type(void);
+
+// Ports that are free on every switch.
+extern unsigned fake_switch_room;
