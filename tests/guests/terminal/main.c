@@ -91,7 +91,7 @@ static void key(char c)
     if (c == 'g')
         call(DIOSIX_KEEP, 0, 0, 0);
     if (c == 'q')
-        call(DIOSIX_POWER, DIOSIX_POWER_END, 0, 0);
+        call(DIOSIX_POWER, DIOSIX_POWER_OFF, 0, 0);
     show(text, sizeof text);
 }
 
