@@ -380,7 +380,7 @@ def test_devices_of_new_capsules(machine, tmp_path):
     """A guest gives its child devices, of its own switch, from its quota; the person at the prompt of any."""
     image = filesystem(tmp_path / "root.img", "4M", greeting=b"hello-from-the-image\n")
     boss = linux(devices=f"[vsock, {{net: lan}}, {{disk: {image}}}]", memory="128M", rights="[manage]",
-                 quota="{memory: 134M, vcores: 2, capsules: 2}", cmdline="console=ttyS0 quiet cryptomgr.notests eth0=10.1.0.1/24")
+                 quota="{memory: 135200K, vcores: 2, capsules: 2}", cmdline="console=ttyS0 quiet cryptomgr.notests eth0=10.1.0.1/24")
     m = machine([boss, payload("ends", cmdline="end=never", devices="[{net: wan}]")], terminal="linux1")
     login(m)
     create = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M rng console net {} disk disk-1 overlay {} " \
