@@ -18,6 +18,7 @@ struct mirror {
     bool watched;      // as the hypervisor knows
     bool over;         // it has ended, and all it printed was shown
     bool met;          // while looking through all
+    bool stalled;      // there was no room for what it has printed
     char name[DIOSIX_NAME_SIZE];
     struct stream own, *stream;
     uint8_t ring[RING];
@@ -193,6 +194,7 @@ static bool mirror_read(struct mirror *m)
     uint32_t from = m->position;
 
     watch_update(m);
+    m->stalled = m->watched && !room;
     if (!m->watched || !room)
         return false;
     size_t count = output_read(m, &m->position, room < PIECE ? room : PIECE);
@@ -246,6 +248,15 @@ bool capsules_read(void)
             any = true;
     }
     return any;
+}
+
+// Nothing would ring for these: a guest that waits for room prints nothing more.
+bool capsules_go_on(void)
+{
+    for (struct mirror *m = all; m; m = m->next)
+        if (m->stalled && m->watched && room_of(m->stream))
+            return true;
+    return false;
 }
 
 void capsules_tell_shown(void)

@@ -43,6 +43,9 @@ must_check bool capsules_init(void);
 // Takes in what they have printed, as far as there is room; true if there was anything.
 bool capsules_read(void);
 
+// Has there come room for output that there was none for?
+bool capsules_go_on(void);
+
 // Tells the hypervisor what has been shown: all that was taken in and is out of our hands.
 void capsules_tell_shown(void);
 
