@@ -79,7 +79,7 @@ static bool round_do(uint64_t *deadline)
     console_interrupt();
     bool sent = terminal_write();
     more |= capsules_go_on() || console.blocked; // which is over, if all was sent
-    if (sent && !screen.length) // else what was moved may not be out of our hands
+    if (sent && !screen.length)                  // else what was moved may not be out of our hands
         capsules_tell_shown();
     if (console_deadline() < *deadline)
         *deadline = console_deadline();
