@@ -93,6 +93,10 @@ static inline struct capsule_state *state_of_node(struct node *n)
 
 // What a console service has.
 #define RIGHTS_SERVICE (DIOSIX_RIGHT_MANAGE | DIOSIX_RIGHT_CONSOLE)
+static inline bool may_keep_terminal(const struct capsule_state *s)
+{
+    return (s->node.rights & RIGHTS_SERVICE) == RIGHTS_SERVICE;
+}
 
 #define CAPSULES_MAX 1024u
 #define VCORES_MAX 4096u

@@ -23,7 +23,7 @@ static _Atomic bool all_well = true;
 // A console service is there for the others, and does not keep the machine going.
 void life_count_start(struct capsule_state *s)
 {
-    s->counts = (s->node.rights & RIGHTS_SERVICE) != RIGHTS_SERVICE;
+    s->counts = !may_keep_terminal(s);
     if (s->counts)
         atomic_fetch_add(&living, 1);
 }
@@ -146,7 +146,7 @@ static void guest_end(struct capsule_state *s)
 
 void life_expect(const struct capsule_state *s, bool begins)
 {
-    if ((s->node.rights & RIGHTS_SERVICE) == RIGHTS_SERVICE)
+    if (may_keep_terminal(s))
         console_expect(begins);
 }
 

@@ -110,7 +110,7 @@ void tree_write(struct capsule_state *s)
         .plic = gpa(PLIC_BASE),
         .finisher = gpa(FINISHER_BASE),
         .generation = gpa(GENERATION_BASE),
-        .terminal = (s->node.rights & RIGHTS_SERVICE) == RIGHTS_SERVICE,
+        .terminal = may_keep_terminal(s),
         .plic_sources = VPLIC_SOURCES,
         .virtio = gpa(VIRTIO_BASE),
         .virtio_slots = slots_used(c),

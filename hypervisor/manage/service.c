@@ -85,7 +85,7 @@ static int digit_of(uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// Two digits a byte, as many as *there* are room for; -1: it is no such word.
+// Two digits a byte, as many bytes as there is room for; -1: it is no such word, or longer.
 static int data_take(struct words *w, uint8_t data[SERVICE_DATA])
 {
     unsigned count = 0;
@@ -121,11 +121,15 @@ static bool request_read(struct talk *t, struct words w, uint64_t *function, str
 
 // --- its answer ----------------------------------------------------------------------------------------------
 
-static void answer_add(struct talk *t, const char *text)
+// It is empty before, and there is room for all that is ever answered.
+static void answer_begin(struct talk *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void answer_begin(struct talk *t, const char *format, ...)
 {
-    size_t length = strlen(text);
-    memcpy(t->answer + t->words, text, length);
-    t->words += (uint32_t)length;
+    va_list arguments;
+
+    va_start(arguments, format);
+    t->words = (uint32_t)format_text(t->answer, sizeof(t->answer), format, arguments);
+    va_end(arguments);
 }
 
 static void answer_data(struct talk *t, size_t count)
@@ -142,12 +146,10 @@ static void answer_data(struct talk *t, size_t count)
 static void answer_make(struct talk *t, long error, const struct manage_call *call)
 {
     size_t count = error ? 0 : call->size;
-    char numbers[40];
 
-    format_print(numbers, sizeof(numbers), count ? "%ld %llu " : "%ld %llu", error, (unsigned long long)call->value);
-    answer_add(t, numbers);
+    answer_begin(t, count ? "%ld %llu " : "%ld %llu", error, (unsigned long long)call->value);
     answer_data(t, count);
-    answer_add(t, "\n");
+    t->answer[t->words++] = '\n';
 }
 
 static void request_do(struct talk *t, struct words line)
@@ -156,9 +158,9 @@ static void request_do(struct talk *t, struct words line)
     uint64_t function;
 
     if (t->is_too_long)
-        answer_add(t, "error: the line is too long\n");
+        answer_begin(t, "error: the line is too long\n");
     else if (!request_read(t, line, &function, &call))
-        answer_add(t, "error: a request is FUNCTION FIRST SECOND THIRD SIZE [DATA]\n");
+        answer_begin(t, "error: a request is FUNCTION FIRST SECOND THIRD SIZE [DATA]\n");
     else
         answer_make(
             t, function > UINT32_MAX ? SBI_ERR_NOT_SUPPORTED : manage_as(t->who, (enum diosix_call)function, &call),

@@ -1,16 +1,11 @@
 """The console service: views, keys and the prompt, as a program in a capsule."""
 import pytest
 from conftest import GSTAGE, PMP_BARE, PROMPT, linux, payload
+from prompt import open_prompt
 
 
 def waits(name, **keys):
     return payload("ends", name, cmdline="end=never", vcores=1, **keys)
-
-
-def prompt(m):
-    m.key("d")
-    m.expect("at the prompt")
-    m.expect("dio> ")
 
 
 def command(m, text, answer):
@@ -28,7 +23,7 @@ def test_views_and_prompt(machine, backend):
     m.expect("at two - Ctrl-]")
     m.key("a")
     m.expect("all capsules, input to one")
-    prompt(m)
+    open_prompt(m)
     command(m, "list", r"1 one +running(.*\n)+.*2 two +running(.*\n)+.*3 console +running")
     command(m, "kill two", "two: killed; it has ended")
     command(m, "start two", r"two|ok")
@@ -51,11 +46,11 @@ def test_nothing_is_lost(machine, backend):
     m = machine([waits("one")], backend, terminal="all")
     m.expect("all capsules, input to one")
     for _ in range(3):
-        prompt(m)
+        open_prompt(m)
         m.line("restart console")
         m.expect("console: killed; restarting")
         m.expect("all capsules, input to one")
-    prompt(m)
+    open_prompt(m)
     command(m, "list", r"2 console +running")
     m.line("poweroff")
     assert m.end() == 0
