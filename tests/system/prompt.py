@@ -1,7 +1,7 @@
 """The management prompt, as programs use it: a command, what it prints, and a last line that says how it went."""
 import re
 
-AT_PROMPT = r"\[dio\] at the prompt - [^\n]*\n[^\n]*dio> "
+AT_PROMPT = r"\[dio\] at the prompt - [^\n]*\n(?:\r*\[dio\] [^\n]*\n)*[^\n]*dio> "
 RESULT = r"(?:^|\n)(ok|error: [^\r\n]*)\s*\n(?:\[dio\] [^\n]*\n)*\r?(?:\x1b\[K)?dio> "
 
 

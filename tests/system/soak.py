@@ -146,9 +146,11 @@ class Soak:
         self.memory = memory_free(self.m)
 
     def objects_make(self):
-        """The hypervisor keeps the memory of its own objects for others: as many are made as will ever be needed."""
+        """The hypervisor keeps the memory of its own objects for others: as many are made as will ever be needed.
+
+        Devices too: `manage` gives its children some."""
         for number in range(OBJECTS):
-            do(self.m, f"create warm{number} from kernel-2 vcores 4")
+            do(self.m, f"create warm{number} from kernel-2 vcores 4 rng balloon console")
         for number in range(OBJECTS):
             do(self.m, f"destroy warm{number}")
 
