@@ -101,7 +101,7 @@ def test_switching(machine):
 
 
 # Four processes that must all come to the same sum.
-LOAD = ("for i in 1 2 3 4; do awk 'BEGIN { for (i = 1; i < 150000; i++) s += i / (s + 3.7); print \"sum \" s }' & done; "
+LOAD = ("for i in 1 2 3 4; do awk 'BEGIN { for (i = 1; i < 50000; i++) s += i / (s + 3.7); print \"sum \" s }' & done; "
         "wait; echo load-is-do''ne")
 
 
