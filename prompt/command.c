@@ -157,7 +157,7 @@ enum next fail_call(struct run *r, long error)
                                 "not enough free memory (machine tells): stop or destroy others, or take less\0"
                                 "there can be no more capsules: destroy one\0"
                                 "no hart would be left for the others: name fewer\0"
-                                "one of its devices is not there, or in use\0";
+                                "one of its devices is not there or in use, or there is no place left for it\0";
     const char *about = r->name[0] ? r->name : "this machine";
 
     switch (error) {

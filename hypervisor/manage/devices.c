@@ -121,7 +121,7 @@ long call_equip(struct request *r)
         return SBI_ERR_INVALID_STATE;
     if (!device_plan(r, r->call->buffer, &plan))
         return SBI_ERR_INVALID_PARAM;
-    if (plan.kind == BUNDLE_DEVICE_NET && !is_root(r) && switches_room(&plan) <= PORTS_KEPT) {
+    if (plan.kind == BUNDLE_DEVICE_NET && switches_room(&plan) <= (is_root(r) ? 0 : PORTS_KEPT)) {
         r->call->value = DIOSIX_LACK_DEVICES;
         return SBI_ERR_FAILED;
     }
