@@ -290,6 +290,8 @@ static void memory_needs(struct memory_needs *needs)
     for (size_t i = 0; i < machine.ram_count; i++)
         ram += machine.ram[i].size;
     *needs = (struct memory_needs){.hypervisor = harts_wanted() * AREA_SIZE + 64 * 1024};
+    if (bundle.wants_uplink)
+        needs->hypervisor += VIRTIO_NIC_MEMORY;
     for (size_t i = 0; i < bundle.count; i++) {
         const struct bundle_capsule *c = &bundle.capsules[i];
         // One that asks for more than there is will be refused, and must not crowd out the others.
@@ -300,8 +302,6 @@ static void memory_needs(struct memory_needs *needs)
         needs->hypervisor += capsule_cost(c);
         if (c->wants_host_disk)
             needs->hypervisor += BUNDLE_DEVICES_MAX * BLOCK_BUFFER_SIZE;
-        if (c->wants_uplink)
-            needs->hypervisor += VIRTIO_NIC_MEMORY;
         if (isolation_of(c->isolation) == ISOLATION_GSTAGE)
             needs->tables += isolation_table_bytes(c->memory);
         else
@@ -331,14 +331,10 @@ static void disks_start(const struct hart *h)
     }
 }
 
-// Likewise.
+// Only if a switch wants one.
 static void uplink_start(const struct hart *h)
 {
-    bool wanted = false;
-
-    for (size_t i = 0; i < bundle.count; i++)
-        wanted = wanted || bundle.capsules[i].wants_uplink;
-    if (!wanted)
+    if (!bundle.wants_uplink)
         return;
     slots_probe("network device", virtio_nic_probe);
     if (nic_first && is_routed(h, nic_first->irq))

@@ -294,7 +294,6 @@ static bool net_read(const struct reader *r, int node, struct bundle_device *dev
     if (!address || length != sizeof(device->address) || address[0] & 1)
         return capsule_fail(r->capsule, "mac-address", "must be six bytes, and no group's");
     memcpy(device->address, address, sizeof(device->address));
-    r->capsule->wants_uplink |= device->has_uplink;
     device->is_isolated = fdt_getprop(r->fdt, node, "isolated", NULL);
     device->is_open = fdt_getprop(r->fdt, node, "any-address", NULL);
     return true;
@@ -443,6 +442,21 @@ static const char *blob_check(const void *blob, size_t size)
     return NULL;
 }
 
+// Also for switches that no capsule is on yet: others are made at run time.
+static bool has_uplink(const void *fdt)
+{
+    int parent = fdt_path_offset(fdt, "/switches"), node;
+
+    if (parent < 0)
+        return false;
+    fdt_for_each_subnode(node, fdt, parent)
+    {
+        if (fdt_getprop(fdt, node, "uplink", NULL))
+            return true;
+    }
+    return false;
+}
+
 enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, struct bundle_error *why)
 {
     bundle->count = 0;
@@ -455,6 +469,7 @@ enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, st
         return bundle_fail(why, "bundle", "has no images or configurations: this is no FIT image");
     bundle->blob = blob;
     bundle->images = r.images;
+    bundle->wants_uplink = has_uplink(blob);
     return capsules_read(&r, configurations, bundle, why);
 }
 

@@ -93,13 +93,14 @@ struct bundle_capsule {
         uint32_t vcores, capsules;
     } quota;
     struct bundle_device devices[BUNDLE_DEVICES_MAX]; // those it has come first
-    bool wants_host_disk, wants_uplink;
+    bool wants_host_disk;
     bool verified; // its images' hashes were found right
 };
 
 struct bundle {
     const void *blob;
-    int images; // the node that holds them
+    int images;        // the node that holds them
+    bool wants_uplink; // one of its switches has one
     size_t count;
     struct bundle_capsule capsules[BUNDLE_CAPSULES_MAX]; // in the file's order
 };

@@ -267,6 +267,23 @@ static void sockets(void **state)
     assert_properties_bad(SIZES KERNEL "device-0 { type = \"sound\"; };", "device", "net, vsock, balloon or console");
 }
 
+// Also where no capsule is on it: some may be made later.
+static void switch_with_uplink(void **state)
+{
+    (void)state;
+    struct bundle_device device = {0};
+    const char *configurations = "configurations { " CONFIG("one", "") " };";
+    assert_int_equal(open_text(IMAGES "switches { lan { }; };", configurations), STATUS_OK);
+    assert_false(bundle.wants_uplink);
+    assert_int_equal(open_text(IMAGES "switches { lan { }; wan { uplink; }; };", configurations), STATUS_OK);
+    assert_true(bundle.wants_uplink);
+    assert_int_equal(bundle_switch_find(&bundle, "lan", &device), STATUS_OK);
+    assert_false(device.has_uplink);
+    assert_int_equal(bundle_switch_find(&bundle, "wan", &device), STATUS_OK);
+    assert_true(device.has_uplink && !strcmp(device.name, "wan"));
+    assert_int_equal(bundle_switch_find(&bundle, "man", &device), STATUS_NOT_FOUND);
+}
+
 static void too_long_bootargs(void **state)
 {
     (void)state;
@@ -450,6 +467,7 @@ int main(void)
         TEST(bad_words),
         TEST(bad_limits),
         TEST(sockets),
+        TEST(switch_with_uplink),
         TEST(too_long_bootargs),
         TEST(bad_names),
         TEST(names_given_twice),
