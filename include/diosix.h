@@ -101,7 +101,9 @@ enum diosix_call {
     DIOSIX_EQUIP = 32,      // (id, size, address low, high): gives a capsule that was never started a device, of struct
                             // diosix_equip, in its next slot. Value: which. SBI_ERR_INVALID_PARAM: no such image or
                             // switch, or none in the caller's reach; SBI_ERR_INVALID_STATE: it was started;
-                            // DIOSIX_LACK_DEVICES: it has no slot left, or such a device already, of which there is one
+                            // SBI_ERR_DENIED: a disk of the machine, and the caller is not the root;
+                            // DIOSIX_LACK_DEVICES: it has no slot left, or such a device already, of which there is
+                            // one, or the switch has no port left
     DIOSIX_CALLS
 };
 
@@ -173,7 +175,8 @@ enum diosix_device_kind {
     DIOSIX_DEVICE_CONSOLE,
 };
 
-// What a capsule is given. Kinds are RNG, BALLOON and CONSOLE, of which nothing else is to be said, DISK and NET.
+// What a capsule is given. Of RNG, BALLOON, CONSOLE and VSOCK nothing else is to be said; a VSOCK reaches the
+// management service alone. A HOST_DISK, which only the root gives, has no disk in it until DIOSIX_ATTACH puts one in.
 struct diosix_equip {
     uint32_t kind;               // enum diosix_device_kind
     uint32_t flags;              // DIOSIX_EQUIP_...
@@ -184,6 +187,8 @@ struct diosix_equip {
 
 // A network device that reaches no others that are so. What is made by who is so on that switch is, in any case.
 #define DIOSIX_EQUIP_ISOLATED 1u
+// A disk of the machine that the capsule can't write.
+#define DIOSIX_EQUIP_READONLY 2u
 
 enum diosix_device_setting {
     DIOSIX_DEVICE_SET_REQUESTS = 1, // in a second, each way, of a disk or network device; 0: no limit

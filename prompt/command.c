@@ -47,7 +47,7 @@ static const char texts[] =
     "create NAME from IMAGE [initrd IMAGE] [memory 64M] [vcores 1] [OPTION VALUE]... [DEVICE]... [start] [cmdline "
     "WORDS]\0"
     "makes a capsule; options: isolation, restart, weight, cap, affinity, rights, quota-...; devices: rng, balloon, "
-    "console, disk IMAGE [overlay 64M], net SWITCH [isolated]\0"
+    "console, vsock, disk IMAGE [overlay 64M], net SWITCH [isolated], host-disk NAME [read-only]\0"
     "images\0"
     "what capsules can be made from\0"
     "fork NAME [COUNT] [as NAME]\0"

@@ -100,6 +100,10 @@ enum next command_set_balloon(struct run *r);
 enum next command_attach(struct run *r);
 enum next command_power(struct run *r);
 
+// devices.c: DIOSIX_ATTACH with a disk of that name, NULL: takes it out. And the command's end when that failed.
+long ask_attach(uint32_t id, unsigned slot, const char *disk);
+enum next attach_failed(struct run *r, long error, const char *disk);
+
 // operate.c, devices.c: words that can be completed.
 extern const char words_settings[], words_options[], words_device_settings[];
 extern const char words_state[];

@@ -194,6 +194,26 @@ enum next command_set_device(struct run *r)
 
 // attach, detach ---------------------------------------------------------------------------------------------
 
+long ask_attach(uint32_t id, unsigned slot, const char *disk)
+{
+    size_t size = disk ? strlen(disk) + 1 : 0;
+
+    if (size > sizeof(session.answer.disk))
+        return SBI_ERR_INVALID_PARAM;
+    if (disk)
+        memcpy(session.answer.disk, disk, size);
+    return ask(DIOSIX_ATTACH, id, slot, size);
+}
+
+enum next attach_failed(struct run *r, long error, const char *disk)
+{
+    bool lacks = error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES;
+
+    if (disk && (lacks || error == SBI_ERR_INVALID_PARAM))
+        return fail(r, "the machine has no disk '%s', or two, or it is in use, or can't be written", disk);
+    return device_changed(r, error);
+}
+
 // A disk in memory comes back as it was; of the machine's, any may take the other's place.
 enum next command_attach(struct run *r)
 {
@@ -207,13 +227,6 @@ enum next command_attach(struct run *r)
         return device_changed(r, device_set(r, slot, DIOSIX_DEVICE_SET_OUT, !attaches));
     if (session.answer.device.kind != DIOSIX_DEVICE_HOST_DISK || (attaches && !serial))
         return fail(r, "%s: only a disk is attached and detached; one of the machine's by its name", r->words[0]);
-    size_t size = serial ? strlen(serial) + 1 : 0;
-    if (size > sizeof(session.answer.disk))
-        return fail(r, "the machine has no disk '%s'", serial);
-    if (serial)
-        memcpy(session.answer.disk, serial, size);
-    long error = ask(DIOSIX_ATTACH, r->id, slot, size);
-    if (error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES)
-        return fail(r, "the machine has no disk '%s', or two, or it is in use, or can't be written", serial);
-    return device_changed(r, error);
+    long error = ask_attach(r->id, slot, serial);
+    return error == SBI_SUCCESS ? device_changed(r, error) : attach_failed(r, error, serial);
 }

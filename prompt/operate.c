@@ -83,19 +83,22 @@ enum next command_set(struct run *r)
 
 const char words_options[] = "from\0initrd\0memory\0vcores\0isolation\0restart\0weight\0cap\0affinity\0rights\0"
                              "quota-memory\0quota-vcores\0quota-capsules\0start\0cmdline\0"
-                             "rng\0balloon\0console\0disk\0net\0overlay\0isolated\0";
+                             "rng\0balloon\0console\0vsock\0disk\0net\0host-disk\0overlay\0isolated\0read-only\0";
 enum {
     OPTION_FROM,
     OPTION_INITRD,
     OPTION_START = 13,
     OPTION_CMDLINE,
-    OPTION_RNG, // devices, in their order, each with what follows of the last two
+    OPTION_RNG, // devices, in their order, each with what follows of the last three
     OPTION_BALLOON,
     OPTION_CONSOLE,
-    OPTION_DISK,
+    OPTION_VSOCK,
+    OPTION_DISK, // from here on with a name
     OPTION_NET,
+    OPTION_HOST_DISK,
     OPTION_OVERLAY,
     OPTION_ISOLATED,
+    OPTION_READ_ONLY,
 };
 
 #define AT(member, kind)                                                                                               \
@@ -165,7 +168,7 @@ static size_t create_parse(struct run *r, bool *start)
         if (n == OPTION_CMDLINE)
             return sizeof(session.answer.create) + cmdline(r, i + 1);
         *start = *start || n == OPTION_START;
-        if (n == OPTION_START || (n >= OPTION_RNG && n <= OPTION_CONSOLE) || n == OPTION_ISOLATED)
+        if (n == OPTION_START || (n >= OPTION_RNG && n < OPTION_DISK) || n >= OPTION_ISOLATED)
             continue;
         if (n < 0 || ++i == r->count) {
             fail(r, n < 0 ? "no option '%s': help create lists them" : "%s wants a value", r->words[n < 0 ? i : i - 1]);
@@ -177,23 +180,33 @@ static size_t create_parse(struct run *r, bool *start)
     return sizeof(session.answer.create);
 }
 
+static bool is_next(const struct run *r, unsigned i, const char *word)
+{
+    return i + 1 < r->count && !strcmp(r->words[i + 1], word);
+}
+
 // The device in word *i, and what follows it, into answer.equip; *i becomes its last word. False: that is none.
 static bool equip_parse(struct run *r, unsigned *i)
 {
-    static const uint8_t kinds[] = {DIOSIX_DEVICE_RNG, DIOSIX_DEVICE_BALLOON, DIOSIX_DEVICE_CONSOLE, DIOSIX_DEVICE_DISK,
-                                    DIOSIX_DEVICE_NET};
+    static const uint8_t kinds[] = {DIOSIX_DEVICE_RNG,      DIOSIX_DEVICE_BALLOON, DIOSIX_DEVICE_CONSOLE,
+                                    DIOSIX_DEVICE_VSOCK,    DIOSIX_DEVICE_DISK,    DIOSIX_DEVICE_NET,
+                                    DIOSIX_DEVICE_HOST_DISK};
     struct diosix_equip *e = &session.answer.equip;
     int n = list_find(words_options, r->words[*i]);
 
-    if (n < OPTION_RNG || n > OPTION_NET)
+    if (n < OPTION_RNG || n > OPTION_HOST_DISK)
         return false;
     *e = (struct diosix_equip){.kind = kinds[n - OPTION_RNG]};
-    if (n >= OPTION_DISK)
-        strncpy(e->name, r->words[++*i], sizeof(e->name) - 1);
-    if (n == OPTION_NET && *i + 1 < r->count && !strcmp(r->words[*i + 1], "isolated")) {
+    *i += n >= OPTION_DISK;
+    if (n == OPTION_DISK || n == OPTION_NET)
+        strncpy(e->name, r->words[*i], sizeof(e->name) - 1);
+    if (n == OPTION_NET && is_next(r, *i, "isolated")) {
         e->flags = DIOSIX_EQUIP_ISOLATED;
         ++*i;
-    } else if (n == OPTION_DISK && *i + 2 < r->count && !strcmp(r->words[*i + 1], "overlay")) {
+    } else if (n == OPTION_HOST_DISK && is_next(r, *i, "read-only")) {
+        e->flags = DIOSIX_EQUIP_READONLY;
+        ++*i;
+    } else if (n == OPTION_DISK && *i + 2 < r->count && is_next(r, *i, "overlay")) {
         *i += 2;
         if (!parse_value(VALUE_SIZE, r->words[*i], &e->overlay))
             fail_value(r, "overlay", VALUE_SIZE, r->words[*i]);
@@ -206,8 +219,20 @@ static enum next equip_failed(struct run *r, long error, const char *what)
     if (error == SBI_ERR_INVALID_PARAM)
         return fail(r, "'%s': no such disk (images lists them) or switch, or its overlay is no multiple of 4K", what);
     if (error == SBI_ERR_FAILED && session.answer_value == DIOSIX_LACK_DEVICES)
-        return fail(r, "'%s': there are eight devices at most, and one balloon and console", what);
+        return fail(r,
+                    "'%s': there is no place: a capsule has eight devices, one balloon, console and vsock; a switch "
+                    "has 64 ports",
+                    what);
     return fail_call(r, error);
+}
+
+// One of the machine's is put into its new and empty drive.
+static long equip_ask(struct run *r, int n, const char *name)
+{
+    long error = ask(DIOSIX_EQUIP, r->id, 0, sizeof(session.answer.equip));
+
+    return error == SBI_SUCCESS && n == OPTION_HOST_DISK ? ask_attach(r->id, (unsigned)session.answer_value, name)
+                                                         : error;
 }
 
 // What can't have all of its devices is not made.
@@ -218,14 +243,14 @@ static void create_equip(struct run *r)
         if (n == OPTION_CMDLINE)
             return;
         i += n < OPTION_START;
-        const char *what = r->words[i + (n == OPTION_DISK || n == OPTION_NET)];
+        const char *what = r->words[i + (n >= OPTION_DISK && n <= OPTION_HOST_DISK)];
         long error = SBI_SUCCESS;
         if (n >= OPTION_OVERLAY)
-            fail(r, "%s follows a %s", what, n == OPTION_OVERLAY ? "disk" : "net");
+            fail(r, "%s follows a %s", what, list_word("disk\0net\0host-disk\0", (unsigned)(n - OPTION_OVERLAY)));
         else if (n >= OPTION_RNG && equip_parse(r, &i) && !r->failed)
-            error = ask(DIOSIX_EQUIP, r->id, 0, sizeof(session.answer.equip));
+            error = equip_ask(r, n, what);
         if (error != SBI_SUCCESS)
-            equip_failed(r, error, what);
+            (void)(n == OPTION_HOST_DISK ? attach_failed(r, error, what) : equip_failed(r, error, what));
     }
     if (r->failed)
         (void)ask(DIOSIX_DESTROY, r->id, 0, 0);

@@ -314,15 +314,10 @@ static bool is_routed(const struct hart *h, uint32_t irq)
     return h->plic_context != MACHINE_NO_CONTEXT && plic_enable(irq, h->plic_context, 1);
 }
 
-// Only if a capsule wants one: then what is in the slots is to be found before capsules are made.
+// What is in the slots is to be found before capsules are made; those that none of them has may be another's later.
 static void disks_start(const struct hart *h)
 {
-    bool wanted = false;
-
-    for (size_t i = 0; i < bundle.count; i++)
-        wanted = wanted || bundle.capsules[i].wants_host_disk;
-    if (wanted)
-        slots_probe("disk", virtio_disk_probe);
+    slots_probe("disk", virtio_disk_probe);
     for (unsigned i = 0; i < block_count; i++) {
         const struct block_disk *d = block_disks[i];
         bool routed = is_routed(h, d->irq);

@@ -173,10 +173,11 @@ static bool host_disk_make(struct device *d, struct capsule *c, const struct bun
     return true;
 }
 
-// The capsule gets its id when all is made.
+// What a capsule is made with is there before it has its id.
 static bool vsock_make(struct vsock *v, struct capsule *c, const struct bundle_device *plan)
 {
-    uint32_t id = tree_next_id(), cid = plan->cid ? plan->cid : VSOCK_CID_OWN + id;
+    uint32_t own = state_of(c)->node.id, id = own ? own : tree_next_id(),
+             cid = plan->cid ? plan->cid : VSOCK_CID_OWN + id;
 
     if ((plan->cid || id < UINT32_MAX - VSOCK_CID_OWN) && vsock_init(v, &c->space, cid, plan->groups) == STATUS_OK)
         return true;
@@ -271,7 +272,7 @@ bool equip_make(struct capsule_state *s)
 
 static unsigned slot_free(const struct capsule_state *s, enum bundle_device_kind kind)
 {
-    bool is_single = kind == BUNDLE_DEVICE_CONSOLE || kind == BUNDLE_DEVICE_BALLOON;
+    bool is_single = kind == BUNDLE_DEVICE_CONSOLE || kind == BUNDLE_DEVICE_BALLOON || kind == BUNDLE_DEVICE_VSOCK;
     unsigned slot = 0;
 
     for (; slot < VIRTIO_SLOTS && is_there(&s->plan.devices[slot]); slot++)
@@ -547,6 +548,8 @@ enum status equip_attach(struct capsule_state *s, unsigned slot, const char *nam
     if (s->stage == LIFE_FORKING || s->forks || atomic_load(&d->common.is_unsettled))
         return STATUS_BUSY;
     bool is_readonly = s->plan.devices[slot].is_readonly;
+    if (name && isolation_reserve(BLOCK_BUFFER_SIZE) != STATUS_OK)
+        return STATUS_NO_MEMORY;
     enum status status = name ? host_disk_open(s->capsule.name, name, is_readonly, &user) : STATUS_OK;
     if (status != STATUS_OK)
         return status == STATUS_BUSY ? STATUS_DENIED : status == STATUS_INVALID ? STATUS_NOT_FOUND : status;

@@ -97,11 +97,15 @@ static bool device_plan(const struct request *r, const struct diosix_equip *from
     case DIOSIX_DEVICE_RNG:
     case DIOSIX_DEVICE_BALLOON:
     case DIOSIX_DEVICE_CONSOLE:
+    case DIOSIX_DEVICE_VSOCK:
         return !from->flags && !from->overlay && !*from->name;
     case DIOSIX_DEVICE_DISK:
         plan->overlay = from->overlay;
         return !from->flags && from->overlay <= OVERLAY_MAX && from->overlay % FRAME_SIZE == 0 &&
                bundle_disk_find(manage_bundle, from->name, plan) == STATUS_OK;
+    case DIOSIX_DEVICE_HOST_DISK:
+        plan->is_readonly = from->flags & DIOSIX_EQUIP_READONLY;
+        return !(from->flags & ~DIOSIX_EQUIP_READONLY) && !from->overlay && !*from->name;
     case DIOSIX_DEVICE_NET:
         return net_plan(r, from, plan);
     default:
@@ -114,12 +118,15 @@ long call_equip(struct request *r)
     static const uint8_t lacks[] = {[STATUS_BUSY] = DIOSIX_LACK_DEVICES,
                                     [STATUS_DENIED] = DIOSIX_LACK_QUOTA,
                                     [STATUS_NO_MEMORY] = DIOSIX_LACK_MEMORY};
+    const struct diosix_equip *from = r->call->buffer;
     struct bundle_device plan;
     unsigned slot;
 
     if (r->target->stage != LIFE_STOPPED || r->target->starts || r->target->doomed)
         return SBI_ERR_INVALID_STATE;
-    if (!device_plan(r, r->call->buffer, &plan))
+    if (from->kind == DIOSIX_DEVICE_HOST_DISK && !is_root(r))
+        return SBI_ERR_DENIED;
+    if (!device_plan(r, from, &plan))
         return SBI_ERR_INVALID_PARAM;
     if (plan.kind == BUNDLE_DEVICE_NET && switches_room(&plan) <= (is_root(r) ? 0 : PORTS_KEPT)) {
         r->call->value = DIOSIX_LACK_DEVICES;

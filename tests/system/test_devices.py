@@ -379,9 +379,11 @@ def test_virtio_console(machine):
 def test_devices_of_new_capsules(machine, tmp_path):
     """A guest gives its child devices, of its own switch, from its quota; the person at the prompt of any."""
     image = filesystem(tmp_path / "root.img", "4M", greeting=b"hello-from-the-image\n")
+    (tmp_path / "data.img").write_bytes(b"of-the-machine\n".ljust(1 << 20, b"-"))
     boss = linux(devices=f"[vsock, {{net: lan}}, {{disk: {image}}}]", memory="128M", rights="[manage]",
                  quota="{memory: 135200K, vcores: 2, capsules: 2}", cmdline="console=ttyS0 quiet cryptomgr.notests eth0=10.1.0.1/24")
-    m = machine([boss, payload("ends", cmdline="end=never", devices="[{net: wan}]")], terminal="linux1")
+    m = machine([boss, payload("ends", cmdline="end=never", devices="[{net: wan}]")], terminal="linux1",
+                extra=VERSION_2 + qemu_disk(tmp_path / "data.img", "data"))
     login(m)
     create = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M rng console net {} disk disk-1 overlay {} " \
              "start cmdline console=hvc0 quiet cryptomgr.notests eth0=10.1.0.2/24"
@@ -400,12 +402,23 @@ def test_devices_of_new_capsules(machine, tmp_path):
     do(m, "create other from kernel-2 memory 16M net wan")
     refused = "error: kid: its quota, or its parent's, is used up" # by the memory, and what the disk may take
     assert refused in at(m, "linux1", "dio-guest set kid disk0 size 64M")
-    do(m, "set linux1 quota-memory 133M")
+    do(m, "set linux1 quota-memory 150M")
     assert "error" not in at(m, "linux1", "dio-guest set kid disk0 size 64M")
     assert say(m, "create more from kernel-2 memory 16M net").startswith("error: net wants a value")
     do(m, "destroy kid")
     go(m, "linux1")
     assert "kid: id " in m.command(create.format("lan", "4M"))
+    assert "refused: who asks has no right" in m.command("dio-guest create own from kernel-2 memory 12M host-disk data")
+    open_prompt(m)
+    create = "create chief from kernel-1 initrd ramdisk-1 memory 128M rights manage quota-memory 16M vsock host-disk {} " \
+             "read-only start cmdline console=ttyS0 quiet cryptomgr.notests"
+    assert say(m, create.format("date")).startswith("error: the machine has no disk 'date'")
+    assert "chief" not in rows(m)
+    do(m, create.format("data"))
+    go(m, "chief")
+    login(m, "chief")
+    said = m.command("head -n 1 /dev/vda; dio-guest machine; echo x >/dev/vda || echo kept", "chief")
+    assert "of-the-machine\n" in said and "isolation gstage" in said and "kept\n" in said
 
 
 @pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)

@@ -295,7 +295,10 @@ static void test_equip_refuses(void **state)
     equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_RNG, .name = "x"), SBI_ERR_INVALID_PARAM);
     equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_RNG, .overlay = 4096), SBI_ERR_INVALID_PARAM);
     equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_CONSOLE, .flags = 1), SBI_ERR_INVALID_PARAM);
-    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_HOST_DISK), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_VSOCK, .flags = 1), SBI_ERR_INVALID_PARAM);
+    equip_refused(boss, child, PLAIN(DIOSIX_DEVICE_HOST_DISK), SBI_ERR_DENIED); // the root's to give
+    equip_refused(&tree_root, child, PLAIN(DIOSIX_DEVICE_HOST_DISK, .flags = 1), SBI_ERR_INVALID_PARAM);
+    equip_refused(&tree_root, child, PLAIN(DIOSIX_DEVICE_HOST_DISK, .name = "x"), SBI_ERR_INVALID_PARAM);
     equip_refused(boss, child, PLAIN(0), SBI_ERR_INVALID_PARAM);
     equip_refused(boss, child, PLAIN(UINT32_MAX), SBI_ERR_INVALID_PARAM);
     memset(endless.name, 'd', sizeof(endless.name));
