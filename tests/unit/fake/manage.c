@@ -129,6 +129,8 @@ static long change(enum diosix_call function, struct manage_call *c)
         c->value = DIOSIX_LACK_DEVICES;
         return fake_equip_error;
     }
+    if (function == DIOSIX_EQUIP)
+        c->value = 5; // its slot
     if (function == DIOSIX_CREATE || function == DIOSIX_FORK)
         c->value = fake_add(c->size ? c->buffer : "clone", 0, DIOSIX_RUNNING);
     return 0;
