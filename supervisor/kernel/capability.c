@@ -56,12 +56,10 @@ struct capability *capability_find(const struct task *t, struct sv_handle handle
     return c;
 }
 
-// The link to it in its bucket, or the one at the bucket's end.
-static struct capability **link_of(const struct capability *c)
+// What links to it in its bucket, or, of NULL, the bucket's end.
+static struct capability **link_to(const struct capability *c, struct capability **link)
 {
-    struct capability **link = bucket_of(c);
-
-    while (*link && *link != c)
+    while (*link != c)
         link = &(*link)->chain;
     return link;
 }
@@ -75,13 +73,13 @@ static void handle_draw(struct capability *c)
     while (!c->handle[1]) // not the one that names none
         random_draw(c->handle, sizeof(c->handle));
     c->chain = NULL;
-    *link_of(c) = c;
+    *link_to(NULL, bucket_of(c)) = c;
 }
 
 static void handle_forget(struct capability *c)
 {
     if (c->holder->type == SV_TYPE_TASK)
-        *link_of(c) = c->chain;
+        *link_to(c, bucket_of(c)) = c->chain;
 }
 
 // What an object has to know of who holds it.
