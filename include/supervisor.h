@@ -9,9 +9,9 @@
 // kernel's random numbers. A handle names a capability of its holder and is worth nothing in other hands. Each call
 // acts by one handle, and its type decides what the call means.
 //
-// Registers on RISC-V. ECALL with the call in a7, arguments in a0 to a5, and the handle in t3, t4 (RV64) or t3 to
-// t6 (RV32), least significant word first. The answer: enum sv_status in a0, values in a1 to a4, and a new handle,
-// where a call makes one, where the old one was. Other registers of a, t (and ra) are undefined afterwards, all
+// Registers on RISC-V. ECALL with the call in a1, the handle in a2, a3 (RV64) or a2 to a5 (RV32), least significant
+// word first, and arguments in t3 to t6, t1, t2. The answer: enum sv_status in a0, values in t3 to t6, and a new
+// handle, where a call makes one, where the old one was. Other registers of a, t (and ra) are undefined afterwards, all
 // else is as it was. "Word" means a register's width. Floating-point and vector registers are not there.
 //
 // Runs. The kernel enters a program always at the entry point of its ELF file, with t0 = the continuation's code

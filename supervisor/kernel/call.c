@@ -63,8 +63,8 @@ static enum sv_status call_what(struct task *t, struct capability *c)
     frame_value(&t->frame, 2, rights);
     if (type != SV_TYPE_TASK)
         return what_values(t, c);
-    frame_value(&t->frame, 3, o == &t->object);
     frame_value(&t->frame, 4, o->id);
+    frame_value(&t->frame, 3, o == &t->object);
     return SV_OK;
 }
 

@@ -56,7 +56,15 @@ struct capability *capability_find(const struct task *t, struct sv_handle handle
     return c;
 }
 
-// In a message or a group nobody can name it.
+// What links to it in its bucket, or, of NULL, the bucket's end.
+static struct capability **link_to(const struct capability *c, struct capability **link)
+{
+    while (*link != c)
+        link = &(*link)->chain;
+    return link;
+}
+
+// In a message or a group nobody can name it. The oldest is found first: a task begins with what it names most.
 static void handle_draw(struct capability *c)
 {
     c->handle[0] = c->handle[1] = 0;
@@ -64,18 +72,14 @@ static void handle_draw(struct capability *c)
         return;
     while (!c->handle[1]) // not the one that names none
         random_draw(c->handle, sizeof(c->handle));
-    c->chain = *bucket_of(c);
-    *bucket_of(c) = c;
+    c->chain = NULL;
+    *link_to(NULL, bucket_of(c)) = c;
 }
 
 static void handle_forget(struct capability *c)
 {
-    if (c->holder->type != SV_TYPE_TASK)
-        return;
-    struct capability **link = bucket_of(c);
-    while (*link != c)
-        link = &(*link)->chain;
-    *link = c->chain;
+    if (c->holder->type == SV_TYPE_TASK)
+        *link_to(c, bucket_of(c)) = c->chain;
 }
 
 // What an object has to know of who holds it.

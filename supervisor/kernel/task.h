@@ -136,7 +136,7 @@ static inline struct capability *table_entry(const struct task *t, unsigned n)
 // The capability of that handle, as two numbers; NULL: it has no such.
 static inline struct capability **task_bucket(const struct task *t, uint64_t low)
 {
-    size_t offset = (size_t)low * sizeof(*t->bucket) % sizeof(t->bucket); // fewer steps than an index takes
+    size_t offset = (size_t)low & (sizeof(t->bucket) - sizeof(*t->bucket)); // fewer steps than an index takes
     return (struct capability **)((uintptr_t)t->bucket + offset);
 }
 static inline struct capability *capability_named(const struct task *t, uint64_t low, uint64_t high)

@@ -22,16 +22,13 @@ _start:
         .globl  sv_finish
 sv_finish:
         lla     a0, sv_self
-#if __riscv_xlen == 64
-        ld      t3, 0(a0)
-        ld      t4, 8(a0)
-#else
-        lw      t3, 0(a0)
-        lw      t4, 4(a0)
-        lw      t5, 8(a0)
-        lw      t6, 12(a0)
+        REG_L   a2, 0*REG_SIZE(a0)
+        REG_L   a3, 1*REG_SIZE(a0)
+#if __riscv_xlen == 32
+        REG_L   a4, 2*REG_SIZE(a0)
+        REG_L   a5, 3*REG_SIZE(a0)
 #endif
-        li      a7, SV_FINISH
+        li      a1, SV_FINISH
         ecall
         unimp
 

@@ -58,13 +58,14 @@ static inline uintptr_t frame_pc(const struct frame *f)
 {
     return f->x[0];
 }
+// Arguments, four of them in a row, and values: t3 to t6, t1, t2.
 static inline sv_word frame_argument(const struct frame *f, unsigned n)
 {
-    return f->x[10 + n];
+    return f->x[n < 4 ? 28 + n : 2 + n];
 }
 static inline const sv_word *frame_arguments(const struct frame *f)
 {
-    return &f->x[10];
+    return &f->x[28];
 }
 static inline void frame_answer(struct frame *f, enum sv_status status)
 {
@@ -72,7 +73,7 @@ static inline void frame_answer(struct frame *f, enum sv_status status)
 }
 static inline void frame_value(struct frame *f, unsigned n, sv_word value)
 {
-    f->x[10 + n] = value;
+    f->x[27 + n] = value;
 }
 
 static inline void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code, sv_word argument, enum sv_event event,
@@ -95,5 +96,5 @@ static inline void frame_enter(struct frame *f, uintptr_t entry, uintptr_t code,
 // On RV64 two words of it in each register, the first lower; on RV32 one.
 static inline void frame_give(struct frame *f, struct sv_handle handle)
 {
-    __builtin_memcpy(&f->x[28], &handle, sizeof(handle));
+    __builtin_memcpy(&f->x[12], &handle, sizeof(handle));
 }

@@ -5,9 +5,9 @@
 #include "csr.h"
 
 #if __riscv_xlen == 64
-#define HANDLE_LAST 29 // register
+#define HANDLE_LAST 13 // register
 #else
-#define HANDLE_LAST 31
+#define HANDLE_LAST 15
 #endif
 
         .macro  registers operation, first, last
@@ -37,18 +37,13 @@ trap_entry:
         addi    tp, tp, -CAUSE_CALL
         bnez    tp, trap_other
 
+        // The call and the handle are where kernel_call() has them.
         csrrw   t0, sscratch, zero
-        save    10, 15
+        save    28, 31
+        save    6, 7
         REG_S   t0, FRAME_REG(2)(sp)
         REG_L   tp, FRAME_CPU(sp)
         mv      a0, sp
-        mv      a1, a7
-        mv      a2, t3
-        mv      a3, t4
-#if __riscv_xlen == 32
-        mv      a4, t5
-        mv      a5, t6
-#endif
         REG_L   sp, CPU_STACK(tp)
         call    kernel_call
         REG_L   t0, CPU_HART(tp)
@@ -60,16 +55,16 @@ trap_entry:
 
 // To behind where it called from, with the answer in a0. What it does not get back holds nothing of the kernel's.
 trap_return:
-        csrr    a1, sepc
-        addi    a1, a1, 4
-        csrw    sepc, a1
+        csrr    t0, sepc
+        addi    t0, t0, 4
+        csrw    sepc, t0
         csrw    sscratch, sp
         REG_L   tp, FRAME_REG(4)(sp)
-        load    11, 14
-        load    28, HANDLE_LAST
-        clear   ra, t0, t1, t2, a5, a6, a7
+        load    12, HANDLE_LAST
+        load    28, 31
+        clear   ra, t0, t1, t2, a1, a6, a7
 #if __riscv_xlen == 64
-        clear   t5, t6
+        clear   a4, a5
 #endif
         REG_L   sp, FRAME_REG(2)(sp)
         sret

@@ -93,12 +93,12 @@ static void spin(void)
 
 static void unknown_call(void)
 {
-    register sv_word a0 __asm__("a0"), a7 __asm__("a7") = 12345;
+    register sv_word status __asm__("a0"), number __asm__("a1") = 12345;
     __asm__ volatile("ecall"
-                     : "=r"(a0)
-                     : "r"(a7)
-                     : "memory", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4", "a5", "a6");
-    sv_exit(a0 ? 7 : 8);
+                     : "=r"(status), "+r"(number)
+                     :
+                     : "memory", "ra", "a2", "a3", "a4", "a5", "a6", "a7", "t0", "t1", "t2", "t3", "t4", "t5", "t6");
+    sv_exit(status ? 7 : 8);
 }
 
 static void spoilt_stack_pointer(void)

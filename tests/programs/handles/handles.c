@@ -69,9 +69,35 @@ static void types(void)
     sv_drop(channel);
 }
 
+#if __riscv_xlen == 64
+#define LOAD_SELF "ld a2, 0(s1); ld a3, 8(s1);"
+#else
+#define LOAD_SELF "lw a2, 0(s1); lw a3, 4(s1); lw a4, 8(s1); lw a5, 12(s1);"
+#endif
+
+// What a call has no answer in comes back with nothing of the kernel's; and tp, which the kernel uses itself, as it
+// was.
+static void registers(sv_word call, const char *what)
+{
+    register const struct sv_handle *self __asm__("s1") = &sv_self;
+    register sv_word number __asm__("a1") = call;
+    sv_word left, tp;
+
+    __asm__ volatile("li tp, 1234;" LOAD_SELF "ecall;"
+                     "or t0, t0, ra; or t0, t0, t1; or t0, t0, t2; or t0, t0, a1; or t0, t0, a6; or t0, t0, a7;"
+                     "mv %1, tp; li tp, 0; mv %0, t0"
+                     : "=r"(left), "=&r"(tp), "+r"(number)
+                     : "r"(self)
+                     : "memory", "ra", "a0", "a2", "a3", "a4", "a5", "a6", "a7", "t0", "t1", "t2", "t3", "t4", "t5",
+                       "t6");
+    check(!left && tp == 1234, what);
+}
+
 int main(void)
 {
     size_t before = frames_left();
+    registers(SV_WHAT, "registers after a call");
+    registers(SV_FINISH + 1000, "registers after one that there is not");
     forged();
     stale();
     rights();
