@@ -38,6 +38,20 @@ static inline struct heap_node *ready_first(const struct queue *q)
     return unlikely(pinned) && (!first || pinned->key < first->key) ? pinned : first;
 }
 
+// The first of those that all harts may take has changed.
+static inline void hint_update(struct queue *q)
+{
+    const struct heap_node *first = heap_first(&q->ready);
+    if (first)
+        atomic_store_explicit(&q->first_hint, hint_of(first->key), memory_order_relaxed);
+}
+
+// What the running entity is to be charged. Only its hart does: no lock needed.
+static inline uint64_t virtual_time_since(const struct entity *e, uint64_t now)
+{
+    return (now - e->started) * e->share->factor >> FACTOR_SHIFT;
+}
+
 void queues_init(void);
 void ready_insert(struct queue *q, struct entity *e);
 // Takes out what is in one of the two heaps; it is RUNNING then.

@@ -125,11 +125,10 @@ static bool is_wanted(const struct queue *q)
     return sched_is_contended();
 }
 
-static struct entity *start(struct hart *h, struct entity *e)
+static struct entity *start(struct hart *h, struct entity *e, uint64_t now)
 {
     struct queue *q = h->queue;
 
-    uint64_t now = hart_time();
     e->stolen += now - e->started;
     e->started = now;
     q->running = e;
@@ -141,7 +140,9 @@ static struct entity *start(struct hart *h, struct entity *e)
         if (is_any_free() ? !e->share->is_pinned : !q->owner)
             floor_raise(e, UINT64_MAX);
         // More than one may have become ready while this hart alone was told.
-        if (atomic_load(&idle_harts) | (atomic_load(&relaxed_harts) & ~bit_of(h)))
+        atomic_thread_fence(memory_order_seq_cst);
+        if (atomic_load_explicit(&idle_harts, memory_order_relaxed) |
+            (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & ~bit_of(h)))
             others_tell(h, (is_any_free() ? shared_read() : 0) |
                                atomic_load_explicit(&q->pinned_harts, memory_order_relaxed));
     }
@@ -194,15 +195,21 @@ static struct entity *pick_one(struct hart *h)
     return e;
 }
 
+// NULL: see admit().
+static struct entity *admitted(struct hart *h, struct entity *e, uint64_t now)
+{
+    atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
+    if (likely(!h->queue->owner && !e->share->is_pinned && !e->share->is_capped) || admit(h, e))
+        return start(h, e, now);
+    return NULL;
+}
+
 struct entity *sched_pick(struct hart *h)
 {
     for (;;) {
         struct entity *e = pick_one(h);
-        if (!e)
-            return NULL;
-        atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
-        if (likely(!h->queue->owner && !e->share->is_pinned && !e->share->is_capped) || admit(h, e))
-            return start(h, e);
+        if (!e || (e = admitted(h, e, hart_time())) != NULL)
+            return e;
     }
 }
 
@@ -223,6 +230,16 @@ static bool newcomer_preempts(struct queue *q, const struct entity *e, bool ende
     return true;
 }
 
+// The same of those that may run on all harts, without the lock and so by hints: false says nothing.
+static bool is_preempted(const struct queue *q, const struct entity *e, uint64_t now, bool ended)
+{
+    unsigned long first = atomic_load_explicit(&q->first_hint, memory_order_relaxed);
+
+    return atomic_load_explicit(&q->length, memory_order_relaxed) &&
+           hint_before(first + (ended ? 0 : HINT_HALF_SLICE / 2),
+                       hint_of(e->virtual_time + virtual_time_since(e, now)));
+}
+
 // The slice of one that is capped: what it has taken of the budget. False if there is no more.
 static bool budget_renew(struct queue *q, struct entity *e, uint64_t now)
 {
@@ -235,12 +252,61 @@ static bool budget_renew(struct queue *q, struct entity *e, uint64_t now)
     return granted != 0;
 }
 
-static bool is_anyone_poorer(struct hart *h, const struct entity *e)
+static bool is_anyone_poorer(struct hart *h, uint64_t virtual_time)
 {
-    unsigned long than = hint_of(e->virtual_time) - HINT_HALF_SLICE;
+    unsigned long than = hint_of(virtual_time) - HINT_HALF_SLICE;
     if (unlikely(atomic_load_explicit(&pinned_total, memory_order_relaxed)) && poorest_pinned(h, false, than))
         return true;
     return !h->queue->owner && poorest(h, false, than);
+}
+
+// Is all as it mostly is: no limits, and what is first here goes next?
+static bool is_plain_turn(struct hart *h, const struct entity *e)
+{
+    const struct queue *q = h->queue;
+    const struct heap_node *first = heap_first(&q->ready);
+
+    if (unlikely(q->owner || q->next || !heap_empty(&q->pinned) || e->share->is_pinned || e->share->is_capped))
+        return false;
+    if (!first || first->key > e->virtual_time)
+        return false;
+    return atomic_load_explicit(&sched_ready_total, memory_order_relaxed) ==
+               atomic_load_explicit(&q->length, memory_order_relaxed) ||
+           !is_anyone_poorer(h, first->key);
+}
+
+// Puts `e` back and takes the first out in one step, so that no count changes. NULL if that won't do.
+static struct entity *exchange(struct hart *h, struct entity *e, uint64_t now)
+{
+    struct queue *q = h->queue;
+    struct entity *next = NULL;
+
+    lock_acquire(&q->lock);
+    charge(q, e, now);
+    if (likely(is_plain_turn(h, e))) {
+        next = container_of(heap_pop(&q->ready), struct entity, ready);
+        next->state = ENTITY_RUNNING;
+        atomic_store_explicit(&e->running, NULL, memory_order_release);
+        e->state = ENTITY_READY;
+        e->is_pinned = false;
+        e->ready.key = e->virtual_time;
+        heap_insert(&q->ready, &e->ready);
+        hint_update(q);
+    }
+    lock_release(&q->lock);
+    return next;
+}
+
+struct entity *sched_turn(struct hart *h, struct entity *e)
+{
+    uint64_t now = hart_time();
+    struct entity *next = exchange(h, e, now);
+
+    if (unlikely(!next))
+        sched_put(h, e, PUT_READY, TIME_NEVER, NULL);
+    else if (likely((next = admitted(h, next, now)) != NULL))
+        return next;
+    return sched_pick(h);
 }
 
 bool sched_should_switch(struct hart *h, uint64_t now)
@@ -249,7 +315,8 @@ bool sched_should_switch(struct hart *h, uint64_t now)
     struct entity *e = q->running;
     bool ended = now >= q->slice_end;
 
-    if (!e)
+    // What it is charged, if it makes way, sched_turn says.
+    if (!e || is_preempted(q, e, now, ended))
         return true;
     lock_acquire(&q->lock);
     charge(q, e, now);
@@ -258,7 +325,7 @@ bool sched_should_switch(struct hart *h, uint64_t now)
     if (unlikely(q->owner || e->share->is_pinned) && !share_may_run(e->share, h))
         return true;
     if (ended && !make_way)
-        make_way = is_anyone_poorer(h, e);
+        make_way = is_anyone_poorer(h, e->virtual_time);
     if (make_way || !(ended || q->slice_end == TIME_NEVER))
         return make_way;
     if (unlikely(e->share->is_capped))

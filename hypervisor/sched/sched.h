@@ -154,6 +154,9 @@ void sched_put(struct hart *h, struct entity *e, enum put how, uint64_t deadline
 // What runs next on this hart, now RUNNING; NULL if nothing wants to.
 struct entity *sched_pick(struct hart *h);
 
+// Both of them, after sched_should_switch: the running entity becomes READY, and the answer is what runs next.
+struct entity *sched_turn(struct hart *h, struct entity *e);
+
 // The slice ended, or others asked this hart to look: true if the running entity should make way. If
 // not, the slice is set as the queues ask for.
 bool sched_should_switch(struct hart *h, uint64_t now);
