@@ -59,7 +59,7 @@ static enum exit switch_if_due(struct hart *h, uint64_t now)
     return EXIT_RESUME;
 }
 
-static enum exit timer_interrupt(struct hart *h)
+static __attribute__((noinline)) enum exit timer_interrupt(struct hart *h)
 {
     struct vcore *v = h->current ? vcore_of(h->current) : NULL;
     enum exit exit = EXIT_RESUME;
@@ -165,6 +165,8 @@ static __attribute__((noinline)) enum exit exit_other(struct context *c, unsigne
 {
     if (cause & CAUSE_INTERRUPT) {
         vcore_of(c)->exits[KIND_INTERRUPT]++;
+        if (likely(cause == (CAUSE_INTERRUPT | INTERRUPT_M_TIMER)))
+            return timer_interrupt(c->hart);
         return hart_interrupts(c->hart, 1UL << (cause & (XLEN - 1)));
     }
     if (cause < XLEN && (MMIO_CAUSES >> cause & 1))

@@ -106,3 +106,11 @@ void virtual_time_catch_up(const struct queue *q, struct entity *e, unsigned cre
     if (behind > 0)
         e->virtual_time += (uint64_t)behind << HINT_SHIFT;
 }
+
+void floor_pass(struct queue *q, struct entity *e, bool raises)
+{
+    virtual_time_catch_up(q, e, CREDIT_RUNNING);
+    q->floor = e->virtual_time;
+    if (raises)
+        floor_raise(e, UINT64_MAX);
+}

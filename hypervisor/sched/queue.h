@@ -5,9 +5,8 @@
 
 #include "limits.h"
 
-extern _Atomic uint32_t pinned_total;       // of sched_ready_total, those that not all harts may take
-extern _Atomic unsigned long idle_harts;    // asleep in the idle loop
-extern _Atomic unsigned long relaxed_harts; // running a guest that may sleep unseen
+extern _Atomic uint32_t pinned_total;    // of sched_ready_total, those that not all harts may take
+extern _Atomic unsigned long idle_harts; // asleep in the idle loop
 
 static inline unsigned long bit_of(const struct hart *h)
 {
@@ -71,6 +70,8 @@ void floor_raise(const struct entity *e, uint64_t by);
 #define CREDIT_AWAKE HINT_HALF_SLICE
 #define CREDIT_RUNNING (8 * HINT_HALF_SLICE)
 void virtual_time_catch_up(const struct queue *q, struct entity *e, unsigned credit);
+// Who starts to run: catches up, and the queue's floor is where it is, and the machine's is, too, if it `raises` that.
+void floor_pass(struct queue *q, struct entity *e, bool raises);
 
 // --- wake.c -----------------------------------------------------------------------------------------------
 

@@ -109,6 +109,12 @@ static __attribute__((noinline)) struct entity *steal(struct hart *h, bool any, 
     return victim ? take_from(victim, h) : NULL;
 }
 
+// Without limits, on a hart without an owner.
+static bool is_common(const struct queue *q, const struct entity *e)
+{
+    return likely(!q->owner && !e->share->is_pinned && !e->share->is_capped);
+}
+
 static bool is_any_free(void)
 {
     return atomic_load_explicit(&sched_ready_total, memory_order_relaxed) !=
@@ -125,24 +131,21 @@ static bool is_wanted(const struct queue *q)
     return sched_is_contended();
 }
 
-static struct entity *start(struct hart *h, struct entity *e, uint64_t now)
+static inline __attribute__((always_inline)) struct entity *start(struct hart *h, struct entity *e, uint64_t now)
 {
     struct queue *q = h->queue;
+    bool wanted = is_wanted(q);
 
     e->stolen += now - e->started;
     e->started = now;
     q->running = e;
-    virtual_time_catch_up(q, e, CREDIT_RUNNING);
-    q->floor = e->virtual_time;
-    q->slice_end = TIME_NEVER;
-    if (is_wanted(q)) {
-        q->slice_end = now + slice_length;
-        if (is_any_free() ? !e->share->is_pinned : !q->owner)
-            floor_raise(e, UINT64_MAX);
+    q->slice_end = wanted ? now + slice_length : TIME_NEVER;
+    floor_pass(q, e, wanted && (is_common(q, e) || (is_any_free() ? !e->share->is_pinned : !q->owner)));
+    if (wanted) {
         // More than one may have become ready while this hart alone was told.
         atomic_thread_fence(memory_order_seq_cst);
-        if (atomic_load_explicit(&idle_harts, memory_order_relaxed) |
-            (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & ~bit_of(h)))
+        if (unlikely(atomic_load_explicit(&idle_harts, memory_order_relaxed) |
+                     (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & ~bit_of(h))))
             others_tell(h, (is_any_free() ? shared_read() : 0) |
                                atomic_load_explicit(&q->pinned_harts, memory_order_relaxed));
     }
@@ -196,10 +199,10 @@ static struct entity *pick_one(struct hart *h)
 }
 
 // NULL: see admit().
-static struct entity *admitted(struct hart *h, struct entity *e, uint64_t now)
+static inline __attribute__((always_inline)) struct entity *admitted(struct hart *h, struct entity *e, uint64_t now)
 {
     atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
-    if (likely(!h->queue->owner && !e->share->is_pinned && !e->share->is_capped) || admit(h, e))
+    if (is_common(h->queue, e) || admit(h, e))
         return start(h, e, now);
     return NULL;
 }
@@ -231,12 +234,12 @@ static bool newcomer_preempts(struct queue *q, const struct entity *e, bool ende
 }
 
 // The same of those that may run on all harts, without the lock and so by hints: false says nothing.
-static bool is_preempted(const struct queue *q, const struct entity *e, uint64_t now, bool ended)
+static bool is_preempted(const struct queue *q, const struct entity *e, uint64_t now)
 {
     unsigned long first = atomic_load_explicit(&q->first_hint, memory_order_relaxed);
 
     return atomic_load_explicit(&q->length, memory_order_relaxed) &&
-           hint_before(first + (ended ? 0 : HINT_HALF_SLICE / 2),
+           hint_before(first + (now >= q->slice_end ? 0 : HINT_HALF_SLICE / 2),
                        hint_of(e->virtual_time + virtual_time_since(e, now)));
 }
 
@@ -266,7 +269,7 @@ static bool is_plain_turn(struct hart *h, const struct entity *e)
     const struct queue *q = h->queue;
     const struct heap_node *first = heap_first(&q->ready);
 
-    if (unlikely(q->owner || q->next || !heap_empty(&q->pinned) || e->share->is_pinned || e->share->is_capped))
+    if (!is_common(q, e) || unlikely(q->next || !heap_empty(&q->pinned)))
         return false;
     if (!first || first->key > e->virtual_time)
         return false;
@@ -276,7 +279,7 @@ static bool is_plain_turn(struct hart *h, const struct entity *e)
 }
 
 // Puts `e` back and takes the first out in one step, so that no count changes. NULL if that won't do.
-static struct entity *exchange(struct hart *h, struct entity *e, uint64_t now)
+static inline __attribute__((always_inline)) struct entity *exchange(struct hart *h, struct entity *e, uint64_t now)
 {
     struct queue *q = h->queue;
     struct entity *next = NULL;
@@ -309,15 +312,12 @@ struct entity *sched_turn(struct hart *h, struct entity *e)
     return sched_pick(h);
 }
 
-bool sched_should_switch(struct hart *h, uint64_t now)
+// Apart from sched_should_switch(), which needs few registers without it.
+static __attribute__((noinline)) bool should_switch(struct hart *h, struct entity *e, uint64_t now)
 {
     struct queue *q = h->queue;
-    struct entity *e = q->running;
     bool ended = now >= q->slice_end;
 
-    // What it is charged, if it makes way, sched_turn says.
-    if (!e || is_preempted(q, e, now, ended))
-        return true;
     lock_acquire(&q->lock);
     charge(q, e, now);
     bool make_way = newcomer_preempts(q, e, ended);
@@ -334,15 +334,13 @@ bool sched_should_switch(struct hart *h, uint64_t now)
     return false;
 }
 
-// --- time -----------------------------------------------------------------------------------------------
-
-uint64_t sched_deadline(const struct hart *h)
+bool sched_should_switch(struct hart *h, uint64_t now)
 {
-    const struct queue *q = h->queue;
-    const struct heap_node *first = heap_first(&q->sleepers); // only this hart inserts and expires
-    uint64_t sleeper = first ? first->key : TIME_NEVER;
+    struct queue *q = h->queue;
+    struct entity *e = q->running;
 
-    return sleeper < q->slice_end ? sleeper : q->slice_end;
+    // What makes way is charged when it does.
+    return !e || is_preempted(q, e, now) || should_switch(h, e, now);
 }
 
 // --- idle and relaxed harts ---------------------------------------------------------------------------------
@@ -358,14 +356,12 @@ bool sched_relax_slowly(struct hart *h)
     return !is_wanted(q);
 }
 
-void sched_share(struct hart *h)
+void sched_slice_begin(struct hart *h)
 {
-    sched_tighten(h);
-    if (h->queue->slice_end == TIME_NEVER) // contention began after the slice was chosen
-        h->queue->slice_end = hart_time() + slice_length;
+    h->queue->slice_end = hart_time() + slice_length;
 }
 
-void sched_tighten(struct hart *h)
+void sched_tighten_slowly(struct hart *h)
 {
     if (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & bit_of(h))
         atomic_fetch_and(&relaxed_harts, ~bit_of(h));
