@@ -172,20 +172,25 @@ static void idle(struct hart *h)
     sched_idle_leave(h);
 }
 
+// What is done instead of running a guest, if that is what came of it.
+static __attribute__((noinline)) struct entity *run_otherwise(struct hart *h, struct entity *e)
+{
+    if (!e)
+        idle(h);
+    else if (e->kind != ENTITY_VCORE)
+        step_run(h, e);
+    // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
+    unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
+    if (pending)
+        hart_interrupts(h, pending);
+    return sched_pick(h);
+}
+
 static struct context *run(struct hart *h, struct entity *e)
 {
-    for (;; e = sched_pick(h)) {
-        if (!e)
-            idle(h);
-        else if (unlikely(e->kind != ENTITY_VCORE))
-            step_run(h, e);
-        else if (vcore_enter(h, container_of(e, struct vcore, entity)))
-            return h->current;
-        // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
-        unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
-        if (pending)
-            hart_interrupts(h, pending);
-    }
+    while (unlikely(!e) || unlikely(e->kind != ENTITY_VCORE) || !vcore_enter(h, container_of(e, struct vcore, entity)))
+        e = run_otherwise(h, e);
+    return h->current;
 }
 
 // A suspended vcore that need not wait after all.

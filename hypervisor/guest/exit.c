@@ -11,19 +11,33 @@
 #include "uplink.h"
 #include "vcore.h"
 
-void hart_arm(struct hart *h)
+static inline void timer_set(struct hart *h, uint64_t when)
+{
+    if (when != h->armed) {
+        h->armed = when;
+        mmio_write64(h->mtimecmp, when);
+    }
+}
+
+// With what there mostly is not: a console that wants to be asked, a guest whose timer is the hart's.
+static __attribute__((noinline)) void arm_also(struct hart *h, uint64_t when)
 {
     // A hart that is somebody's own has no ticks for others: see capsule_output_made().
-    uint64_t when = sched_deadline(h), console = unlikely(sched_is_exclusive(h)) ? TIME_NEVER : console_deadline();
+    uint64_t console = unlikely(sched_is_exclusive(h)) ? TIME_NEVER : console_deadline();
 
     if (console < when)
         when = console;
     if (!isolation_features.sstc && h->current && vcore_of(h->current)->timer < when)
         when = vcore_of(h->current)->timer;
-    if (when != h->armed) {
-        h->armed = when;
-        mmio_write64(h->mtimecmp, when);
-    }
+    timer_set(h, when);
+}
+
+void hart_arm(struct hart *h)
+{
+    if (console_has_deadline() || unlikely(!isolation_features.sstc))
+        arm_also(h, sched_deadline(h));
+    else
+        timer_set(h, sched_deadline(h));
 }
 
 static _Atomic uint32_t console_events_users; // harts that may hold a stream taken from the console

@@ -131,16 +131,17 @@ static bool is_wanted(const struct queue *q)
     return sched_is_contended();
 }
 
-static inline __attribute__((always_inline)) struct entity *start(struct hart *h, struct entity *e, uint64_t now)
+static inline __attribute__((always_inline)) struct entity *start(struct hart *h, struct entity *e, uint64_t now,
+                                                                  bool common)
 {
     struct queue *q = h->queue;
-    bool wanted = is_wanted(q);
+    bool wanted = common ? sched_is_contended() : is_wanted(q);
 
     e->stolen += now - e->started;
     e->started = now;
     q->running = e;
     q->slice_end = wanted ? now + slice_length : TIME_NEVER;
-    floor_pass(q, e, wanted && (is_common(q, e) || (is_any_free() ? !e->share->is_pinned : !q->owner)));
+    floor_pass(q, e, wanted && (common || (is_any_free() ? !e->share->is_pinned : !q->owner)));
     if (wanted) {
         // More than one may have become ready while this hart alone was told.
         atomic_thread_fence(memory_order_seq_cst);
@@ -149,7 +150,7 @@ static inline __attribute__((always_inline)) struct entity *start(struct hart *h
             others_tell(h, (is_any_free() ? shared_read() : 0) |
                                atomic_load_explicit(&q->pinned_harts, memory_order_relaxed));
     }
-    if (unlikely(e->share->is_capped))
+    if (!common && e->share->is_capped)
         q->slice_end = now + q->granted;
     return e;
 }
@@ -202,9 +203,9 @@ static struct entity *pick_one(struct hart *h)
 static inline __attribute__((always_inline)) struct entity *admitted(struct hart *h, struct entity *e, uint64_t now)
 {
     atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
-    if (is_common(h->queue, e) || admit(h, e))
-        return start(h, e, now);
-    return NULL;
+    if (is_common(h->queue, e))
+        return start(h, e, now, true);
+    return admit(h, e) ? start(h, e, now, false) : NULL;
 }
 
 struct entity *sched_pick(struct hart *h)
