@@ -25,7 +25,7 @@ static inline struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 // Makes one tree of a list of siblings, in two passes: neighbours are paired from left to right, then the
 // pairs are melded from right to left. This is what makes removal logarithmic. The list is newest
 // first, so the right one of two wins a tie.
-static struct heap_node *meld_siblings(struct heap_node *first)
+static inline __attribute__((always_inline)) struct heap_node *meld_siblings(struct heap_node *first)
 {
     struct heap_node *pairs = NULL; // a stack, linked by prev
     while (first) {

@@ -6,20 +6,19 @@
 #include "trace.h"
 #include "uplink.h"
 
-static enum put put_of(enum exit exit)
+// It has run for long enough, or others come first; answers who that is.
+static struct entity *vcore_make_way(struct hart *h, struct vcore *v)
 {
-    switch (exit) {
-    case EXIT_WAIT:
-        return PUT_WAITING;
-    case EXIT_STOP:
-    case EXIT_END:
-        return PUT_PARKED;
-    default:
-        return PUT_READY;
-    }
+    v->asleep = false;
+    sched_tighten(h);
+    world_leave(h, &v->world);
+    h->current = NULL;
+    if (unlikely(v->reports_steal))
+        sbi_sta_preempted(v);
+    return sched_turn(h, &v->entity);
 }
 
-static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
+static __attribute__((noinline)) void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
 {
     // Read before the world is put away; a fresh deadline needs the guest's enable bit.
     uint64_t deadline = TIME_NEVER;
@@ -31,11 +30,11 @@ static void vcore_leave(struct hart *h, struct vcore *v, enum exit exit)
     sched_tighten(h);
     world_leave(h, &v->world);
     h->current = NULL;
-    if (unlikely(v->reports_steal) && put_of(exit) == PUT_READY)
-        sbi_sta_preempted(v);
-    sched_put(h, &v->entity, put_of(exit), deadline, exit == EXIT_WAIT ? vcore_is_pending : NULL);
-    if (put_of(exit) != PUT_PARKED)
+    if (exit == EXIT_WAIT) {
+        sched_put(h, &v->entity, PUT_WAITING, deadline, vcore_is_pending);
         return;
+    }
+    sched_put(h, &v->entity, PUT_PARKED, TIME_NEVER, NULL);
     atomic_store(&v->hsm, HSM_STOPPED);
     capsule_vcore_parked(v->capsule);
 }
@@ -173,21 +172,25 @@ static void idle(struct hart *h)
     sched_idle_leave(h);
 }
 
-static struct context *run_next(struct hart *h)
+// What is done instead of running a guest, if that is what came of it.
+static __attribute__((noinline)) struct entity *run_otherwise(struct hart *h, struct entity *e)
 {
-    for (;;) {
-        struct entity *e = sched_pick(h);
-        if (!e)
-            idle(h);
-        else if (unlikely(e->kind != ENTITY_VCORE))
-            step_run(h, e);
-        else if (vcore_enter(h, container_of(e, struct vcore, entity)))
-            return h->current;
-        // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
-        unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
-        if (pending)
-            hart_interrupts(h, pending);
-    }
+    if (!e)
+        idle(h);
+    else if (e->kind != ENTITY_VCORE)
+        step_run(h, e);
+    // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
+    unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
+    if (pending)
+        hart_interrupts(h, pending);
+    return sched_pick(h);
+}
+
+static struct context *run(struct hart *h, struct entity *e)
+{
+    while (unlikely(!e) || unlikely(e->kind != ENTITY_VCORE) || !vcore_enter(h, container_of(e, struct vcore, entity)))
+        e = run_otherwise(h, e);
+    return h->current;
 }
 
 // A suspended vcore that need not wait after all.
@@ -203,10 +206,12 @@ static __attribute__((noinline)) struct context *switch_from(struct vcore *v, en
 {
     struct hart *h = v->context.hart;
 
+    if (likely(exit == EXIT_RESCHEDULE))
+        return run(h, vcore_make_way(h, v));
     if (goes_on(v, exit))
         return &v->context;
     vcore_leave(h, v, exit);
-    return run_next(h);
+    return run(h, sched_pick(h));
 }
 
 struct context *hart_exit(struct context *c, unsigned long fast)
@@ -221,5 +226,6 @@ struct context *hart_exit(struct context *c, unsigned long fast)
 
 _Noreturn void hart_run(void)
 {
-    guest_resume(run_next(this_hart()));
+    struct hart *h = this_hart();
+    guest_resume(run(h, sched_pick(h)));
 }

@@ -54,9 +54,13 @@ static inline struct stream *console_next_event(void)
 
 // When console_poll() wants to be called, UINT64_MAX if not at all. Look at it after each exit that
 // wrote to a stream; any hart may call console_poll(), then console_next_event().
+static inline bool console_has_deadline(void)
+{
+    return unlikely(atomic_load_explicit(&console_timed, memory_order_relaxed));
+}
 static inline uint64_t console_deadline(void)
 {
-    return unlikely(atomic_load_explicit(&console_timed, memory_order_relaxed)) ? console_deadline_read() : UINT64_MAX;
+    return console_has_deadline() ? console_deadline_read() : UINT64_MAX;
 }
 void console_poll(uint64_t now);
 

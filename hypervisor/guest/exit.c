@@ -11,19 +11,33 @@
 #include "uplink.h"
 #include "vcore.h"
 
-void hart_arm(struct hart *h)
+static inline void timer_set(struct hart *h, uint64_t when)
+{
+    if (when != h->armed) {
+        h->armed = when;
+        mmio_write64(h->mtimecmp, when);
+    }
+}
+
+// With what there mostly is not: a console that wants to be asked, a guest whose timer is the hart's.
+static __attribute__((noinline)) void arm_also(struct hart *h, uint64_t when)
 {
     // A hart that is somebody's own has no ticks for others: see capsule_output_made().
-    uint64_t when = sched_deadline(h), console = unlikely(sched_is_exclusive(h)) ? TIME_NEVER : console_deadline();
+    uint64_t console = unlikely(sched_is_exclusive(h)) ? TIME_NEVER : console_deadline();
 
     if (console < when)
         when = console;
     if (!isolation_features.sstc && h->current && vcore_of(h->current)->timer < when)
         when = vcore_of(h->current)->timer;
-    if (when != h->armed) {
-        h->armed = when;
-        mmio_write64(h->mtimecmp, when);
-    }
+    timer_set(h, when);
+}
+
+void hart_arm(struct hart *h)
+{
+    if (console_has_deadline() || unlikely(!isolation_features.sstc))
+        arm_also(h, sched_deadline(h));
+    else
+        timer_set(h, sched_deadline(h));
 }
 
 static _Atomic uint32_t console_events_users; // harts that may hold a stream taken from the console
@@ -59,7 +73,7 @@ static enum exit switch_if_due(struct hart *h, uint64_t now)
     return EXIT_RESUME;
 }
 
-static enum exit timer_interrupt(struct hart *h)
+static __attribute__((noinline)) enum exit timer_interrupt(struct hart *h)
 {
     struct vcore *v = h->current ? vcore_of(h->current) : NULL;
     enum exit exit = EXIT_RESUME;
@@ -165,6 +179,8 @@ static __attribute__((noinline)) enum exit exit_other(struct context *c, unsigne
 {
     if (cause & CAUSE_INTERRUPT) {
         vcore_of(c)->exits[KIND_INTERRUPT]++;
+        if (likely(cause == (CAUSE_INTERRUPT | INTERRUPT_M_TIMER)))
+            return timer_interrupt(c->hart);
         return hart_interrupts(c->hart, 1UL << (cause & (XLEN - 1)));
     }
     if (cause < XLEN && (MMIO_CAUSES >> cause & 1))

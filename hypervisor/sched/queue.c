@@ -36,13 +36,6 @@ void floor_raise(const struct entity *e, uint64_t by)
         atomic_store_explicit(&floor_ages, (unsigned long)(hint >> FLOOR_AGE_SHIFT), memory_order_relaxed);
 }
 
-static void hint_update(struct queue *q)
-{
-    const struct heap_node *first = heap_first(&q->ready);
-    if (first)
-        atomic_store_explicit(&q->first_hint, hint_of(first->key), memory_order_relaxed);
-}
-
 void ready_remove(struct queue *q, struct entity *e)
 {
     if (e->is_pinned) {
@@ -96,11 +89,10 @@ struct entity *ready_pop(struct queue *q)
 // is itself, which would take from those who slept a moment what they are owed.
 void charge(struct queue *q, struct entity *e, uint64_t now)
 {
-    uint64_t used = now - e->started;
+    uint64_t part = virtual_time_since(e, now);
 
+    e->consumed += now - e->started;
     e->started = now;
-    e->consumed += used;
-    uint64_t part = used * e->share->factor >> FACTOR_SHIFT;
     e->virtual_time += part;
     if (q->slice_end == TIME_NEVER && !q->owner)
         floor_raise(e, (part >> HINT_SHIFT) + 1);
@@ -113,4 +105,12 @@ void virtual_time_catch_up(const struct queue *q, struct entity *e, unsigned cre
     int64_t behind = (int64_t)(floor - credit - (e->virtual_time >> HINT_SHIFT));
     if (behind > 0)
         e->virtual_time += (uint64_t)behind << HINT_SHIFT;
+}
+
+void floor_pass(struct queue *q, struct entity *e, bool raises)
+{
+    virtual_time_catch_up(q, e, CREDIT_RUNNING);
+    q->floor = e->virtual_time;
+    if (raises)
+        floor_raise(e, UINT64_MAX);
 }

@@ -5,9 +5,8 @@
 
 #include "limits.h"
 
-extern _Atomic uint32_t pinned_total;       // of sched_ready_total, those that not all harts may take
-extern _Atomic unsigned long idle_harts;    // asleep in the idle loop
-extern _Atomic unsigned long relaxed_harts; // running a guest that may sleep unseen
+extern _Atomic uint32_t pinned_total;    // of sched_ready_total, those that not all harts may take
+extern _Atomic unsigned long idle_harts; // asleep in the idle loop
 
 static inline unsigned long bit_of(const struct hart *h)
 {
@@ -38,6 +37,20 @@ static inline struct heap_node *ready_first(const struct queue *q)
     return unlikely(pinned) && (!first || pinned->key < first->key) ? pinned : first;
 }
 
+// The first of those that all harts may take has changed.
+static inline void hint_update(struct queue *q)
+{
+    const struct heap_node *first = heap_first(&q->ready);
+    if (first)
+        atomic_store_explicit(&q->first_hint, hint_of(first->key), memory_order_relaxed);
+}
+
+// What the running entity is to be charged. Only its hart does: no lock needed.
+static inline uint64_t virtual_time_since(const struct entity *e, uint64_t now)
+{
+    return (now - e->started) * e->share->factor >> FACTOR_SHIFT;
+}
+
 void queues_init(void);
 void ready_insert(struct queue *q, struct entity *e);
 // Takes out what is in one of the two heaps; it is RUNNING then.
@@ -57,6 +70,8 @@ void floor_raise(const struct entity *e, uint64_t by);
 #define CREDIT_AWAKE HINT_HALF_SLICE
 #define CREDIT_RUNNING (8 * HINT_HALF_SLICE)
 void virtual_time_catch_up(const struct queue *q, struct entity *e, unsigned credit);
+// Who starts to run: catches up, and the queue's floor is where it is, and the machine's is, too, if it `raises` that.
+void floor_pass(struct queue *q, struct entity *e, bool raises);
 
 // --- wake.c -----------------------------------------------------------------------------------------------
 

@@ -109,6 +109,12 @@ static __attribute__((noinline)) struct entity *steal(struct hart *h, bool any, 
     return victim ? take_from(victim, h) : NULL;
 }
 
+// Without limits, on a hart without an owner.
+static bool is_common(const struct queue *q, const struct entity *e)
+{
+    return likely(!q->owner && !e->share->is_pinned && !e->share->is_capped);
+}
+
 static bool is_any_free(void)
 {
     return atomic_load_explicit(&sched_ready_total, memory_order_relaxed) !=
@@ -125,27 +131,26 @@ static bool is_wanted(const struct queue *q)
     return sched_is_contended();
 }
 
-static struct entity *start(struct hart *h, struct entity *e)
+static inline __attribute__((always_inline)) struct entity *start(struct hart *h, struct entity *e, uint64_t now,
+                                                                  bool common)
 {
     struct queue *q = h->queue;
+    bool wanted = common ? sched_is_contended() : is_wanted(q);
 
-    uint64_t now = hart_time();
     e->stolen += now - e->started;
     e->started = now;
     q->running = e;
-    virtual_time_catch_up(q, e, CREDIT_RUNNING);
-    q->floor = e->virtual_time;
-    q->slice_end = TIME_NEVER;
-    if (is_wanted(q)) {
-        q->slice_end = now + slice_length;
-        if (is_any_free() ? !e->share->is_pinned : !q->owner)
-            floor_raise(e, UINT64_MAX);
+    q->slice_end = wanted ? now + slice_length : TIME_NEVER;
+    floor_pass(q, e, wanted && (common || (is_any_free() ? !e->share->is_pinned : !q->owner)));
+    if (wanted) {
         // More than one may have become ready while this hart alone was told.
-        if (atomic_load(&idle_harts) | (atomic_load(&relaxed_harts) & ~bit_of(h)))
+        atomic_thread_fence(memory_order_seq_cst);
+        if (unlikely(atomic_load_explicit(&idle_harts, memory_order_relaxed) |
+                     (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & ~bit_of(h))))
             others_tell(h, (is_any_free() ? shared_read() : 0) |
                                atomic_load_explicit(&q->pinned_harts, memory_order_relaxed));
     }
-    if (unlikely(e->share->is_capped))
+    if (!common && e->share->is_capped)
         q->slice_end = now + q->granted;
     return e;
 }
@@ -194,15 +199,21 @@ static struct entity *pick_one(struct hart *h)
     return e;
 }
 
+// NULL: see admit().
+static inline __attribute__((always_inline)) struct entity *admitted(struct hart *h, struct entity *e, uint64_t now)
+{
+    atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
+    if (is_common(h->queue, e))
+        return start(h, e, now, true);
+    return admit(h, e) ? start(h, e, now, false) : NULL;
+}
+
 struct entity *sched_pick(struct hart *h)
 {
     for (;;) {
         struct entity *e = pick_one(h);
-        if (!e)
-            return NULL;
-        atomic_store(&e->running, h); // and then its limits are looked at: see sched_set_affinity()
-        if (likely(!h->queue->owner && !e->share->is_pinned && !e->share->is_capped) || admit(h, e))
-            return start(h, e);
+        if (!e || (e = admitted(h, e, hart_time())) != NULL)
+            return e;
     }
 }
 
@@ -223,6 +234,16 @@ static bool newcomer_preempts(struct queue *q, const struct entity *e, bool ende
     return true;
 }
 
+// The same of those that may run on all harts, without the lock and so by hints: false says nothing.
+static bool is_preempted(const struct queue *q, const struct entity *e, uint64_t now)
+{
+    unsigned long first = atomic_load_explicit(&q->first_hint, memory_order_relaxed);
+
+    return atomic_load_explicit(&q->length, memory_order_relaxed) &&
+           hint_before(first + (now >= q->slice_end ? 0 : HINT_HALF_SLICE / 2),
+                       hint_of(e->virtual_time + virtual_time_since(e, now)));
+}
+
 // The slice of one that is capped: what it has taken of the budget. False if there is no more.
 static bool budget_renew(struct queue *q, struct entity *e, uint64_t now)
 {
@@ -235,22 +256,69 @@ static bool budget_renew(struct queue *q, struct entity *e, uint64_t now)
     return granted != 0;
 }
 
-static bool is_anyone_poorer(struct hart *h, const struct entity *e)
+static bool is_anyone_poorer(struct hart *h, uint64_t virtual_time)
 {
-    unsigned long than = hint_of(e->virtual_time) - HINT_HALF_SLICE;
+    unsigned long than = hint_of(virtual_time) - HINT_HALF_SLICE;
     if (unlikely(atomic_load_explicit(&pinned_total, memory_order_relaxed)) && poorest_pinned(h, false, than))
         return true;
     return !h->queue->owner && poorest(h, false, than);
 }
 
-bool sched_should_switch(struct hart *h, uint64_t now)
+// Is all as it mostly is: no limits, and what is first here goes next?
+static bool is_plain_turn(struct hart *h, const struct entity *e)
+{
+    const struct queue *q = h->queue;
+    const struct heap_node *first = heap_first(&q->ready);
+
+    if (!is_common(q, e) || unlikely(q->next || !heap_empty(&q->pinned)))
+        return false;
+    if (!first || first->key > e->virtual_time)
+        return false;
+    return atomic_load_explicit(&sched_ready_total, memory_order_relaxed) ==
+               atomic_load_explicit(&q->length, memory_order_relaxed) ||
+           !is_anyone_poorer(h, first->key);
+}
+
+// Puts `e` back and takes the first out in one step, so that no count changes. NULL if that won't do.
+static inline __attribute__((always_inline)) struct entity *exchange(struct hart *h, struct entity *e, uint64_t now)
 {
     struct queue *q = h->queue;
-    struct entity *e = q->running;
+    struct entity *next = NULL;
+
+    lock_acquire(&q->lock);
+    charge(q, e, now);
+    if (likely(is_plain_turn(h, e))) {
+        next = container_of(heap_pop(&q->ready), struct entity, ready);
+        next->state = ENTITY_RUNNING;
+        atomic_store_explicit(&e->running, NULL, memory_order_release);
+        e->state = ENTITY_READY;
+        e->is_pinned = false;
+        e->ready.key = e->virtual_time;
+        heap_insert(&q->ready, &e->ready);
+        hint_update(q);
+    }
+    lock_release(&q->lock);
+    return next;
+}
+
+struct entity *sched_turn(struct hart *h, struct entity *e)
+{
+    uint64_t now = hart_time();
+    struct entity *next = exchange(h, e, now);
+
+    if (unlikely(!next))
+        sched_put(h, e, PUT_READY, TIME_NEVER, NULL);
+    else if (likely((next = admitted(h, next, now)) != NULL))
+        return next;
+    return sched_pick(h);
+}
+
+// Apart from sched_should_switch(), which needs few registers without it.
+static __attribute__((noinline)) bool should_switch(struct hart *h, struct entity *e, uint64_t now)
+{
+    struct queue *q = h->queue;
     bool ended = now >= q->slice_end;
 
-    if (!e)
-        return true;
     lock_acquire(&q->lock);
     charge(q, e, now);
     bool make_way = newcomer_preempts(q, e, ended);
@@ -258,7 +326,7 @@ bool sched_should_switch(struct hart *h, uint64_t now)
     if (unlikely(q->owner || e->share->is_pinned) && !share_may_run(e->share, h))
         return true;
     if (ended && !make_way)
-        make_way = is_anyone_poorer(h, e);
+        make_way = is_anyone_poorer(h, e->virtual_time);
     if (make_way || !(ended || q->slice_end == TIME_NEVER))
         return make_way;
     if (unlikely(e->share->is_capped))
@@ -267,15 +335,13 @@ bool sched_should_switch(struct hart *h, uint64_t now)
     return false;
 }
 
-// --- time -----------------------------------------------------------------------------------------------
-
-uint64_t sched_deadline(const struct hart *h)
+bool sched_should_switch(struct hart *h, uint64_t now)
 {
-    const struct queue *q = h->queue;
-    const struct heap_node *first = heap_first(&q->sleepers); // only this hart inserts and expires
-    uint64_t sleeper = first ? first->key : TIME_NEVER;
+    struct queue *q = h->queue;
+    struct entity *e = q->running;
 
-    return sleeper < q->slice_end ? sleeper : q->slice_end;
+    // What makes way is charged when it does.
+    return !e || is_preempted(q, e, now) || should_switch(h, e, now);
 }
 
 // --- idle and relaxed harts ---------------------------------------------------------------------------------
@@ -291,14 +357,12 @@ bool sched_relax_slowly(struct hart *h)
     return !is_wanted(q);
 }
 
-void sched_share(struct hart *h)
+void sched_slice_begin(struct hart *h)
 {
-    sched_tighten(h);
-    if (h->queue->slice_end == TIME_NEVER) // contention began after the slice was chosen
-        h->queue->slice_end = hart_time() + slice_length;
+    h->queue->slice_end = hart_time() + slice_length;
 }
 
-void sched_tighten(struct hart *h)
+void sched_tighten_slowly(struct hart *h)
 {
     if (atomic_load_explicit(&relaxed_harts, memory_order_relaxed) & bit_of(h))
         atomic_fetch_and(&relaxed_harts, ~bit_of(h));

@@ -154,17 +154,37 @@ void sched_put(struct hart *h, struct entity *e, enum put how, uint64_t deadline
 // What runs next on this hart, now RUNNING; NULL if nothing wants to.
 struct entity *sched_pick(struct hart *h);
 
+// Both of them, after sched_should_switch: the running entity becomes READY, and the answer is what runs next.
+struct entity *sched_turn(struct hart *h, struct entity *e);
+
 // The slice ended, or others asked this hart to look: true if the running entity should make way. If
 // not, the slice is set as the queues ask for.
 bool sched_should_switch(struct hart *h, uint64_t now);
 
-// Wakes the sleepers whose time has come.
-void sched_expire(struct hart *h, uint64_t now);
+// When the first sleeper is due. Only this hart inserts and expires.
+static inline uint64_t sched_sleeper_deadline(const struct hart *h)
+{
+    const struct heap_node *first = heap_first(&h->queue->sleepers);
+    return first ? first->key : TIME_NEVER;
+}
 
 // When this hart's scheduler wants an interrupt next: slice or first sleeper.
-uint64_t sched_deadline(const struct hart *h);
+static inline uint64_t sched_deadline(const struct hart *h)
+{
+    uint64_t sleeper = sched_sleeper_deadline(h), slice_end = h->queue->slice_end;
+    return sleeper < slice_end ? sleeper : slice_end;
+}
 
-extern _Atomic uint32_t sched_ready_total; // READY entities, all queues
+// Wakes the sleepers whose time has come.
+void sched_expire_due(struct hart *h, uint64_t now);
+static inline void sched_expire(struct hart *h, uint64_t now)
+{
+    if (sched_sleeper_deadline(h) <= now)
+        sched_expire_due(h, now);
+}
+
+extern _Atomic uint32_t sched_ready_total;  // READY entities, all queues
+extern _Atomic unsigned long relaxed_harts; // bit n: hart n runs a guest that may sleep unseen
 
 // Does anything wait for a hart, anywhere?
 static inline bool sched_is_contended(void)
@@ -175,15 +195,22 @@ static inline bool sched_is_contended(void)
 // The hart runs a guest whose WFI is not trapped (true), or no longer. While it is, it is told when
 // contention begins. Answers false if there is contention already: then its slice has an end.
 bool sched_relax_slowly(struct hart *h);
-void sched_share(struct hart *h);
+void sched_tighten_slowly(struct hart *h);
+static inline void sched_tighten(struct hart *h)
+{
+    if (atomic_load_explicit(&relaxed_harts, memory_order_relaxed))
+        sched_tighten_slowly(h);
+}
+void sched_slice_begin(struct hart *h);
 static inline bool sched_relax(struct hart *h)
 {
     if ((!sched_is_contended() || sched_is_exclusive(h)) && sched_relax_slowly(h))
         return true;
-    sched_share(h);
+    sched_tighten(h);
+    if (unlikely(h->queue->slice_end == TIME_NEVER))
+        sched_slice_begin(h); // contention began after it was chosen
     return false;
 }
-void sched_tighten(struct hart *h);
 
 // Around the idle loop's sleep. sched_idle_enter answers false if there is something to do.
 bool sched_idle_enter(struct hart *h);

@@ -154,14 +154,12 @@ bool sched_yield_to(struct hart *h, struct entity *to)
     return true;
 }
 
-void sched_expire(struct hart *h, uint64_t now)
+void sched_expire_due(struct hart *h, uint64_t now)
 {
     struct queue *q = h->queue;
-    struct heap_node *elsewhere = NULL, *hint = heap_first(&q->sleepers); // as in sched_deadline()
+    struct heap_node *elsewhere = NULL;
     bool any = false;
 
-    if (!hint || hint->key > now)
-        return;
     lock_acquire(&q->lock);
     for (;;) {
         struct heap_node *first = heap_first(&q->sleepers);

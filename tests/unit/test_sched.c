@@ -157,6 +157,14 @@ static void hart_pick(struct hart *h)
         run_entity(h, e);
 }
 
+static void turn(struct hart *h)
+{
+    sched_tighten(h);
+    struct entity *e = sched_turn(h, h->queue->running);
+    if (e)
+        run_entity(h, e);
+}
+
 static void leave(struct hart *h, enum put how, uint64_t deadline)
 {
     struct entity *e = h->queue->running;
@@ -186,7 +194,7 @@ static void hart_tick(struct hart *h)
         jobs[n].ready_at = now + jobs[n].rest;
         leave(h, PUT_WAITING, now + jobs[n].rest);
     } else if (look && sched_should_switch(h, now)) {
-        leave(h, PUT_READY, TIME_NEVER);
+        turn(h);
     } else if (look) {
         sched_relax(h);
     }
@@ -1137,8 +1145,9 @@ static void random_hart(struct hart *h)
                   rand() % 3   ? NULL
                   : rand() % 2 ? yes
                                : no);
-    } else if (sched_should_switch(h, now)) {
-        sched_put(h, e, PUT_READY, TIME_NEVER, NULL);
+    } else if (sched_should_switch(h, now) || rand() % 8 == 0) {
+        sched_tighten(h);
+        (void)sched_turn(h, e);
     } else {
         sched_relax(h);
     }
@@ -1159,7 +1168,7 @@ static void random_limits(struct entity *e, struct hart *h)
     default:
         if (h->queue->running && sched_yield_to(h, e)) {
             sched_tighten(h);
-            sched_put(h, h->queue->running, PUT_READY, TIME_NEVER, NULL);
+            (void)sched_turn(h, h->queue->running);
         }
     }
 }
@@ -1194,6 +1203,44 @@ static void random_step(void)
     default:
         random_hart(h);
     }
+}
+
+// What makes way goes behind those who had less; in one step or in two, it comes to the same.
+static void test_turn(void **state)
+{
+    (void)state;
+    machine(2);
+    for (unsigned i = 0; i < 3; i++)
+        sched_start(&entities[i]);
+    struct entity *first = sched_pick(harts[0]);
+
+    now += SLICE;
+    assert_true(sched_should_switch(harts[0], now));
+    struct entity *second = sched_turn(harts[0], first);
+    assert_non_null(second);
+    assert_ptr_not_equal(second, first);
+    assert_int_equal(first->state, ENTITY_READY);
+    assert_int_equal(first->consumed, SLICE);
+    assert_int_equal(second->stolen, SLICE);
+    assert_int_equal(sched_deadline(harts[0]), now + SLICE);
+    machine_check();
+
+    // Nobody had less: it goes on.
+    struct entity *third = &entities[2], *fourth = &entities[3];
+    first->virtual_time = first->ready.key = third->virtual_time = third->ready.key = 4 * VIRTUAL_SLICE;
+    now += SLICE / 2;
+    assert_ptr_equal(sched_turn(harts[0], second), second);
+    assert_ptr_equal(second->running, harts[0]);
+    machine_check();
+
+    // What waits elsewhere had less than what is first here.
+    fourth->home = harts[1];
+    sched_start(fourth);
+    second->virtual_time = 5 * VIRTUAL_SLICE;
+    assert_ptr_equal(sched_turn(harts[0], second), fourth);
+    assert_ptr_equal(fourth->home, harts[0]);
+    assert_int_equal(second->state, ENTITY_READY);
+    machine_check();
 }
 
 static void test_nobody_is_lost(void **state)
@@ -1277,6 +1324,7 @@ int main(void)
         cmocka_unit_test(test_two_ready_for_one_idle),
         cmocka_unit_test(test_requests_do_not_prolong_a_slice),
         cmocka_unit_test(test_expiry_tells_others_when_busy),
+        cmocka_unit_test(test_turn),
         cmocka_unit_test(test_nobody_is_lost),
         cmocka_unit_test(test_all_that_is_ready_runs),
     };

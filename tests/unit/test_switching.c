@@ -719,7 +719,8 @@ static void capsule_restart(unsigned c)
         sched_start(&vcores[c][i].entity);
 }
 
-static void vcore_run(struct hart *h, struct vcore *v)
+// Answers what runs next, if that is known by then.
+static struct entity *vcore_run(struct hart *h, struct vcore *v)
 {
     v->context.hart = h;
     h->current = &v->context;
@@ -744,14 +745,19 @@ static void vcore_run(struct hart *h, struct vcore *v)
     case 2:
         sched_put(h, &v->entity, PUT_WAITING, now + explore_random(20), NULL);
         break;
-    default:
+    case 3:
         sched_put(h, &v->entity, PUT_READY, TIME_NEVER, NULL);
+        break;
+    default:
+        return sched_turn(h, &v->entity);
     }
+    return NULL;
 }
 
 static void hart_main(unsigned index)
 {
     struct hart *h = harts[index];
+    struct entity *e = NULL;
 
     while (turns_left) {
         turns_left--;
@@ -759,9 +765,10 @@ static void hart_main(unsigned index)
         interrupts_take(h);
         if (sched_deadline(h) <= now)
             sched_expire(h, now);
-        struct entity *e = sched_pick(h);
+        if (!e)
+            e = sched_pick(h);
         if (e)
-            vcore_run(h, container_of(e, struct vcore, entity));
+            e = vcore_run(h, container_of(e, struct vcore, entity));
         else if (sched_idle_enter(h))
             sched_idle_leave(h);
         explore_point();

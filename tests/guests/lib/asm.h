@@ -4,6 +4,7 @@
 #if __riscv_xlen == 64
 #define REG_L ld
 #define REG_S sd
+#define REG_AMOSWAP amoswap.d
 #define REG_AMOADD amoadd.d
 #define REG_SIZE 8
 #define REG_WORD .quad
@@ -11,6 +12,7 @@
 #else
 #define REG_L lw
 #define REG_S sw
+#define REG_AMOSWAP amoswap.w
 #define REG_AMOADD amoadd.w
 #define REG_SIZE 4
 #define REG_WORD .word

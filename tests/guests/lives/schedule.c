@@ -81,7 +81,7 @@ _Noreturn void role_spin(void)
 
 // spin.S; the sum of what switches took, and how many.
 struct turns {
-    volatile unsigned long who, when, sum, count;
+    volatile unsigned long last, sum, count;
 };
 
 // A round of all: a slice is 4 ms.
@@ -97,8 +97,8 @@ _Noreturn void role_turns(void)
 
     for (unsigned long i = 1; sbi_call3(SBI_HSM, HSM_START, i, take_turns, &turns).error == 0; i++) {
     }
-    sleep_ms(round_ms()); // in the first, all are still being started
-    turns.sum = turns.count = 0;
+    sleep_ms(round_ms());                     // in the first, all are still being started
+    turns.sum = turns.count = turns.last = 0; // and we are nobody's switch
     sleep_ms(round_ms());
     print("TURNS %lu.\n", turns.count ? turns.sum / turns.count : 0);
     for (;;)

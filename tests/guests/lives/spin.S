@@ -10,26 +10,29 @@ spin_for_ever:                          // long, for an emulator's sake
         .endr
         j       spin_for_ever
 
-// Vcores of one capsule write down, all the time, who runs and what the instruction counter says. Whoever finds
-// another there came after it: the difference is what the switch took, and some 10 instructions of this loop. What
-// was interrupted halfway shows as more than any switch takes, and isn't counted; nor does it take back what others
-// have noted meanwhile.
-// a0: number of the vcore, a1: struct turns.
+// Vcores of one capsule swap in, all the time, who runs and what the instruction counter says. Whoever finds another
+// there came after it: the difference is what the switch took, and some 10 instructions of this loop. Wherever it is
+// interrupted, the next swap shows it; who had just read the counter leaves what it swapped in one round before. Much
+// more than any switch takes isn't counted: nobody was there, or not one of these.
+// a0: number of the vcore, below 64, a1: struct turns.
         .globl  take_turns
 take_turns:
-        li      t4, 20000
+        li      t4, 20000 << 6
 1:      csrr    t0, cycle
-        REG_L   t1, 0(a1)
-        beq     t1, a0, 2f
-        REG_L   t2, REG_SIZE(a1)
-        sub     t2, t0, t2
-        bgeu    t2, t4, 2f
-        addi    t3, a1, 2*REG_SIZE
+        slli    t0, t0, 6
+        or      t0, t0, a0
+        REG_AMOSWAP t1, t0, (a1)
+        csrr    t2, cycle
+        andi    t3, t1, 63
+        beq     t3, a0, 1b
+        slli    t2, t2, 6
+        xor     t1, t1, t3
+        sub     t2, t2, t1
+        bgeu    t2, t4, 1b
+        srli    t2, t2, 6
+        addi    t3, a1, REG_SIZE
         REG_AMOADD zero, t2, (t3)
         li      t2, 1
-        addi    t3, a1, 3*REG_SIZE
+        addi    t3, a1, 2*REG_SIZE
         REG_AMOADD zero, t2, (t3)
-2:      csrr    t0, cycle
-        REG_S   t0, REG_SIZE(a1)
-        REG_S   a0, 0(a1)               // last: who is interrupted before this finds its own number or another's time
         j       1b
