@@ -229,6 +229,27 @@ enum status space_write_fault(struct space *s, struct gpa a) must_check;
 // space_run for who is going to write: the run is at least to the end of `a`'s page, if that is RAM.
 // Errors as above.
 enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run) must_check;
+// Both, without a call where they lead to the first piece of RAM, which is mostly all there is.
+static inline uint64_t space_run_first(const struct space *s, struct gpa a, struct hpa *out)
+{
+    const struct extent *e = &s->extents[0];
+    uint64_t offset = a.value - e->guest.value;
+
+    if (unlikely(s->forked || offset >= e->size))
+        return 0;
+    *out = hpa(e->host.value + offset);
+    return e->size - offset;
+}
+static inline uint64_t space_find(const struct space *s, struct gpa a, struct hpa *out)
+{
+    uint64_t run = space_run_first(s, a, out);
+    return likely(run) ? run : space_run(s, a, out);
+}
+must_check static inline enum status space_find_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run)
+{
+    *run = space_run_first(s, a, out);
+    return likely(*run) ? STATUS_OK : space_run_writable(s, a, out, run);
+}
 // What of that is still so later in the exit: 0 where a page has gone back meanwhile, or is shared. Takes no lock.
 uint64_t space_run_own(const struct space *s, struct gpa a, struct hpa *out);
 // space_translate for who is going to write [a, a + size), which lies in one page. Errors as above.
