@@ -93,6 +93,9 @@ static enum exit external_interrupt(struct hart *h)
         console_events_pass_on();
         hart_arm(h);
     }
+    struct vcore *v = h->current ? vcore_of(h->current) : NULL;
+    if (v && atomic_load_explicit(&v->capsule->work_here, memory_order_relaxed))
+        return slots_work_here(v);
     return EXIT_RESUME;
 }
 

@@ -174,7 +174,8 @@ struct capsule {
     // vcore, with the capsule's share, that parks when the capsule ends or is held.
     struct virtio_device *virtio[VIRTIO_SLOTS]; // NULL: nothing there
     struct entity worker;
-    _Atomic uint32_t work; // bit n: slot n
+    _Atomic uint32_t work;      // bit n: slot n
+    _Atomic uint32_t work_here; // ... which the exit does that one of its vcores is in
     // The worker's: the slot that it served last, and those that have something to do later (bit n: slot n), and when.
     unsigned work_last;
     uint32_t work_later;
@@ -256,6 +257,10 @@ void capsule_notify(struct capsule *c);
 // Slot n has something to do, which its device knows (virtio_call). Any hart; the caller sees to it that the capsule
 // stays.
 void capsule_work(struct capsule *c, unsigned slot);
+// The same, from a device's interrupt, whose handler then calls slots_work_here(): if the hart was taken from a vcore
+// of this capsule, the first step is done there and then.
+void capsule_work_here(struct capsule *c, unsigned slot);
+enum exit slots_work_here(struct vcore *v);
 // One bounded step of the worker; the caller runs no vcore, and the capsule was not halted. Answers when the next is
 // due if nobody calls the worker before (host time).
 uint64_t capsule_work_step(struct capsule *c);
