@@ -23,21 +23,28 @@ static inline enum outcome uart_access(struct capsule *c, uint32_t offset, const
     return OUTCOME_DONE;
 }
 
-static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+// Answers what a load finds.
+static inline uint32_t plic_word(struct vcore *v, uint32_t offset, bool is_store, uint32_t value)
 {
     struct capsule *c = v->capsule;
 
-    if (a->bytes != 4)
-        return OUTCOME_NOTHING;
     lock_acquire(&c->devices);
-    if (a->is_store)
-        vplic_write(c->plic, v->index, offset, (uint32_t)*value);
+    if (is_store)
+        vplic_write(c->plic, v->index, offset, value);
     else
-        *value = vplic_read(c->plic, v->index, offset);
+        value = vplic_read(c->plic, v->index, offset);
     if (likely(c->plic->output == c->plic->reported))
         lock_release(&c->devices);
     else
         capsule_lines_update(c);
+    return value;
+}
+
+static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+{
+    if (a->bytes != 4)
+        return OUTCOME_NOTHING;
+    *value = plic_word(v, offset, a->is_store, (uint32_t)*value);
     return OUTCOME_DONE;
 }
 
@@ -202,7 +209,7 @@ static __attribute__((noinline)) bool request_find(struct vcore *v, struct reque
     return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, r);
 }
 
-enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
+static __attribute__((noinline)) enum exit mmio_general(struct vcore *v, unsigned long cause, uint32_t saved)
 {
     struct fault f = {.cause = cause, .value = csr_read(CSR_MTVAL)};
     struct insn_access a;
@@ -219,4 +226,40 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
         a = r.access;
     }
     return access_do(v, saved, f, where, a);
+}
+
+// A load or store of a signed word, of which the hart says all.
+static inline bool is_word(unsigned long insn, unsigned long cause)
+{
+    bool is_store = insn >> 5 & 1;
+    return (insn & 0x705d) == 0x2001 && cause == (is_store ? CAUSE_STORE_GUEST_PAGE : CAUSE_LOAD_GUEST_PAGE);
+}
+
+// What drivers mostly do goes first, with no more than it takes: words of the PLIC and of virtio devices.
+enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    unsigned long insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
+    bool is_store = insn >> 5 & 1;
+    unsigned reg = (is_store ? insn >> 20 : insn >> 7) & 31;
+    enum outcome outcome = OUTCOME_DONE;
+
+    if (!is_word(insn, cause) || csr_read(CSR_MTVAL) & 3)
+        return mmio_general(v, cause, saved);
+    if (!(saved >> reg & 1))
+        return EXIT_SLOW;
+    uint64_t where = (uint64_t)csr_read(CSR_MTVAL2) << 2;
+    uint32_t value = (uint32_t)v->context.x[reg], offset = (uint32_t)(where - VIRTIO_BASE);
+    if (where - PLIC_BASE < vplic_window(v->capsule->vcore_count))
+        value = plic_word(v, (uint32_t)(where - PLIC_BASE), is_store, value);
+    else if (where - VIRTIO_BASE >= VIRTIO_SLOTS * VIRTIO_WINDOW || !v->capsule->virtio[offset / VIRTIO_WINDOW])
+        return mmio_general(v, cause, saved);
+    else if (is_store)
+        outcome = slots_store(v, offset, sizeof(value), value);
+    else
+        value = (uint32_t)slots_load(v, offset, sizeof(value));
+    if (!is_store && reg)
+        v->context.x[reg] = (unsigned long)(long)(int32_t)value;
+    v->exits[KIND_DEVICE]++;
+    v->context.pc += 2 + (insn & 2);
+    return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
 }
