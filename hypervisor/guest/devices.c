@@ -209,7 +209,7 @@ static __attribute__((noinline)) bool request_find(struct vcore *v, struct reque
     return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, r);
 }
 
-static __attribute__((noinline)) enum exit mmio_general(struct vcore *v, unsigned long cause, uint32_t saved)
+static enum exit mmio_do(struct vcore *v, unsigned long cause, uint32_t saved)
 {
     struct fault f = {.cause = cause, .value = csr_read(CSR_MTVAL)};
     struct insn_access a;
@@ -226,6 +226,14 @@ static __attribute__((noinline)) enum exit mmio_general(struct vcore *v, unsigne
         a = r.access;
     }
     return access_do(v, saved, f, where, a);
+}
+
+static __attribute__((noinline)) enum exit mmio_general(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    v->context.pc = csr_read(CSR_MEPC);
+    enum exit exit = mmio_do(v, cause, saved);
+    csr_write(CSR_MEPC, v->context.pc);
+    return exit;
 }
 
 // A load or store of a signed word, of which the hart says all.
@@ -247,6 +255,7 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
         return mmio_general(v, cause, saved);
     if (!(saved >> reg & 1))
         return EXIT_SLOW;
+    unsigned long next = csr_read(CSR_MEPC) + 2 + (insn & 2);
     uint64_t where = (uint64_t)csr_read(CSR_MTVAL2) << 2;
     uint32_t value = (uint32_t)v->context.x[reg], offset = (uint32_t)(where - VIRTIO_BASE);
     if (where - PLIC_BASE < vplic_window(v->capsule->vcore_count))
@@ -260,6 +269,7 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
     if (!is_store && reg)
         v->context.x[reg] = (unsigned long)(long)(int32_t)value;
     v->exits[KIND_DEVICE]++;
-    v->context.pc += 2 + (insn & 2);
+    v->context.pc = next;
+    csr_write(CSR_MEPC, next);
     return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
 }
