@@ -230,7 +230,8 @@ enum status space_write_fault(struct space *s, struct gpa a) must_check;
 // Errors as above.
 enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run) must_check;
 // Both, without a call where they lead to the first piece of RAM, which is mostly all there is.
-static inline uint64_t space_run_first(const struct space *s, struct gpa a, struct hpa *out)
+__attribute__((always_inline)) static inline uint64_t space_run_first(const struct space *s, struct gpa a,
+                                                                      struct hpa *out)
 {
     const struct extent *e = &s->extents[0];
     uint64_t offset = a.value - e->guest.value;
@@ -240,12 +241,13 @@ static inline uint64_t space_run_first(const struct space *s, struct gpa a, stru
     *out = hpa(e->host.value + offset);
     return e->size - offset;
 }
-static inline uint64_t space_find(const struct space *s, struct gpa a, struct hpa *out)
+__attribute__((always_inline)) static inline uint64_t space_find(const struct space *s, struct gpa a, struct hpa *out)
 {
     uint64_t run = space_run_first(s, a, out);
     return likely(run) ? run : space_run(s, a, out);
 }
-must_check static inline enum status space_find_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run)
+__attribute__((always_inline)) must_check static inline enum status space_find_writable(struct space *s, struct gpa a,
+                                                                                        struct hpa *out, uint64_t *run)
 {
     *run = space_run_first(s, a, out);
     return likely(*run) ? STATUS_OK : space_run_writable(s, a, out, run);
