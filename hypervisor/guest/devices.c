@@ -236,40 +236,70 @@ static __attribute__((noinline)) enum exit mmio_general(struct vcore *v, unsigne
     return exit;
 }
 
-// A load or store of a signed word, of which the hart says all.
-static inline bool is_word(unsigned long insn, unsigned long cause)
+// --- words of the PLIC and of virtio devices, which are what drivers mostly access ----------------------------------
+
+static inline bool is_plic(const struct vcore *v, uint64_t where)
 {
-    bool is_store = insn >> 5 & 1;
-    return (insn & 0x705d) == 0x2001 && cause == (is_store ? CAUSE_STORE_GUEST_PAGE : CAUSE_LOAD_GUEST_PAGE);
+    return where - PLIC_BASE < vplic_window(v->capsule->vcore_count);
 }
 
-// What drivers mostly do goes first, with no more than it takes: words of the PLIC and of virtio devices.
-enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
+static inline bool is_slot(const struct vcore *v, uint64_t where)
 {
-    unsigned long insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
+    return where - VIRTIO_BASE < VIRTIO_SLOTS * VIRTIO_WINDOW &&
+           v->capsule->virtio[(uint32_t)(where - VIRTIO_BASE) / VIRTIO_WINDOW];
+}
+
+static inline unsigned word_register(unsigned long insn)
+{
+    return (insn >> 5 & 1 ? insn >> 20 : insn >> 7) & 31;
+}
+
+// One of both is there. The instruction is as mtinst has it: a load or store of a signed word.
+static __attribute__((noinline)) enum exit word_access(struct vcore *v, uint64_t where)
+{
+    unsigned long insn = csr_read(CSR_MTINST), next = csr_read(CSR_MEPC) + 2 + (insn & 2);
     bool is_store = insn >> 5 & 1;
-    unsigned reg = (is_store ? insn >> 20 : insn >> 7) & 31;
+    unsigned long *x = &v->context.x[word_register(insn)];
+    uint32_t value = (uint32_t)*x;
     enum outcome outcome = OUTCOME_DONE;
 
-    if (!is_word(insn, cause) || csr_read(CSR_MTVAL) & 3)
-        return mmio_general(v, cause, saved);
-    if (!(saved >> reg & 1))
-        return EXIT_SLOW;
-    unsigned long next = csr_read(CSR_MEPC) + 2 + (insn & 2);
-    uint64_t where = (uint64_t)csr_read(CSR_MTVAL2) << 2;
-    uint32_t value = (uint32_t)v->context.x[reg], offset = (uint32_t)(where - VIRTIO_BASE);
-    if (where - PLIC_BASE < vplic_window(v->capsule->vcore_count))
+    if (is_plic(v, where))
         value = plic_word(v, (uint32_t)(where - PLIC_BASE), is_store, value);
-    else if (where - VIRTIO_BASE >= VIRTIO_SLOTS * VIRTIO_WINDOW || !v->capsule->virtio[offset / VIRTIO_WINDOW])
-        return mmio_general(v, cause, saved);
     else if (is_store)
-        outcome = slots_store(v, offset, sizeof(value), value);
+        outcome = slots_store(v, (uint32_t)(where - VIRTIO_BASE), sizeof(value), value);
     else
-        value = (uint32_t)slots_load(v, offset, sizeof(value));
-    if (!is_store && reg)
-        v->context.x[reg] = (unsigned long)(long)(int32_t)value;
+        value = (uint32_t)slots_load(v, (uint32_t)(where - VIRTIO_BASE), sizeof(value));
+    if (!is_store && x != v->context.x)
+        *x = (unsigned long)(long)(int32_t)value;
     v->exits[KIND_DEVICE]++;
     v->context.pc = next;
     csr_write(CSR_MEPC, next);
     return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
+}
+
+// Where hardware says all but the address.
+static __attribute__((noinline)) enum exit word_walk(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    uint64_t where;
+
+    if (!world_translate_loaded(&v->world, csr_read(CSR_MTVAL), &where) || !(is_plic(v, where) || is_slot(v, where)))
+        return mmio_general(v, cause, saved);
+    return word_access(v, where);
+}
+
+enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    unsigned long insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
+    unsigned long access = insn >> 5 & 1 ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
+
+    if ((insn & 0x705d) != 0x2001 || csr_read(CSR_MTVAL) & 3)
+        return mmio_general(v, cause, saved);
+    if (!(saved >> word_register(insn) & 1))
+        return EXIT_SLOW;
+    if (cause == access)
+        return word_walk(v, cause, saved);
+    uint64_t where = (uint64_t)csr_read(CSR_MTVAL2) << 2; // 0: the hart doesn't say
+    if (cause == access + (CAUSE_LOAD_GUEST_PAGE - CAUSE_LOAD_ACCESS) && (is_plic(v, where) || is_slot(v, where)))
+        return word_access(v, where);
+    return mmio_general(v, cause, saved);
 }

@@ -379,6 +379,8 @@ void world_set_time_origin(uint64_t host_time);
 // Where a guest-virtual address leads in the eyes of a world that is loaded nowhere, rights apart. False if
 // nowhere. What is there is checked by space_translate().
 bool world_translate(const struct world *w, uint64_t address, uint64_t *out) must_check;
+// The same of a world that is loaded on this hart.
+bool world_translate_loaded(const struct world *w, uint64_t address, uint64_t *out) must_check;
 
 // Gives the guest an exception, as hardware would: the context's pc becomes the handler's.
 void world_reflect(struct context *c, unsigned long cause, unsigned long value);
