@@ -274,7 +274,7 @@ bool worker_is_called(struct entity *e);
 enum exit exit_fast(struct context *c, unsigned long cause);
 // The rest of them. context.pc is valid and may be changed.
 enum exit guest_exit(struct vcore *v);
-// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME or EXIT_RESCHEDULE.
+// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME, EXIT_RESCHEDULE or EXIT_END.
 enum exit hart_interrupts(struct hart *h, unsigned long pending);
 // After console_remove(): returns when no hart works on an event of the removed stream any more.
 void console_events_settle(void);
