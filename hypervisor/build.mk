@@ -25,10 +25,12 @@ HV_CFLAGS := -std=gnu11 -g $(WARNINGS) -mcmodel=medany -fno-pic -ffreestanding -
 # together would be slower: saving registers by calls is a choice for all.
 HV_FAST := -O2
 HV_FAST_FILES := $(addprefix hypervisor/, guest/devices.c isolation/pmp/walk.c capsule/run.c console/stream.c) \
-    $(addprefix hypervisor/riscv/, hart.c builtins.c) $(addprefix hypervisor/sched/, sched.c queue.c) $(addprefix lib/, checksum.c copy.c heap.c insn.c isa.c)
+    $(addprefix hypervisor/riscv/, hart.c builtins.c) $(addprefix hypervisor/sched/, sched.c queue.c) \
+    $(addprefix lib/, checksum.c copy.c heap.c insn.c isa.c)
 HV_TIGHT := -Os --param=max-inline-insns-size=12
 HV_TIGHT_FILES := $(addprefix hypervisor/guest/, emulate.c exit.c fence.c interrupts.c sbi.c sbi_console.c sbi_harts.c slots.c) \
-    $(addprefix hypervisor/, virtio/virtio.c virtio/virtqueue.c isolation/transfer.c) \
+    $(addprefix hypervisor/, virtio/virtio.c virtio/virtqueue.c virtio/vblk.c virtio/vblk_host.c isolation/transfer.c) \
+    $(addprefix hypervisor/drivers/, block.c virtio_disk.c virtio_slot.c plic.c) \
     $(addprefix hypervisor/, guest/sbi_legacy.c guest/vplic.c guest/vuart.c isolation/access.c isolation/world.c sched/wake.c)
 HV_LINK_SMALL := -Os -mtune=size -msave-restore -flto -flto-partition=one
 HV_SMALL := $(HV_LINK_SMALL) -fno-jump-tables -fno-tree-switch-conversion -fno-move-loop-invariants \

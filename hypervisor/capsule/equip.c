@@ -122,7 +122,7 @@ static void host_disk_done(void *owner)
     struct device *d = owner;
 
     virtio_call(&d->common, 0);
-    capsule_work(d->capsule, d->common.slot);
+    capsule_work_here(d->capsule, d->common.slot);
 }
 
 // Likewise.

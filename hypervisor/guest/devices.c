@@ -23,21 +23,28 @@ static inline enum outcome uart_access(struct capsule *c, uint32_t offset, const
     return OUTCOME_DONE;
 }
 
-static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+// Answers what a load finds.
+static inline uint32_t plic_word(struct vcore *v, uint32_t offset, bool is_store, uint32_t value)
 {
     struct capsule *c = v->capsule;
 
-    if (a->bytes != 4)
-        return OUTCOME_NOTHING;
     lock_acquire(&c->devices);
-    if (a->is_store)
-        vplic_write(c->plic, v->index, offset, (uint32_t)*value);
+    if (is_store)
+        vplic_write(c->plic, v->index, offset, value);
     else
-        *value = vplic_read(c->plic, v->index, offset);
+        value = vplic_read(c->plic, v->index, offset);
     if (likely(c->plic->output == c->plic->reported))
         lock_release(&c->devices);
     else
         capsule_lines_update(c);
+    return value;
+}
+
+static inline enum outcome plic_access(struct vcore *v, uint32_t offset, const struct insn_access *a, uint64_t *value)
+{
+    if (a->bytes != 4)
+        return OUTCOME_NOTHING;
+    *value = plic_word(v, offset, a->is_store, (uint32_t)*value);
     return OUTCOME_DONE;
 }
 
@@ -202,7 +209,7 @@ static __attribute__((noinline)) bool request_find(struct vcore *v, struct reque
     return access_from_mtinst(r->fault.insn, &r->access) || access_from_memory(v, r);
 }
 
-enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
+static enum exit mmio_do(struct vcore *v, unsigned long cause, uint32_t saved)
 {
     struct fault f = {.cause = cause, .value = csr_read(CSR_MTVAL)};
     struct insn_access a;
@@ -219,4 +226,80 @@ enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
         a = r.access;
     }
     return access_do(v, saved, f, where, a);
+}
+
+static __attribute__((noinline)) enum exit mmio_general(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    v->context.pc = csr_read(CSR_MEPC);
+    enum exit exit = mmio_do(v, cause, saved);
+    csr_write(CSR_MEPC, v->context.pc);
+    return exit;
+}
+
+// --- words of the PLIC and of virtio devices, which are what drivers mostly access ----------------------------------
+
+static inline bool is_plic(const struct vcore *v, uint64_t where)
+{
+    return where - PLIC_BASE < vplic_window(v->capsule->vcore_count);
+}
+
+static inline bool is_slot(const struct vcore *v, uint64_t where)
+{
+    return where - VIRTIO_BASE < VIRTIO_SLOTS * VIRTIO_WINDOW &&
+           v->capsule->virtio[(uint32_t)(where - VIRTIO_BASE) / VIRTIO_WINDOW];
+}
+
+static inline unsigned word_register(unsigned long insn)
+{
+    return (insn >> 5 & 1 ? insn >> 20 : insn >> 7) & 31;
+}
+
+// One of both is there. The instruction is as mtinst has it: a load or store of a signed word.
+static __attribute__((noinline)) enum exit word_access(struct vcore *v, uint64_t where)
+{
+    unsigned long insn = csr_read(CSR_MTINST), next = csr_read(CSR_MEPC) + 2 + (insn & 2);
+    bool is_store = insn >> 5 & 1;
+    unsigned long *x = &v->context.x[word_register(insn)];
+    uint32_t value = (uint32_t)*x;
+    enum outcome outcome = OUTCOME_DONE;
+
+    if (is_plic(v, where))
+        value = plic_word(v, (uint32_t)(where - PLIC_BASE), is_store, value);
+    else if (is_store)
+        outcome = slots_store(v, (uint32_t)(where - VIRTIO_BASE), sizeof(value), value);
+    else
+        value = (uint32_t)slots_load(v, (uint32_t)(where - VIRTIO_BASE), sizeof(value));
+    if (!is_store && x != v->context.x)
+        *x = (unsigned long)(long)(int32_t)value;
+    v->exits[KIND_DEVICE]++;
+    v->context.pc = next;
+    csr_write(CSR_MEPC, next);
+    return outcome == OUTCOME_ENDING ? EXIT_END : EXIT_RESUME;
+}
+
+// Where hardware says all but the address.
+static __attribute__((noinline)) enum exit word_walk(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    uint64_t where;
+
+    if (!world_translate_loaded(&v->world, csr_read(CSR_MTVAL), &where) || !(is_plic(v, where) || is_slot(v, where)))
+        return mmio_general(v, cause, saved);
+    return word_access(v, where);
+}
+
+enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved)
+{
+    unsigned long insn = isolation_features.hypervisor ? csr_read(CSR_MTINST) : 0;
+    unsigned long access = insn >> 5 & 1 ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
+
+    if ((insn & 0x705d) != 0x2001 || csr_read(CSR_MTVAL) & 3)
+        return mmio_general(v, cause, saved);
+    if (!(saved >> word_register(insn) & 1))
+        return EXIT_SLOW;
+    if (cause == access)
+        return word_walk(v, cause, saved);
+    uint64_t where = (uint64_t)csr_read(CSR_MTVAL2) << 2; // 0: the hart doesn't say
+    if (cause == access + (CAUSE_LOAD_GUEST_PAGE - CAUSE_LOAD_ACCESS) && (is_plic(v, where) || is_slot(v, where)))
+        return word_access(v, where);
+    return mmio_general(v, cause, saved);
 }

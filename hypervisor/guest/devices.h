@@ -23,7 +23,8 @@ enum outcome { OUTCOME_DONE, OUTCOME_NOTHING, OUTCOME_ENDING };
 uint64_t slots_load(struct vcore *v, uint32_t offset, unsigned bytes);
 enum outcome slots_store(struct vcore *v, uint32_t offset, unsigned bytes, uint64_t value);
 
-// Handles a load, store or fetch fault of the vcore. On a device, does the access and moves the pc on;
+// Handles a load, store or fetch fault of the vcore, at mepc. On a device, does the access and moves the pc on, that in
+// the context and mepc, as either may be what the guest goes on from;
 // else the guest gets the fault. Answers how the exit ends: EXIT_SLOW, with nothing done, if the access
 // is to a register that is not in `saved`.
 enum exit mmio_fault(struct vcore *v, unsigned long cause, uint32_t saved);

@@ -107,6 +107,9 @@ static enum exit external_interrupt(struct hart *h)
         console_events_pass_on();
         hart_arm(h);
     }
+    struct vcore *v = h->current ? vcore_of(h->current) : NULL;
+    if (v && atomic_load_explicit(&v->capsule->work_here, memory_order_relaxed))
+        return slots_work_here(v);
     return EXIT_RESUME;
 }
 
@@ -158,15 +161,6 @@ enum exit hart_interrupts(struct hart *h, unsigned long pending)
     (1UL << CAUSE_LOAD_GUEST_PAGE | 1UL << CAUSE_STORE_GUEST_PAGE | 1UL << CAUSE_LOAD_ACCESS |                         \
      1UL << CAUSE_STORE_ACCESS)
 
-// All that a driver mostly does, with a register that is saved already.
-static enum exit mmio_fast(struct vcore *v, unsigned long cause)
-{
-    v->context.pc = csr_read(CSR_MEPC);
-    enum exit exit = mmio_fault(v, cause, SAVED_FAST);
-    csr_write(CSR_MEPC, v->context.pc);
-    return exit;
-}
-
 // A sleep comes as the one, or without H as the other: nothing needs decoding if mtval says what it is.
 static bool is_wait(unsigned long cause)
 {
@@ -184,7 +178,7 @@ static __attribute__((noinline)) enum exit exit_other(struct context *c, unsigne
         return hart_interrupts(c->hart, 1UL << (cause & (XLEN - 1)));
     }
     if (cause < XLEN && (MMIO_CAUSES >> cause & 1))
-        return mmio_fast(vcore_of(c), cause);
+        return mmio_fault(vcore_of(c), cause, SAVED_FAST);
     if (is_wait(cause)) {
         vcore_of(c)->exits[KIND_WAIT]++;
         csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);

@@ -55,19 +55,18 @@ bool vcore_is_pending(struct entity *e)
 
 void capsule_lines_update(struct capsule *c)
 {
-    uint64_t changes = vplic_take_changes(c->plic);
-    const struct context *current = this_hart()->current;
-    uint64_t others = 0;
+    uint64_t others = vplic_take_changes(c->plic);
+    struct context *current = this_hart()->current;
+    struct vcore *v = current ? vcore_of(current) : NULL;
 
-    for (uint64_t left = changes; left; left &= left - 1) {
+    if (likely(v && v->capsule == c && others >> v->index & 1)) {
+        atomic_store(&v->external, vplic_output(c->plic, v->index));
+        vcore_sync(v);
+        others &= ~(1ULL << v->index);
+    }
+    for (uint64_t left = others; left; left &= left - 1) {
         unsigned n = (unsigned)__builtin_ctzll(left);
-        struct vcore *v = c->vcores[n];
-        bool level = vplic_output(c->plic, n);
-        atomic_store(&v->external, level);
-        if (&v->context == current)
-            vcore_sync(v);
-        else
-            others |= 1ULL << n;
+        atomic_store(&c->vcores[n]->external, vplic_output(c->plic, n));
     }
     lock_release(&c->devices);
     for (; others; others &= others - 1)

@@ -26,6 +26,16 @@ void capsule_work(struct capsule *c, unsigned slot)
         sched_wake(&c->worker);
 }
 
+void capsule_work_here(struct capsule *c, unsigned slot)
+{
+    const struct context *current = this_hart()->current;
+
+    if (current && container_of(current, struct vcore, context)->capsule == c)
+        atomic_fetch_or(&c->work_here, 1u << slot);
+    else
+        capsule_work(c, slot);
+}
+
 bool worker_is_called(struct entity *e)
 {
     const struct capsule *c = container_of(e, struct capsule, worker);
@@ -51,6 +61,21 @@ static void slot_after(struct capsule *c, unsigned slot, enum virtio_progress pr
     line_update(c, slot);
 }
 
+// In an exit of one of the capsule's vcores. False: it ends.
+static bool slot_step(struct vcore *v, unsigned slot)
+{
+    struct capsule *c = v->capsule;
+    enum virtio_progress progress = virtio_run(c->virtio[slot], VIRTIO_STEP_BYTES);
+
+    if (progress == VIRTIO_LATER) // the worker is to wait for its time
+        capsule_work(c, slot);
+    slot_after(c, slot, progress);
+    if (progress != VIRTIO_NO_MEMORY)
+        return true;
+    vcore_end(v, ENDING_MEMORY);
+    return false;
+}
+
 uint64_t slots_load(struct vcore *v, uint32_t offset, unsigned bytes)
 {
     return virtio_read(v->capsule->virtio[offset / VIRTIO_WINDOW], offset % VIRTIO_WINDOW, bytes);
@@ -63,18 +88,23 @@ enum outcome slots_store(struct vcore *v, uint32_t offset, unsigned bytes, uint6
     struct virtio_device *d = c->virtio[slot];
 
     virtio_write(d, offset % VIRTIO_WINDOW, bytes, value);
-    if (!atomic_load_explicit(&d->called, memory_order_relaxed)) {
-        line_update(c, slot);
-        return OUTCOME_DONE;
-    }
-    enum virtio_progress progress = virtio_run(d, VIRTIO_STEP_BYTES);
-    if (progress == VIRTIO_LATER) // the worker is to wait for its time
-        capsule_work(c, slot);
-    slot_after(c, slot, progress);
-    if (progress != VIRTIO_NO_MEMORY)
-        return OUTCOME_DONE;
-    vcore_end(v, ENDING_MEMORY);
-    return OUTCOME_ENDING;
+    if (atomic_load_explicit(&d->called, memory_order_relaxed))
+        return slot_step(v, slot) ? OUTCOME_DONE : OUTCOME_ENDING;
+    line_update(c, slot);
+    return OUTCOME_DONE;
+}
+
+// One of them, as an exit does one step; the worker has the others.
+enum exit slots_work_here(struct vcore *v)
+{
+    struct capsule *c = v->capsule;
+    uint32_t work = atomic_exchange(&c->work_here, 0);
+
+    if (!work)
+        return EXIT_RESUME; // a sibling was faster
+    for (uint32_t others = work & (work - 1); others; others &= others - 1)
+        capsule_work(c, (unsigned)__builtin_ctz(others));
+    return slot_step(v, (unsigned)__builtin_ctz(work)) ? EXIT_RESUME : EXIT_END;
 }
 
 // In turn, so that none of them takes all.

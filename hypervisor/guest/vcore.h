@@ -174,7 +174,8 @@ struct capsule {
     // vcore, with the capsule's share, that parks when the capsule ends or is held.
     struct virtio_device *virtio[VIRTIO_SLOTS]; // NULL: nothing there
     struct entity worker;
-    _Atomic uint32_t work; // bit n: slot n
+    _Atomic uint32_t work;      // bit n: slot n
+    _Atomic uint32_t work_here; // ... which the exit does that one of its vcores is in
     // The worker's: the slot that it served last, and those that have something to do later (bit n: slot n), and when.
     unsigned work_last;
     uint32_t work_later;
@@ -256,6 +257,10 @@ void capsule_notify(struct capsule *c);
 // Slot n has something to do, which its device knows (virtio_call). Any hart; the caller sees to it that the capsule
 // stays.
 void capsule_work(struct capsule *c, unsigned slot);
+// The same, from a device's interrupt, whose handler then calls slots_work_here(): if the hart was taken from a vcore
+// of this capsule, the first step is done there and then.
+void capsule_work_here(struct capsule *c, unsigned slot);
+enum exit slots_work_here(struct vcore *v);
 // One bounded step of the worker; the caller runs no vcore, and the capsule was not halted. Answers when the next is
 // due if nobody calls the worker before (host time).
 uint64_t capsule_work_step(struct capsule *c);
@@ -269,7 +274,7 @@ bool worker_is_called(struct entity *e);
 enum exit exit_fast(struct context *c, unsigned long cause);
 // The rest of them. context.pc is valid and may be changed.
 enum exit guest_exit(struct vcore *v);
-// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME or EXIT_RESCHEDULE.
+// Handles the hart's own pending interrupts, given as bits of mip. EXIT_RESUME, EXIT_RESCHEDULE or EXIT_END.
 enum exit hart_interrupts(struct hart *h, unsigned long pending);
 // After console_remove(): returns when no hart works on an event of the removed stream any more.
 void console_events_settle(void);

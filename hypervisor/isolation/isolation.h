@@ -229,6 +229,29 @@ enum status space_write_fault(struct space *s, struct gpa a) must_check;
 // space_run for who is going to write: the run is at least to the end of `a`'s page, if that is RAM.
 // Errors as above.
 enum status space_run_writable(struct space *s, struct gpa a, struct hpa *out, uint64_t *run) must_check;
+// Both, without a call where they lead to the first piece of RAM, which is mostly all there is.
+__attribute__((always_inline)) static inline uint64_t space_run_first(const struct space *s, struct gpa a,
+                                                                      struct hpa *out)
+{
+    const struct extent *e = &s->extents[0];
+    uint64_t offset = a.value - e->guest.value;
+
+    if (unlikely(s->forked || offset >= e->size))
+        return 0;
+    *out = hpa(e->host.value + offset);
+    return e->size - offset;
+}
+__attribute__((always_inline)) static inline uint64_t space_find(const struct space *s, struct gpa a, struct hpa *out)
+{
+    uint64_t run = space_run_first(s, a, out);
+    return likely(run) ? run : space_run(s, a, out);
+}
+__attribute__((always_inline)) must_check static inline enum status space_find_writable(struct space *s, struct gpa a,
+                                                                                        struct hpa *out, uint64_t *run)
+{
+    *run = space_run_first(s, a, out);
+    return likely(*run) ? STATUS_OK : space_run_writable(s, a, out, run);
+}
 // What of that is still so later in the exit: 0 where a page has gone back meanwhile, or is shared. Takes no lock.
 uint64_t space_run_own(const struct space *s, struct gpa a, struct hpa *out);
 // space_translate for who is going to write [a, a + size), which lies in one page. Errors as above.
@@ -356,6 +379,8 @@ void world_set_time_origin(uint64_t host_time);
 // Where a guest-virtual address leads in the eyes of a world that is loaded nowhere, rights apart. False if
 // nowhere. What is there is checked by space_translate().
 bool world_translate(const struct world *w, uint64_t address, uint64_t *out) must_check;
+// The same of a world that is loaded on this hart.
+bool world_translate_loaded(const struct world *w, uint64_t address, uint64_t *out) must_check;
 
 // Gives the guest an exception, as hardware would: the context's pc becomes the handler's.
 void world_reflect(struct context *c, unsigned long cause, unsigned long value);

@@ -24,6 +24,7 @@ static void pieces_free(struct space *s)
     for (unsigned i = 0; i < s->extent_count; i++)
         frames_free(s->extents[i].host, s->extents[i].size, s->owner);
     s->extent_count = 0;
+    s->extents[0].size = 0; // see space_run_first()
 }
 
 // Largest pieces first, halved as memory gets scarce.

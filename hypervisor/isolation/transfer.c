@@ -11,7 +11,7 @@ enum status space_read(const struct space *s, struct gpa a, void *to, size_t siz
         return STATUS_NOT_FOUND;
     while (size) {
         struct hpa host;
-        uint64_t run = space_run(s, a, &host);
+        uint64_t run = space_find(s, a, &host);
         if (!run)
             return STATUS_NOT_FOUND;
         size_t part = run < size ? (size_t)run : size;
@@ -32,7 +32,7 @@ enum status space_write(struct space *s, struct gpa a, const void *from, size_t 
     while (size) {
         struct hpa host;
         uint64_t run;
-        enum status status = space_run_writable(s, a, &host, &run);
+        enum status status = space_find_writable(s, a, &host, &run);
         if (status != STATUS_OK)
             return status;
         size_t part = run < size ? (size_t)run : size;
@@ -48,7 +48,7 @@ enum status space_load16(const struct space *s, struct gpa a, uint16_t *value)
 {
     struct hpa host;
 
-    if (a.value & 1 || !space_translate(s, a, sizeof(*value), &host))
+    if (a.value & 1 || space_find(s, a, &host) < sizeof(*value))
         return STATUS_NOT_FOUND;
     *value = atomic_load_explicit((_Atomic uint16_t *)hpa_pointer(host), memory_order_acquire);
     return STATUS_OK;
@@ -57,10 +57,13 @@ enum status space_load16(const struct space *s, struct gpa a, uint16_t *value)
 enum status space_store16(struct space *s, struct gpa a, uint16_t value)
 {
     struct hpa host;
+    uint64_t run;
 
     if (a.value & 1)
         return STATUS_NOT_FOUND;
-    enum status status = space_translate_writable(s, a, sizeof(value), &host);
+    enum status status = space_find_writable(s, a, &host, &run);
+    if (status == STATUS_OK && run < sizeof(value))
+        status = STATUS_NOT_FOUND;
     if (status == STATUS_OK)
         atomic_store_explicit((_Atomic uint16_t *)hpa_pointer(host), value, memory_order_release);
     return status;

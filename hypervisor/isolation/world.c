@@ -330,10 +330,19 @@ bool world_translate(const struct world *w, uint64_t address, uint64_t *out)
     return pmp_walk(w, w->satp, address, out) == WALK_OK;
 }
 
+static unsigned long satp_loaded(void)
+{
+    return is_vs() ? csr_read(CSR_SATP + CSR_VS_OFFSET) : csr_read(CSR_SATP);
+}
+
+bool world_translate_loaded(const struct world *w, uint64_t address, uint64_t *out)
+{
+    return pmp_walk(w, satp_loaded(), address, out) == WALK_OK;
+}
+
 static bool locate_by_walk(const struct world *w, struct fault *f, struct gpa *out)
 {
-    unsigned long satp = is_vs() ? csr_read(CSR_SATP + CSR_VS_OFFSET) : csr_read(CSR_SATP);
-    switch (pmp_walk(w, satp, f->value, &out->value)) {
+    switch (pmp_walk(w, satp_loaded(), f->value, &out->value)) {
     case WALK_PAGE_FAULT: // the guest changed its table meanwhile
         f->cause = page_cause(f->cause);
         return false;

@@ -361,7 +361,7 @@ enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
         budget /= (uint32_t)__builtin_popcount(called);
     for (; called; called &= called - 1) {
         uint32_t part = budget;
-        enum virtio_progress one = queue_run(d, (unsigned)__builtin_ctz(called), &part);
+        enum virtio_progress one = queue_run(d, called & 1 ? 0 : (unsigned)__builtin_ctz(called), &part);
         if (one > all)
             all = one;
     }

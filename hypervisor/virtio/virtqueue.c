@@ -85,6 +85,18 @@ static bool table_enter(const struct virtqueue *q, const struct virtio_descripto
     return t->entries != 0;
 }
 
+// A copy, of which nothing is read again. Mostly aligned and in one piece; an indirect table needn't be.
+static bool descriptor_read(const struct space *s, struct gpa a, struct virtio_descriptor *d)
+{
+    struct hpa host;
+
+    if (unlikely(!is_aligned(a.value, sizeof(uint64_t)) || space_find(s, a, &host) < sizeof(*d)))
+        return space_read(s, a, d, sizeof(*d)) == STATUS_OK;
+    const volatile struct virtio_descriptor *there = hpa_pointer(host);
+    *d = (struct virtio_descriptor){there->address, there->length, there->flags, there->next};
+    return true;
+}
+
 // Follows the chain. No more steps than the table has entries: one that is longer has a loop.
 static enum status chain_follow(const struct virtqueue *q, const struct space *s, uint32_t index,
                                 struct virtqueue_chain *c)
@@ -93,8 +105,7 @@ static enum status chain_follow(const struct virtqueue *q, const struct space *s
     struct virtio_descriptor d;
 
     for (uint32_t steps = 0; steps < t.entries && index < t.entries; steps++) {
-        enum status status = space_read(s, at(t.start, sizeof(d) * index), &d, sizeof(d));
-        if (status != STATUS_OK)
+        if (!descriptor_read(s, at(t.start, sizeof(d) * index), &d))
             return STATUS_INVALID;
         if (d.flags & VIRTIO_DESCRIPTOR_INDIRECT) {
             if (!table_enter(q, &d, &t))
@@ -162,13 +173,27 @@ void virtqueue_untake(struct virtqueue *q, unsigned chains)
 
 // --- giving back -----------------------------------------------------------------------------------------
 
+static enum status used_write(struct space *s, struct gpa a, const struct virtio_used *used)
+{
+    struct hpa host;
+    uint64_t run;
+    enum status status = space_find_writable(s, a, &host, &run);
+
+    if (status != STATUS_OK)
+        return status;
+    if (unlikely(run < sizeof(*used)))
+        return space_write(s, a, used, sizeof(*used));
+    *(struct virtio_used *)hpa_pointer(host) = *used;
+    return STATUS_OK;
+}
+
 enum status virtqueue_return_all(struct virtqueue *q, struct space *s, const struct virtio_used *used, unsigned count)
 {
     enum status status = STATUS_OK;
 
     for (unsigned i = 0; i < count && status == STATUS_OK; i++) {
         uint32_t entry = (q->returned + i) & (q->size - 1u);
-        status = space_write(s, at(q->used, RING_ENTRIES + sizeof(*used) * entry), &used[i], sizeof(*used));
+        status = used_write(s, at(q->used, RING_ENTRIES + sizeof(*used) * entry), &used[i]);
     }
     if (status == STATUS_OK) // releases what was written
         status = space_store16(s, at(q->used, RING_INDEX), (uint16_t)(q->returned + count));
@@ -281,7 +306,7 @@ enum status chain_read_piece(struct virtqueue_chain *c, const struct space *s, u
     struct gpa start;
     struct hpa host;
     uint32_t piece = least(size, chain_next(c, &c->read, &start));
-    uint64_t there = space_run(s, start, &host);
+    uint64_t there = space_find(s, start, &host);
 
     if (!there)
         return STATUS_NOT_FOUND;
@@ -297,7 +322,7 @@ enum status chain_write_piece(struct virtqueue_chain *c, struct space *s, uint32
     struct hpa host;
     uint64_t there;
     uint32_t piece = least(size, chain_next(c, &c->write, &start));
-    enum status status = space_run_writable(s, start, &host, &there);
+    enum status status = space_find_writable(s, start, &host, &there);
 
     if (status != STATUS_OK)
         return status;

@@ -120,6 +120,7 @@ static void step(struct driver_queue *q, struct virtio_device *d, struct input *
         break;
     case 6:
         driver_lacking = byte(in) & 31 ? 0 : byte(in) % 8;
+        driver_space.forked = driver_lacking || byte(in) & 1;
         break;
     case 7:
     case 8:

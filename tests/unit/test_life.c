@@ -262,12 +262,21 @@ static unsigned long guest_end(struct vcore *v)
     return EXIT_END;
 }
 
+// As the interrupt of a device that has finished something.
+static unsigned long device_interrupt(struct vcore *v)
+{
+    capsule_work_here(v->capsule, 3);
+    return v->capsule->work_here ? slots_work_here(v) : EXIT_RESUME;
+}
+
 static unsigned long guest_act(struct vcore *v)
 {
     struct capsule *c = v->capsule;
 
     switch (explore_random(13)) {
     case 12:
+        if (explore_random(2))
+            return device_interrupt(v);
         capsule_work(c, 3);
         return EXIT_RESUME;
     case 0:

@@ -58,6 +58,13 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup_whole(void **state)
+{
+    setup(state);
+    driver_space.forked = false;
+    return 0;
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -478,6 +485,7 @@ static void test_moves_with_one_copy(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_WHOLE(name) cmocka_unit_test_setup_teardown(name, setup_whole, teardown)
 
 int main(void)
 {
@@ -499,6 +507,14 @@ int main(void)
         TEST(test_somebody_else_is_at_work),
         TEST(test_no_memory),
         TEST(test_moves_with_one_copy),
+        TEST_WHOLE(test_serves),
+        TEST_WHOLE(test_no_interrupt_flag),
+        TEST_WHOLE(test_asks_to_be_notified),
+        TEST_WHOLE(test_bad_queues),
+        TEST_WHOLE(test_bad_chains),
+        TEST_WHOLE(test_indirect),
+        TEST_WHOLE(test_budget),
+        TEST_WHOLE(test_moves_with_one_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,22 +34,18 @@ static unsigned levels_of(unsigned long mode)
 }
 #endif
 
-static uint64_t leaf_address(pte_t pte, uint64_t gva, unsigned level)
+static uint64_t leaf_address(pte_t pte, uint64_t gva, unsigned shift)
 {
-    unsigned shift = FRAME_SHIFT + level * INDEX_BITS;
-
-    if (level == 0 && PTE_NAPOT(pte)) // Svnapot: 64 KiB
+    if (shift == FRAME_SHIFT && PTE_NAPOT(pte)) // Svnapot: 64 KiB
         shift = 16;
     uint64_t mask = (1ULL << shift) - 1;
     return ((PTE_PPN(pte) << FRAME_SHIFT) & ~mask) | (gva & mask);
 }
 
-enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gva, uint64_t *out)
+__attribute__((always_inline)) static inline enum walk_result walk(const struct space *s, bool is_direct,
+                                                                   unsigned long satp, uint64_t gva, uint64_t *out)
 {
-    // Under pmp a capsule's RAM is one extent, whose guest addresses are host addresses. With H but
-    // without mtval2 a capsule under gstage comes here too, and has its extents looked up.
-    const struct extent *ram = &w->space->extents[0];
-    bool is_direct = w->space->kind == ISOLATION_PMP;
+    const struct extent *ram = &s->extents[0];
     unsigned levels = levels_of(SATP_MODE(satp));
     uint64_t table = (uint64_t)SATP_PPN(satp) << FRAME_SHIFT;
 
@@ -57,21 +53,36 @@ enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gv
         *out = gva;
         return WALK_OK;
     }
-    for (unsigned level = levels; level-- > 0;) {
-        uint64_t index = (gva >> (FRAME_SHIFT + level * INDEX_BITS)) & ((1u << INDEX_BITS) - 1);
+    for (unsigned shift = FRAME_SHIFT + levels * INDEX_BITS; shift > FRAME_SHIFT;) {
+        shift -= INDEX_BITS;
+        uint64_t index = (unsigned long)(gva >> shift) & ((1u << INDEX_BITS) - 1);
         struct hpa where = hpa(table + index * sizeof(pte_t));
         // Tables are page-aligned, as RAM is: an entry that begins in it ends in it.
-        if (likely(is_direct) ? where.value - ram->host.value >= ram->size
-                              : !space_translate(w->space, gpa(where.value), sizeof(pte_t), &where))
+        if (is_direct ? where.value - ram->host.value >= ram->size
+                      : !space_translate(s, gpa(where.value), sizeof(pte_t), &where))
             return WALK_ACCESS_FAULT;
         pte_t pte = *(volatile const pte_t *)hpa_pointer(where);
+        table = PTE_PPN(pte) << FRAME_SHIFT;
+        if (likely((pte & (PTE_V | PTE_RWX)) == PTE_V))
+            continue;
         if (!(pte & PTE_V))
             return WALK_PAGE_FAULT;
-        if (pte & PTE_RWX) {
-            *out = leaf_address(pte, gva, level);
-            return WALK_OK;
-        }
-        table = PTE_PPN(pte) << FRAME_SHIFT;
+        *out = leaf_address(pte, gva, shift);
+        return WALK_OK;
     }
     return WALK_PAGE_FAULT;
+}
+
+static __attribute__((noinline)) enum walk_result walk_pieces(const struct space *s, unsigned long satp, uint64_t gva,
+                                                              uint64_t *out)
+{
+    return walk(s, false, satp, gva, out);
+}
+
+// Under pmp a capsule's RAM is one extent, whose guest addresses are host addresses. With H but without mtval2 a
+// capsule under gstage comes here too, and has its extents looked up.
+enum walk_result pmp_walk(const struct world *w, unsigned long satp, uint64_t gva, uint64_t *out)
+{
+    const struct space *s = w->space;
+    return likely(s->kind == ISOLATION_PMP) ? walk(s, true, satp, gva, out) : walk_pieces(s, satp, gva, out);
 }

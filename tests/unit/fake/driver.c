@@ -9,12 +9,13 @@ static uint8_t *pieces[2]; // exactly: an access beyond is found
 
 void driver_memory_reset(void)
 {
-    driver_space = (struct space){.size = DRIVER_RAM_SIZE, .extent_count = 1};
-    driver_space.extents[0] = (struct extent){gpa(DRIVER_RAM), hpa(0), DRIVER_RAM_SIZE};
+    driver_space = (struct space){.size = DRIVER_RAM_SIZE, .extent_count = 2, .forked = true};
     for (unsigned i = 0; i < 2; i++) {
         free(pieces[i]);
         pieces[i] = calloc(1, DRIVER_PIECE);
     }
+    for (unsigned i = 0; i < 2; i++)
+        driver_space.extents[i] = (struct extent){gpa(DRIVER_RAM + i * DRIVER_PIECE), hpa_of(pieces[i]), DRIVER_PIECE};
     driver_lacking = 0;
 }
 

@@ -1,5 +1,6 @@
 // A guest's memory and the driver's side of a virtqueue in it, for tests of devices. The memory lies in two pieces
-// that are apart for us and together for the guest.
+// that are apart for us and together for the guest. It is `forked`, so that pages may be lacking, until a test says
+// that it is not: then what lies in the first piece is found without asking.
 #pragma once
 
 #include "virtio.h"
