@@ -266,9 +266,6 @@ void vblk_init(struct vblk *b, const struct vblk_class *blk_class, struct space 
 
     features |= F_SEG_MAX | F_BLK_SIZE | F_TOPOLOGY | (b->is_readonly ? VIRTIO_BLK_F_RO : 0);
     virtio_init(&b->device, &class, space, &b->queue, features);
-    // A table apart for each request would cost drivers an allocation, and us a look-up; the queue's own holds as many
-    // as we do at once.
-    b->device.offered &= ~VIRTIO_F_INDIRECT_DESC;
     b->class = blk_class;
     b->size = size;
     memcpy(b->device.config, &config, sizeof(config));
