@@ -39,7 +39,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SV_VERSION 1
+#define SV_VERSION 2
 
 #define SV_CAPABILITIES_MAX 256  // held by a task
 #define SV_CONTINUATIONS_MAX 64  // of a task
