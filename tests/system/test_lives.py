@@ -147,7 +147,7 @@ def test_restarts_at_random_moments(machine):
     assert abs(went - (time.monotonic() - begun)) < 5
     state_comes(m, "again", "running")
     assert memory_free(m) == running
-    assert RESTARTS * 5 // 8 <= int(rows(m)["again"]["restarts"]) <= RESTARTS  # two that meet are one
+    assert RESTARTS // 4 <= int(rows(m)["again"]["restarts"]) <= RESTARTS  # those that meet are one
     do(m, "kill again")
     assert memory_free(m) == free
 
