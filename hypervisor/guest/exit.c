@@ -101,8 +101,10 @@ static enum exit external_interrupt(struct hart *h)
     uint32_t irq = plic_claim(h->plic_context);
 
     if (irq) {
+        h->interrupted = h->current;
         if (!uplink_interrupt(irq) && (likely(!block_count) || !block_interrupt(irq)))
             console_interrupt(); // else it is the one source we enable
+        h->interrupted = NULL;
         plic_complete(h->plic_context, irq);
         console_events_pass_on();
         hart_arm(h);

@@ -28,9 +28,9 @@ void capsule_work(struct capsule *c, unsigned slot)
 
 void capsule_work_here(struct capsule *c, unsigned slot)
 {
-    const struct context *current = this_hart()->current;
+    const struct context *interrupted = this_hart()->interrupted;
 
-    if (current && container_of(current, struct vcore, context)->capsule == c)
+    if (interrupted && container_of(interrupted, struct vcore, context)->capsule == c)
         atomic_fetch_or(&c->work_here, 1u << slot);
     else
         capsule_work(c, slot);

@@ -257,8 +257,8 @@ void capsule_notify(struct capsule *c);
 // Slot n has something to do, which its device knows (virtio_call). Any hart; the caller sees to it that the capsule
 // stays.
 void capsule_work(struct capsule *c, unsigned slot);
-// The same, from a device's interrupt, whose handler then calls slots_work_here(): if the hart was taken from a vcore
-// of this capsule, the first step is done there and then.
+// The same; but if it comes of a device's interrupt that took the hart from a vcore of this capsule, the first step is
+// done there and then: the interrupt's handler calls slots_work_here().
 void capsule_work_here(struct capsule *c, unsigned slot);
 enum exit slots_work_here(struct vcore *v);
 // One bounded step of the worker; the caller runs no vcore, and the capsule was not halted. Answers when the next is

@@ -46,9 +46,10 @@ struct fence_request {
 };
 
 struct hart {
-    uintptr_t stack_top;     // of the hypervisor's stack on this hart
-    struct context *current; // whose registers are live; NULL in the idle loop
-    uintptr_t own_stack_top; // for own_trap, so that a bad stack can still be reported
+    uintptr_t stack_top;         // of the hypervisor's stack on this hart
+    struct context *current;     // whose registers are live; NULL in the idle loop
+    struct context *interrupted; // the same, while a driver looks after its device's interrupt; else NULL
+    uintptr_t own_stack_top;     // for own_trap, so that a bad stack can still be reported
     struct own_frame own;
     unsigned own_depth;
 

@@ -265,7 +265,9 @@ static unsigned long guest_end(struct vcore *v)
 // As the interrupt of a device that has finished something.
 static unsigned long device_interrupt(struct vcore *v)
 {
+    this_hart()->interrupted = &v->context;
     capsule_work_here(v->capsule, 3);
+    this_hart()->interrupted = NULL;
     return v->capsule->work_here ? slots_work_here(v) : EXIT_RESUME;
 }
 
