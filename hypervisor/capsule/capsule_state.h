@@ -72,7 +72,6 @@ struct capsule_state {
     struct progress progress;
     struct image image;
     struct image_layout layout;
-    size_t tree_size;
     uint64_t started_at; // when it last started
     uint32_t starts;
     uint32_t failures; // in a row

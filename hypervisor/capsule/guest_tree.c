@@ -417,6 +417,9 @@ enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t
         b.error = fdt_finish(buffer);
     if (b.error)
         return b.error == -FDT_ERR_NOSPACE ? STATUS_NO_MEMORY : STATUS_INVALID;
-    *used = fdt_totalsize(buffer);
+    *used = fdt_totalsize(buffer) + GUEST_TREE_SLACK;
+    if (*used > size)
+        return STATUS_NO_MEMORY;
+    fdt_set_totalsize(buffer, (uint32_t)*used);
     return STATUS_OK;
 }

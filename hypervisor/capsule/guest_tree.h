@@ -8,8 +8,10 @@
 #define GUEST_TREE_SEED_SIZE 32 // 256 bits are all that a generator can make use of
 #define GUEST_TREE_VCORES_MAX 64
 
+// Free at the tree's end: boot loaders add to it where it stands, and U-Boot does not look whether there is room.
+#define GUEST_TREE_SLACK 4096u
 // Enough for the longest bootargs and the richest harts: 2.5 KiB for each vcore.
-#define GUEST_TREE_SIZE(vcores) ((size_t)8192 + 2560 * (size_t)(vcores))
+#define GUEST_TREE_SIZE(vcores) ((size_t)8192 + GUEST_TREE_SLACK + 2560 * (size_t)(vcores))
 
 // Where virt has its devices.
 #define GUEST_TREE_UART 0x10000000u
@@ -49,6 +51,6 @@ struct guest_tree {
     uint32_t virtio_slots; // bit n: slot n holds a device; not without a PLIC
 };
 
-// Writes the tree. `used` is its size. STATUS_NO_MEMORY: the buffer is too small (it must be 8-byte
-// aligned); STATUS_INVALID: the description is.
+// Writes the tree. `used` is its size, with the GUEST_TREE_SLACK at its end. STATUS_NO_MEMORY: the buffer is too
+// small (it must be 8-byte aligned); STATUS_INVALID: the description is.
 must_check enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t size, size_t *used);

@@ -316,6 +316,18 @@ static void every_smaller_buffer_is_refused(void **state)
     assert_int_equal(build_into(&tree, GUEST_TREE_SIZE(2)), STATUS_OK);
 }
 
+// As U-Boot does: it copies as many bytes as the tree says it has, and adds to the copy.
+static void boot_loaders_can_add_to_it(void **state)
+{
+    (void)state;
+    struct guest_tree tree = usual();
+    build(&tree);
+    char added[GUEST_TREE_SLACK / 2] = {1};
+    assert_int_equal(fdt_setprop(fdt, node("/chosen"), "added", added, sizeof(added)), 0);
+    assert_property("/chosen", "added", added, sizeof(added));
+    assert_int_equal(fdt_check_full(fdt, fdt_size), 0);
+}
+
 static void impossible_capsules_are_refused(void **state)
 {
     (void)state;
@@ -348,6 +360,7 @@ int main(void)
         TEST(device_addresses_are_the_capsules),
         TEST(dtc_has_nothing_to_say),
         TEST(largest_tree_fits),
+        TEST(boot_loaders_can_add_to_it),
         TEST(every_smaller_buffer_is_refused),
         TEST(impossible_capsules_are_refused),
     };
