@@ -12,7 +12,7 @@ guests-$(1): $(BUILD)/guests/$(1)/linux $(BUILD)/guests/$(1)/initrd.cpio
 
 # To the file itself: the link in the cache is to what the tree wants that was last set up. Each time anew: a
 # link is as old as what it leads to.
-$(BUILD)/guests/$(1)/linux: $(CACHE)/guests/$(1)/linux FORCE
+$(BUILD)/guests/$(1)/linux $(BUILD)/guests/$(1)/u-boot: $(BUILD)/guests/$(1)/%: $(CACHE)/guests/$(1)/% FORCE
 	@mkdir -p $$(@D)
 	$$(Q)ln -sfn $$$$(realpath $$<) $$@
 

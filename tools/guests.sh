@@ -8,12 +8,14 @@ guests_set_up() {
     for arch in rv64 rv32; do
         ! grep -q "build/guests/$arch/" "$1" || "guests_set_up_$arch"
     done
+    ! grep -q build/guests/rv64/u-boot "$1" || guest_loader_set_up
     ! grep -q build/guests/debian/ "$1" || debian_set_up
 }
 
 # But for Debian, which takes longer than all else: that is only used where it is.
 guests_set_up_all() {
     guests_set_up_rv64
+    guest_loader_set_up
     guests_set_up_rv32
     debian_link
 }
@@ -29,6 +31,17 @@ guests_set_up_rv64() {
         guest_get busybox-static "the guests' shell and tools" './*bin/busybox' "$dir/busybox"
     )
     build guests-rv64
+}
+
+# Boots what is on a disk; a guest's kernel for who has one there.
+guest_loader_set_up() {
+    local dir=$cache/guests/rv64
+    [[ -e $dir/u-boot ]] || (
+        lock_take
+        mkdir -p "$dir"
+        guest_get u-boot-qemu "boots guests from their disks" '*/qemu-riscv64_smode/uboot.elf' "$dir/u-boot"
+    )
+    build "build/guests/rv64/u-boot"
 }
 
 # linux-image-riscv64 is empty and depends on the kernel of the day; linux-source likewise.

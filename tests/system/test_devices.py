@@ -21,6 +21,7 @@ def filesystem(path, size="24M", **files):
     folder = path.with_suffix(".d")
     folder.mkdir()
     for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(text)
     subprocess.run(["truncate", "-s", size, path], check=True)
     subprocess.run(["/sbin/mkfs.ext4", "-q", "-d", folder, path], check=True)
