@@ -3,7 +3,7 @@ import os
 import re
 
 from figures import Table
-from machine import ICOUNT, Guest, MachineError
+from machine import ICOUNT, ROOT, Guest, MachineError
 
 BESIDE = "`-icount shift=0,sleep=off`, one hart. "
 LIVES_NOTE = BESIDE + (
@@ -11,20 +11,25 @@ LIVES_NOTE = BESIDE + (
     "instruction; the clock ticks in 100 ns, the mean of 20. create_call: the call alone; create_to_...: with the "
     "start and the copy of the image, which image_copy_... estimates from what an initial file system of 1 MiB adds. "
     "Restarting clears the memory. fork_N: a capsule of N MiB, all touched, forks itself, until the clone's first "
-    "instruction, the mean of 10; ..._first: the first time, when it has no clones yet.")
+    "instruction, the mean of 10; ..._first: the first time, when it has no clones yet. fork_linux_128: a booted "
+    "Linux of 128 MiB, until the clone runs; ..._answers: until its shell has computed something, looked for each 100 us; "
+    "linux_answers_...: how long that takes the original.")
 SCHEDULING_NOTE = BESIDE + (
     "share_error: weights 1:2:4 over 10 s, how far the worst is off its due. wake_beside_N: from when a sleeper's timer "
     "is due until it runs, beside N vcores that spin. switch_among_N: from one vcore's last instruction to the next "
     "one's first at the end of a slice, some 10 of their own included, with N vcores that want the hart.")
-COUNT_NOTE = "4 harts, 4 GiB, without icount: children of 8 MiB (RV32: 12 MiB) and one vcore, all of which run."
+COUNT_NOTE = ("4 harts, 4 GiB, without icount: children of 8 MiB (RV32: 12 MiB) and one vcore, all of which run, and of a "
+              "Linux with little memory (Debian's kernel needs 96 MiB, the RV32 guest's 32), all of which get to their "
+              "prompt. On RV32, QEMU's virt has 2 GiB at most.")
 RAM_OF_MOST = {"rv64": 8, "rv32": 12}  # MiB: the least that holds the payload and its device tree
+RAM_OF_LINUX = {"rv64": 96, "rv32": 32}
 
 
 def figures_of(bench, column, cmdline, **arguments):
     """What a payload with this command line says, by name."""
     memory, initrd = arguments.pop("ram", "16M"), arguments.pop("initrd", None)
-    guest = Guest(os.path.join(bench.build, "guests/lives.bin"), initrd, cmdline, memory, manages=True)
-    output = bench.machine.run(column, [guest], until=r"^LIVES done 0", **{"memory": "4G", "extra": ICOUNT, "timeout": 120,
+    guests = [Guest(os.path.join(bench.build, "guests/lives.bin"), initrd, cmdline, memory, manages=True)]
+    output = bench.machine.run(column, guests + arguments.pop("beside", []), until=r"^LIVES done 0", **{"memory": "4G", "extra": ICOUNT, "timeout": 120,
                                                                           **arguments})
     found = {name: float(figure) for name, figure in re.findall(r"^LIVES (\w+) (\d+)$", output, re.M)}
     if found.pop("done", None) is None or not found:
@@ -47,6 +52,24 @@ def fork(bench, column):
             "private_bytes_per_idle_clone": small["clone_private_bytes"]}
 
 
+def linux(bench):
+    """The bundled guest, as a capsule that brings the bundle a second kernel."""
+    folder = os.path.join(ROOT, "build/guests", bench.arch)
+    return Guest(os.path.join(folder, "linux"), os.path.join(folder, "initrd.cpio"), "console=ttyS0 quiet", "128M")
+
+
+def fork_linux(bench, column):
+    found = figures_of(bench, column, "lives=linux-fork", beside=[linux(bench)], timeout=300)
+    return {"fork_linux_128": found["fork_linux"], "fork_linux_128_until_it_answers": found["fork_linux_until_it_answers"],
+            "linux_answers_without_fork": found["linux_answers"],
+            "private_bytes_per_linux_clone": found["clone_private_bytes"]}
+
+
+def linux_most(bench, column):
+    return figures_of(bench, column, f"lives=linux mib={RAM_OF_LINUX[bench.arch]}", beside=[linux(bench)], harts=4, extra=(),
+                      timeout=1200)
+
+
 def simple(cmdline, **arguments):
     return lambda bench, column: figures_of(bench, column, cmdline, **arguments)
 
@@ -62,6 +85,7 @@ TABLES = [
         "create_to_first_instruction": create,
         "restart_16_mib": simple("lives=restart"),
         "fork_128": fork,
+        "fork_linux_128": fork_linux,
     }),
     ("Scheduling, nanoseconds by the machine's clock (= instructions)", SCHEDULING_NOTE, {
         "share_error_millionths": simple("lives=shares seconds=10"),
@@ -73,6 +97,7 @@ TABLES = [
     }),
     ("Capsules that run at once", COUNT_NOTE, {
         "minimal_capsules": most,
+        "linux_capsules": linux_most,
     }),
 ]
 

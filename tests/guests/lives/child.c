@@ -34,14 +34,14 @@ uint32_t child_create(const struct child *c)
 
     memset(&r, 0, sizeof r);
     name_next(r.create.name);
-    strcpy(r.create.kernel, "kernel-1");
+    strcpy(r.create.kernel, c->kernel ? c->kernel : "kernel-1");
     if (c->initrd)
         strcpy(r.create.initrd, c->initrd);
     r.create.memory = c->memory;
     r.create.vcores = c->vcores;
     r.create.weight = c->weight;
     strcpy(r.cmdline, "lives=");
-    strcpy(r.cmdline + 6, c->role);
+    strcpy(c->kernel ? r.cmdline : r.cmdline + 6, c->role);
     struct sbi_result result = manage(DIOSIX_CREATE, sizeof r, (unsigned long)&r, 0);
     if (result.error)
         print("no child: error %ld, lack %lu\n", result.error, result.value);
@@ -75,17 +75,24 @@ static unsigned long number_at(const char *text)
     return *text == '.' ? number : 0;
 }
 
-static unsigned long said(uint32_t id, const char *word, unsigned lines)
+// What it has printed, as far as that is kept and has room here.
+static const char *output(uint32_t id)
 {
     static struct {
         struct diosix_output head;
         char bytes[2000];
     } out;
-    size_t length = strlen(word);
 
     memset(&out, 0, sizeof out);
     (void)sbi_call6(DIOSIX_SBI_EXTENSION, DIOSIX_OUTPUT, id, 0, sizeof out - 1, &out, 0, 0);
-    for (const char *at = out.bytes; *at; at++)
+    return out.bytes;
+}
+
+static unsigned long said(uint32_t id, const char *word, unsigned lines)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = output(id); *at; at++)
         if (!strncmp(at, word, length) && at[length] == ' ' && --lines == 0)
             return number_at(at + length + 1);
     return 0;
@@ -100,9 +107,26 @@ unsigned long child_says(uint32_t id, const char *word, unsigned lines)
     return number;
 }
 
+bool child_prints(uint32_t id, const char *text)
+{
+    uint64_t end = time_now() + ticks(600000000);
+
+    while (!strstr(output(id), text)) {
+        if (time_now() > end)
+            return false;
+        sleep_us(100);
+    }
+    return true;
+}
+
 void sleep_ms(unsigned milliseconds)
 {
-    (void)sbi_set_timer(time_now() + ticks(1000ull * milliseconds));
+    sleep_us(1000 * milliseconds);
+}
+
+void sleep_us(unsigned microseconds)
+{
+    (void)sbi_set_timer(time_now() + ticks(microseconds));
     while (csr_read(sip) == 0)
         wfi();
     (void)sbi_set_timer(-1ull);

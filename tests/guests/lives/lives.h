@@ -11,7 +11,8 @@
 #define CHILD_MEMORY_LEAST (XLEN == 32 ? 12 << 20 : 8 << 20)
 
 struct child {
-    const char *role; // its lives=...
+    const char *role;   // its lives=..., of this payload
+    const char *kernel; // another's; its command line is then `role`
     const char *initrd;
     uint64_t memory;
     uint32_t vcores, weight; // weight 0: the default
@@ -27,8 +28,17 @@ void child_destroy(uint32_t id);
 // The number behind the line-th `word ` that a child prints, waiting for it; 0 if it never comes.
 unsigned long child_says(uint32_t id, const char *word, unsigned lines);
 
+// Whether `text` is in what a child has printed, in ten minutes at most; so that looking costs the child little, every
+// 100 microseconds.
+bool child_prints(uint32_t id, const char *text);
+
+void sleep_us(unsigned microseconds);
 void sleep_ms(unsigned milliseconds);
 unsigned long ns(unsigned long time);
+
+// linux.c
+void measure_linux(void);
+void measure_linux_fork(void);
 
 // schedule.c
 void measure_shares(void);

@@ -180,6 +180,8 @@ int payload_main(void)
         {"shares", measure_shares},
         {"wakes", measure_wakes},
         {"most", measure_most},
+        {"linux", measure_linux},
+        {"linux-fork", measure_linux_fork},
         {"switches", measure_switches},
     };
     char role[16] = "";
