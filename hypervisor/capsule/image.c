@@ -360,6 +360,21 @@ static enum status pieces_place(struct image *image, const struct image_request 
     return STATUS_OK;
 }
 
+// Where QEMU's virt machine has it, that kernels which boot there find the same room: in the middle, where 128 MiB that
+// Linux would like for devices are not free if too little is left without them. Else wherever there is room.
+static bool initrd_place(const struct image *image, const struct image_request *request, uint64_t *limit)
+{
+    uint64_t half = request->ram_size / 2 < GIB / 2 ? request->ram_size / 2 : GIB / 2;
+    uint64_t middle = align_down(image->entry + half, large_page(request->xlen));
+    uint64_t end = middle + request->initrd_size;
+
+    if (end <= *limit && place_below(image, request, request->initrd_size, &end) && end == middle) {
+        *limit = end;
+        return true;
+    }
+    return place_below(image, request, request->initrd_size, limit);
+}
+
 enum status image_place(struct image *image, const struct image_request *request, struct image_layout *layout,
                         struct image_error *why)
 {
@@ -372,7 +387,7 @@ enum status image_place(struct image *image, const struct image_request *request
     layout->tree = gpa(limit);
     if (!request->initrd_size)
         return STATUS_OK;
-    if (!place_below(image, request, request->initrd_size, &limit))
+    if (!initrd_place(image, request, &limit))
         return image_fail(why, "leaves no room for the initrd: give more memory", request->initrd_size);
     layout->initrd = gpa(limit);
     return STATUS_OK;

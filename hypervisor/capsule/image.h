@@ -53,6 +53,6 @@ must_check enum status image_open(const void *data, size_t size, unsigned xlen, 
                                   struct image_error *why);
 
 // Finds a place for everything and makes the pieces' `load` guest-physical addresses (`fixed` is then
-// true). Device tree and initrd go to the top of the first GiB.
+// true). The device tree goes to the top of the first GiB, the initrd to its middle, or else below the tree.
 must_check enum status image_place(struct image *image, const struct image_request *request,
                                    struct image_layout *layout, struct image_error *why);

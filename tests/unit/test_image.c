@@ -373,14 +373,27 @@ static void what_is_no_kernel(void **state)
 
 // ---- Placing ----
 
-static void tree_and_initrd_go_to_the_top(void **state)
+static void the_tree_goes_to_the_top_and_the_initrd_to_the_middle(void **state)
 {
     (void)state;
     linux_header(2 * MIB, 30 * MIB, 0);
     assert_int_equal(open_file(4096, 64), STATUS_OK);
     assert_int_equal(place(64 * MIB, 3 * MIB), STATUS_OK);
     assert_int_equal(layout.tree.value, RAM + 62 * MIB);
+    assert_int_equal(layout.initrd.value, RAM + 34 * MIB);
+}
+
+static void an_initrd_that_the_middle_has_no_room_for_goes_below_the_tree(void **state)
+{
+    (void)state;
+    linux_header(2 * MIB, 33 * MIB, 0);
+    assert_int_equal(open_file(4096, 64), STATUS_OK);
+    assert_int_equal(place(64 * MIB, 3 * MIB), STATUS_OK); // the kernel is there
     assert_int_equal(layout.initrd.value, RAM + 58 * MIB);
+    linux_header(2 * MIB, 20 * MIB, 0);
+    assert_int_equal(open_file(4096, 64), STATUS_OK);
+    assert_int_equal(place(64 * MIB, 30 * MIB), STATUS_OK); // it would reach into the tree
+    assert_int_equal(layout.initrd.value, RAM + 32 * MIB);
 }
 
 static void tree_and_initrd_stay_in_the_first_gib(void **state)
@@ -390,7 +403,7 @@ static void tree_and_initrd_stay_in_the_first_gib(void **state)
     assert_int_equal(open_file(4096, 64), STATUS_OK);
     assert_int_equal(place(8192 * MIB, 1), STATUS_OK);
     assert_int_equal(layout.tree.value, RAM + 1022 * MIB);
-    assert_int_equal(layout.initrd.value, RAM + 1020 * MIB);
+    assert_int_equal(layout.initrd.value, RAM + 514 * MIB);
 }
 
 static void rv32_aligns_to_4_mib(void **state)
@@ -401,7 +414,7 @@ static void rv32_aligns_to_4_mib(void **state)
     const struct image_request request = {32, gpa(RAM), 64 * MIB, 0x10000, 5 * MIB};
     assert_int_equal(image_place(&image, &request, &layout, &why), STATUS_OK);
     assert_int_equal(layout.tree.value, RAM + 60 * MIB);
-    assert_int_equal(layout.initrd.value, RAM + 52 * MIB);
+    assert_int_equal(layout.initrd.value, RAM + 36 * MIB);
 }
 
 static void no_initrd(void **state)
@@ -441,7 +454,8 @@ static void pieces_at_the_top_are_kept_clear_of(void **state)
     assert_int_equal(open_file(sizeof(file), 64), STATUS_OK);
     assert_int_equal(place(64 * MIB, 3 * MIB), STATUS_OK);
     assert_int_equal(layout.tree.value, RAM + 60 * MIB);
-    assert_int_equal(layout.initrd.value, RAM + 54 * MIB);
+    assert_int_equal(place(64 * MIB, 25 * MIB), STATUS_OK);
+    assert_int_equal(layout.initrd.value, RAM + 32 * MIB);
 }
 
 int main(void)
@@ -464,7 +478,8 @@ int main(void)
         cmocka_unit_test(elf_entry_must_be_code),
         cmocka_unit_test(raw_goes_where_firmware_puts_it),
         cmocka_unit_test(what_is_no_kernel),
-        cmocka_unit_test(tree_and_initrd_go_to_the_top),
+        cmocka_unit_test(the_tree_goes_to_the_top_and_the_initrd_to_the_middle),
+        cmocka_unit_test(an_initrd_that_the_middle_has_no_room_for_goes_below_the_tree),
         cmocka_unit_test(tree_and_initrd_stay_in_the_first_gib),
         cmocka_unit_test(rv32_aligns_to_4_mib),
         cmocka_unit_test(no_initrd),
