@@ -279,14 +279,16 @@ static bool is_plain_turn(struct hart *h, const struct entity *e)
            !is_anyone_poorer(h, first->key);
 }
 
-// Puts `e` back and takes the first out in one step, so that no count changes. NULL if that won't do.
-static inline __attribute__((always_inline)) struct entity *exchange(struct hart *h, struct entity *e, uint64_t now)
+// Puts `e` back and takes the first out in one step, so that no count changes. NULL if that won't do. *now: the time
+// with the lock held, so that nobody became ready later.
+static inline __attribute__((always_inline)) struct entity *exchange(struct hart *h, struct entity *e, uint64_t *now)
 {
     struct queue *q = h->queue;
     struct entity *next = NULL;
 
     lock_acquire(&q->lock);
-    charge(q, e, now);
+    *now = hart_time();
+    charge(q, e, *now);
     if (likely(is_plain_turn(h, e))) {
         next = container_of(heap_pop(&q->ready), struct entity, ready);
         next->state = ENTITY_RUNNING;
@@ -303,8 +305,8 @@ static inline __attribute__((always_inline)) struct entity *exchange(struct hart
 
 struct entity *sched_turn(struct hart *h, struct entity *e)
 {
-    uint64_t now = hart_time();
-    struct entity *next = exchange(h, e, now);
+    uint64_t now;
+    struct entity *next = exchange(h, e, &now);
 
     if (unlikely(!next))
         sched_put(h, e, PUT_READY, TIME_NEVER, NULL);

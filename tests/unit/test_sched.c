@@ -26,9 +26,18 @@ static uint64_t now;
 static struct entity entities[ENTITIES];
 static struct share shares[ENTITIES];
 
+// What other harts do while one has just looked at the time.
+static void (*meanwhile)(void);
+
 uint64_t hart_time(void)
 {
-    return now;
+    uint64_t then = now;
+    void (*act)(void) = meanwhile;
+
+    meanwhile = NULL;
+    if (act)
+        act();
+    return then;
 }
 void hart_request(struct hart *h, unsigned long bits)
 {
@@ -1243,6 +1252,39 @@ static void test_turn(void **state)
     machine_check();
 }
 
+// Who holds the lock keeps it waiting.
+static void wake_late(void)
+{
+    meanwhile = wake_late;
+    if (queues[0].lock.next != queues[0].lock.serving)
+        return;
+    meanwhile = NULL;
+    now += 3;
+    sched_wake(&entities[1]);
+}
+
+// Who became ready after the hart had looked at the time has not waited.
+static void test_turn_to_who_was_just_woken(void **state)
+{
+    (void)state;
+    machine(1);
+    sched_start(&entities[1]);
+    assert_ptr_equal(sched_pick(harts[0]), &entities[1]);
+    sched_put(harts[0], &entities[1], PUT_WAITING, TIME_NEVER, NULL);
+    sched_start(&entities[0]);
+    assert_ptr_equal(sched_pick(harts[0]), &entities[0]);
+    now += SLICE;
+    meanwhile = wake_late;
+    struct entity *e = sched_turn(harts[0], &entities[0]);
+    if (e != &entities[1]) { // it came too late for this turn
+        now += 1;
+        e = sched_turn(harts[0], e);
+    }
+    assert_ptr_equal(e, &entities[1]);
+    assert_in_range(entities[1].stolen, 0, 1);
+    machine_check();
+}
+
 static void test_nobody_is_lost(void **state)
 {
     (void)state;
@@ -1325,6 +1367,7 @@ int main(void)
         cmocka_unit_test(test_requests_do_not_prolong_a_slice),
         cmocka_unit_test(test_expiry_tells_others_when_busy),
         cmocka_unit_test(test_turn),
+        cmocka_unit_test(test_turn_to_who_was_just_woken),
         cmocka_unit_test(test_nobody_is_lost),
         cmocka_unit_test(test_all_that_is_ready_runs),
     };
