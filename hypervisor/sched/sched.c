@@ -308,10 +308,14 @@ struct entity *sched_turn(struct hart *h, struct entity *e)
     uint64_t now;
     struct entity *next = exchange(h, e, &now);
 
-    if (unlikely(!next))
+    if (unlikely(!next)) {
         sched_put(h, e, PUT_READY, TIME_NEVER, NULL);
-    else if (likely((next = admitted(h, next, now)) != NULL))
-        return next;
+    } else {
+        if (likely((next = admitted(h, next, now)) != NULL))
+            return next;
+        h->queue->running = NULL; // as sched_put() leaves it
+        h->queue->slice_end = TIME_NEVER;
+    }
     return sched_pick(h);
 }
 

@@ -1285,6 +1285,36 @@ static void test_turn_to_who_was_just_woken(void **state)
     machine_check();
 }
 
+static void steal_first(void)
+{
+    assert_ptr_equal(sched_pick(harts[1]), &entities[0]);
+}
+
+static void steal_then(void)
+{
+    meanwhile = steal_first;
+}
+
+// Who is next must not run yet, and another hart has taken who made way: nobody is left, and so there is no slice.
+static void test_turn_to_nobody(void **state)
+{
+    (void)state;
+    machine(2);
+    sched_start(&entities[0]);
+    assert_ptr_equal(sched_pick(harts[0]), &entities[0]);
+    assert_int_equal(cap_set(&shares[1], 1), STATUS_OK);
+    shares[1].period_end = now + 100 * SLICE; // and it has had its part
+    sched_start(&entities[1]);
+    now += SLICE;
+    meanwhile = steal_then; // the second time that the time is asked for, with no lock held
+    assert_null(sched_turn(harts[0], &entities[0]));
+    assert_null(meanwhile);
+    assert_int_equal(entities[1].state, ENTITY_HELD);
+    assert_null(queues[0].running);
+    assert_int_equal(queues[0].slice_end, TIME_NEVER);
+    machine_check();
+}
+
 static void test_nobody_is_lost(void **state)
 {
     (void)state;
@@ -1368,6 +1398,7 @@ int main(void)
         cmocka_unit_test(test_expiry_tells_others_when_busy),
         cmocka_unit_test(test_turn),
         cmocka_unit_test(test_turn_to_who_was_just_woken),
+        cmocka_unit_test(test_turn_to_nobody),
         cmocka_unit_test(test_nobody_is_lost),
         cmocka_unit_test(test_all_that_is_ready_runs),
     };
