@@ -172,25 +172,36 @@ static void idle(struct hart *h)
     sched_idle_leave(h);
 }
 
-// What is done instead of running a guest, if that is what came of it.
-static __attribute__((noinline)) struct entity *run_otherwise(struct hart *h, struct entity *e)
+// A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
+static __attribute__((noinline)) struct entity *run_on(struct hart *h)
 {
-    if (!e)
-        idle(h);
-    else if (e->kind != ENTITY_VCORE)
-        step_run(h, e);
-    // A guest would be left for the hart's interrupts; here and in the idle loop nobody else takes them.
     unsigned long pending = csr_read(CSR_MIP) & INTERRUPT_M_ALL;
+
     if (pending)
         hart_interrupts(h, pending);
     return sched_pick(h);
 }
 
+// What is done instead of running a guest.
+static __attribute__((noinline)) struct entity *run_otherwise(struct hart *h, struct entity *e)
+{
+    if (e)
+        step_run(h, e);
+    else
+        idle(h);
+    return run_on(h);
+}
+
 static struct context *run(struct hart *h, struct entity *e)
 {
-    while (unlikely(!e) || unlikely(e->kind != ENTITY_VCORE) || !vcore_enter(h, container_of(e, struct vcore, entity)))
-        e = run_otherwise(h, e);
-    return h->current;
+    for (;;) {
+        if (unlikely(!e) || unlikely(e->kind != ENTITY_VCORE))
+            e = run_otherwise(h, e);
+        else if (likely(vcore_enter(h, container_of(e, struct vcore, entity))))
+            return h->current;
+        else
+            e = run_on(h); // it is parked, and may be gone
+    }
 }
 
 // A suspended vcore that need not wait after all.
