@@ -297,13 +297,19 @@ enum status equip_add(struct capsule_state *s, const struct bundle_device *plan,
     return STATUS_NO_MEMORY;
 }
 
+void equip_settle(struct capsule *c)
+{
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        if (c->virtio[i] && atomic_load(&c->virtio[i]->is_unsettled))
+            virtio_settle(c->virtio[i]);
+}
+
 void equip_unmake(struct capsule_state *s)
 {
     struct capsule *c = &s->capsule;
 
+    equip_settle(c); // they take over what they were given
     for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
-        if (c->virtio[i] && atomic_load(&c->virtio[i]->is_unsettled))
-            virtio_settle(c->virtio[i]); // which takes over what it was given
         if (store_at(c, i))
             store_unmake(store_at(c, i));
         else if (device_at(c, i) && device_at(c, i)->kind == BUNDLE_DEVICE_HOST_DISK && device_at(c, i)->host.user)
@@ -321,13 +327,10 @@ void equip_reset(struct capsule *c)
 {
     atomic_store(&c->work, 0);
     c->work_later = 0;
-    for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
-        if (!c->virtio[i])
-            continue;
-        virtio_reset(c->virtio[i]);
-        if (atomic_load(&c->virtio[i]->is_unsettled))
-            virtio_settle(c->virtio[i]);
-    }
+    for (unsigned i = 0; i < VIRTIO_SLOTS; i++)
+        if (c->virtio[i])
+            virtio_reset(c->virtio[i]);
+    equip_settle(c);
 }
 
 void equip_silence(struct capsule *c)
@@ -429,7 +432,7 @@ bool equip_clone_step(struct capsule_state *clone, struct capsule_state *origina
 
 #define GROWN_MAX (256ull << 20) // bytes of a disk in memory, so that its table is soon copied
 
-// It is done by the worker, or when the capsule starts; where there is none and it does not, here.
+// It is done by the worker, or when the capsule starts or has ended; where there is none and it does not, here.
 static void device_settle(struct capsule_state *s, struct device *d)
 {
     if (s->stage == LIFE_STOPPED)

@@ -19,6 +19,8 @@ must_check bool equip_make(struct capsule_state *s);
 void equip_unmake(struct capsule_state *s);
 // Power-on state, but for what the disks hold. Nothing of the capsule runs.
 void equip_reset(struct capsule *c);
+// What they were to change is done. Nothing of the capsule runs.
+void equip_settle(struct capsule *c);
 // With tree_lock held, in any stage. STATUS_NOT_FOUND: nothing is in that slot; STATUS_INVALID: not for such a device,
 // or out of range; STATUS_UNSUPPORTED: not under this isolation; STATUS_BUSY: what was asked for before is not done
 // yet; STATUS_DENIED: its parent's quota is used up; STATUS_NO_MEMORY.

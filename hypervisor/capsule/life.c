@@ -153,6 +153,7 @@ void life_expect(const struct capsule_state *s, bool begins)
 void life_stopped(struct capsule_state *s)
 {
     s->stage = LIFE_STOPPED;
+    equip_settle(&s->capsule); // what came while it ended: nobody else would before it starts again
     life_expect(s, false);
     enum status status = sched_set_exclusive(&s->capsule.share, false);
     CHECK(status == STATUS_OK);

@@ -154,7 +154,7 @@ static bool random_call(const struct caller *who)
 {
     uint32_t id = somebody(who), clone = 0;
 
-    switch (explore_random(20)) {
+    switch (explore_random(21)) {
     case 0:
     case 1:
     case 2:
@@ -194,6 +194,9 @@ static bool random_call(const struct caller *who)
         break;
     case 17:
         random_set(who, id);
+        break;
+    case 18:
+        call_id(who, DIOSIX_DEVICE_SET, id, DIOSIX_DEVICE_SET_OUT << 8, 0);
         break;
     default:
         random_look(who, id);
@@ -383,6 +386,8 @@ static void stopped_check(const struct capsule_state *s)
         explore_fail("%s is stopped, and has something left", c->name);
     if (s->asked || s->again || s->holds || c->halt || c->ending)
         explore_fail("%s is stopped, and wants something", c->name);
+    if (c->virtio[3] && c->virtio[3]->is_unsettled)
+        explore_fail("%s is stopped, and its device has still to be changed", c->name);
     if (s->last == ENDING_STOPPED && !(temper & STOPS))
         explore_fail("%s ended as its vcores had stopped, and they had not", c->name);
 }

@@ -399,10 +399,18 @@ static void device_idle_check(struct capsule *c, const char *what)
         explore_fail("%s: its device is %s while it works", c->name, what);
 }
 
+void equip_settle(struct capsule *c)
+{
+    device_idle_check(c, "changed");
+    if (c->virtio[3])
+        atomic_store(&c->virtio[3]->is_unsettled, false);
+}
+
 void equip_reset(struct capsule *c)
 {
     device_idle_check(c, "reset");
     atomic_store(&c->work, 0);
+    equip_settle(c);
 }
 
 void equip_silence(struct capsule *c)
@@ -418,8 +426,16 @@ bool equip_release_step(struct capsule_state *s)
 
 enum status equip_set(struct capsule_state *s, unsigned slot, enum diosix_device_setting setting, uint64_t value)
 {
-    (void)s, (void)setting, (void)value;
-    return slot ? STATUS_NOT_FOUND : STATUS_OK;
+    (void)setting, (void)value;
+    if (slot)
+        return STATUS_NOT_FOUND;
+    if (s->stage == LIFE_FORKING || s->forks || !s->capsule.virtio[3])
+        return STATUS_BUSY;
+    if (s->stage == LIFE_STOPPED)
+        return STATUS_OK;
+    atomic_store(&s->capsule.virtio[3]->is_unsettled, true);
+    capsule_work(&s->capsule, 3);
+    return STATUS_OK;
 }
 
 enum status equip_attach(struct capsule_state *s, unsigned slot, const char *name)
@@ -454,6 +470,7 @@ enum virtio_progress virtio_run(struct virtio_device *d, uint32_t budget)
     (void)budget;
     if (state_of(c)->stage != LIFE_RUNNING)
         explore_fail("%s: its device works in stage %u", c->name, state_of(c)->stage);
+    atomic_store(&d->is_unsettled, false);
     explore_point();
     if (state_of(c)->stage != LIFE_RUNNING)
         explore_fail("%s: its device works on into stage %u", c->name, state_of(c)->stage);
