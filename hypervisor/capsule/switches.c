@@ -39,33 +39,33 @@ static struct vswitch *switch_make(const struct bundle_device *plan)
     return s;
 }
 
-static struct vswitch *switch_of(const struct bundle_device *plan)
+// Where the device's switch is, or is to be; NULL: there are too many.
+static struct vswitch **switch_at(const struct bundle_device *plan)
 {
-    for (unsigned i = 0; i < BUNDLE_SWITCHES_MAX; i++) {
-        if (!switches[i])
-            return switches[i] = switch_make(plan);
-        if (!strcmp(switches[i]->name, plan->name))
-            return switches[i];
-    }
+    for (unsigned i = 0; i < BUNDLE_SWITCHES_MAX; i++)
+        if (!switches[i] || !strcmp(switches[i]->name, plan->name))
+            return &switches[i];
     return NULL;
 }
 
 enum status switches_plug(struct vnet *n, struct space *space, const struct bundle_device *plan)
 {
-    struct vswitch *s = switch_of(plan);
+    struct vswitch **at = switch_at(plan);
 
-    if (!s)
+    if (at && !*at)
+        *at = switch_make(plan);
+    if (!at || !*at)
         return STATUS_NO_MEMORY;
     n->port = (struct vswitch_port){.is_open = plan->is_open, .is_isolated = plan->is_isolated};
     memcpy(n->port.address, plan->address, ETHERNET_ADDRESS);
     vnet_init(n, space);
-    return vswitch_attach(s, &n->port);
+    return vswitch_attach(*at, &n->port);
 }
 
 unsigned switches_room(const struct bundle_device *plan)
 {
-    struct vswitch *s = switch_of(plan);
-    return s ? vswitch_room(s) : 0;
+    struct vswitch **at = switch_at(plan);
+    return !at ? 0 : *at ? vswitch_room(*at) : VSWITCH_PORTS_MAX - plan->has_uplink;
 }
 
 void switches_address_draw(struct bundle_device *plan)
