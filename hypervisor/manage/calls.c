@@ -176,6 +176,8 @@ static long call_fork(struct request *r)
     plan.rights = original->node.rights;        // not those it was made with and has lost
     memset(&plan.quota, 0, sizeof(plan.quota)); // its own descendants are not cloned
     equip_plan_clone(&plan);
+    if (!has_ports(r, plan.devices, VIRTIO_SLOTS))
+        return lack(r, DIOSIX_LACK_DEVICES);
     enum diosix_lack what = capsule_create(&plan, (struct node *)r->caller, original->own_bootargs, &clone);
     if (what != DIOSIX_LACK_NONE)
         return lack(r, what);

@@ -62,6 +62,20 @@ long call_attach(struct request *r)
 #define OVERLAY_MAX (1ull << 40)
 #define PORTS_KEPT 16u // of a switch, that guests' children can't have
 
+bool has_ports(const struct request *r, const struct bundle_device *devices, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        unsigned needs = 1 + (is_root(r) ? 0 : PORTS_KEPT);
+        if (devices[i].kind != BUNDLE_DEVICE_NET)
+            continue;
+        for (unsigned n = 0; n < i; n++)
+            needs += devices[n].kind == BUNDLE_DEVICE_NET && !strcmp(devices[n].name, devices[i].name);
+        if (switches_room(&devices[i]) < needs)
+            return false;
+    }
+    return true;
+}
+
 // Who is on a switch may put others there. They are isolated if all its own ports are.
 static bool is_on_switch(const struct request *r, struct bundle_device *plan)
 {
@@ -128,7 +142,7 @@ long call_equip(struct request *r)
         return SBI_ERR_DENIED;
     if (!device_plan(r, from, &plan))
         return SBI_ERR_INVALID_PARAM;
-    if (plan.kind == BUNDLE_DEVICE_NET && switches_room(&plan) <= (is_root(r) ? 0 : PORTS_KEPT)) {
+    if (!has_ports(r, &plan, 1)) {
         r->call->value = DIOSIX_LACK_DEVICES;
         return SBI_ERR_FAILED;
     }

@@ -67,5 +67,7 @@ long call_device(struct request *r);
 long call_device_set(struct request *r);
 long call_attach(struct request *r);
 long call_equip(struct request *r);
+// Is there a port for each network device among these, which the caller's child is to have?
+bool has_ports(const struct request *r, const struct bundle_device *devices, unsigned count);
 
 #define DIOSIX_RELEASE "0.1"

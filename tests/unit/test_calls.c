@@ -489,14 +489,14 @@ static void test_limits_concern_who_runs(void **state)
 }
 
 // A clone that is asked for, and given up at once: nobody runs who could make it.
-static long fork_of(struct node *original, uint64_t *id)
+static long fork_of(struct node *caller, struct node *original, uint64_t *id)
 {
     struct capsule_state *s = state_of_node(original);
     struct manage_call c = {.n = {original->id}};
 
     s->stage = LIFE_RUNNING;
     s->capsule.space.kind = ISOLATION_GSTAGE;
-    long error = call(&tree_root, DIOSIX_FORK, &c);
+    long error = call(caller, DIOSIX_FORK, &c);
     if (error == SBI_SUCCESS)
         fork_fail(s, DIOSIX_LACK_NONE);
     s->stage = LIFE_STOPPED;
@@ -516,7 +516,7 @@ static void test_clones_have_names_of_their_own(void **state)
     (void)state;
     snprintf(name, sizeof(name), "one-%u", (unsigned)last + 2);
     last = make(&tree_root, name, 0, (struct diosix_quota){0})->id;
-    assert_int_equal(fork_of(n, &id), SBI_SUCCESS);
+    assert_int_equal(fork_of(&tree_root, n, &id), SBI_SUCCESS);
     snprintf(name, sizeof(name), "clone-%u", (unsigned)id);
     assert_int_equal(id, last + 1);
     assert_string_equal(state_of_node(tree_find(&tree_root, (uint32_t)id))->capsule.name, name);
@@ -524,7 +524,30 @@ static void test_clones_have_names_of_their_own(void **state)
     (void)make(&tree_root, name, 0, (struct diosix_quota){0});
     snprintf(name, sizeof(name), "clone-%u", (unsigned)id + 3);
     (void)make(&tree_root, name, 0, (struct diosix_quota){0});
-    assert_int_equal(fork_of(n, &id), SBI_ERR_INVALID_PARAM);
+    assert_int_equal(fork_of(&tree_root, n, &id), SBI_ERR_INVALID_PARAM);
+}
+
+// Not by clones either.
+static void test_clones_leave_ports(void **state)
+{
+    struct node *boss = make(&tree_root, "boss", DIOSIX_RIGHT_MANAGE, (struct diosix_quota){8 * MIB, 4, 4});
+    struct node *child = make(boss, "child", 0, (struct diosix_quota){0});
+    uint64_t value;
+
+    (void)state;
+    fake_switch_room = 64;
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(equip(&tree_root, child, NET("lan"), &value), SBI_SUCCESS);
+    fake_switch_room = 17; // for one more
+    assert_int_equal(fork_of(boss, child, &value), SBI_ERR_FAILED);
+    assert_int_equal(value, DIOSIX_LACK_DEVICES);
+    fake_switch_room = 18;
+    assert_int_equal(fork_of(boss, child, &value), SBI_SUCCESS);
+    fake_switch_room = 2;
+    assert_int_equal(fork_of(&tree_root, child, &value), SBI_SUCCESS);
+    fake_switch_room = 1;
+    assert_int_equal(fork_of(&tree_root, child, &value), SBI_ERR_FAILED);
+    fake_switch_room = 64;
 }
 
 static void test_give_up(void **state)
@@ -582,6 +605,7 @@ int main(void)
         TEST(test_cap_is_kept),
         TEST(test_limits_concern_who_runs),
         TEST(test_clones_have_names_of_their_own),
+        TEST(test_clones_leave_ports),
         TEST(test_give_up),
         TEST(test_ends_are_urgent),
     };
