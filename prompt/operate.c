@@ -226,13 +226,19 @@ static enum next equip_failed(struct run *r, long error, const char *what)
     return fail_call(r, error);
 }
 
-// One of the machine's is put into its new and empty drive.
-static long equip_ask(struct run *r, int n, const char *name)
+// One of the machine's disks is put into its new and empty drive.
+static void equip_ask(struct run *r, int n, const char *what)
 {
     long error = ask(DIOSIX_EQUIP, r->id, 0, sizeof(session.answer.equip));
 
-    return error == SBI_SUCCESS && n == OPTION_HOST_DISK ? ask_attach(r->id, (unsigned)session.answer_value, name)
-                                                         : error;
+    if (error != SBI_SUCCESS) {
+        equip_failed(r, error, what);
+        return;
+    }
+    if (n == OPTION_HOST_DISK)
+        error = ask_attach(r->id, (unsigned)session.answer_value, what);
+    if (error != SBI_SUCCESS)
+        attach_failed(r, error, what);
 }
 
 // What can't have all of its devices is not made.
@@ -244,13 +250,10 @@ static void create_equip(struct run *r)
             return;
         i += n < OPTION_START;
         const char *what = r->words[i + (n >= OPTION_DISK && n <= OPTION_HOST_DISK)];
-        long error = SBI_SUCCESS;
         if (n >= OPTION_OVERLAY)
             fail(r, "%s follows a %s", what, list_word("disk\0net\0host-disk\0", (unsigned)(n - OPTION_OVERLAY)));
         else if (n >= OPTION_RNG && equip_parse(r, &i) && !r->failed)
-            error = equip_ask(r, n, what);
-        if (error != SBI_SUCCESS)
-            (void)(n == OPTION_HOST_DISK ? attach_failed(r, error, what) : equip_failed(r, error, what));
+            equip_ask(r, n, what);
     }
     if (r->failed)
         (void)ask(DIOSIX_DESTROY, r->id, 0, 0);

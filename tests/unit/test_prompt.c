@@ -635,15 +635,18 @@ static void test_create_with_devices(void **state)
     says("create h from linux console", "error: 'console': there is no place: a capsule has eight devices, one "
                                         "balloon, console and vsock; a switch has "
                                         "64 ports\r\n");
+    says("create h from linux host-disk data", "error: 'data': there is no place: a capsule has eight devices, one "
+                                               "balloon, console and vsock; a switch has "
+                                               "64 ports\r\n");
     fake_equip_error = -4;
     says("create i from linux vsock host-disk data read-only", "error: i: refused: who asks has no right to that\r\n");
     fake_equip_error = 0;
     says("create j from linux rng read-only", "error: read-only follows a host-disk\r\n");
-    says("create k from linux vsock", "k: id 14\r\nok\r\n");
+    says("create k from linux vsock", "k: id 15\r\nok\r\n");
     equip_is(DIOSIX_DEVICE_VSOCK, "", 0, 0);
-    says("create l from linux host-disk data read-only", "l: id 15\r\nok\r\n");
+    says("create l from linux host-disk data read-only", "l: id 16\r\nok\r\n");
     assert_int_equal(fake_last_function, DIOSIX_ATTACH);
-    assert_true(fake_last.n[0] == 15 && fake_last.n[1] == 5 && fake_last.size == 5);
+    assert_true(fake_last.n[0] == 16 && fake_last.n[1] == 5 && fake_last.size == 5);
     assert_string_equal(fake_last_buffer, "data");
 }
 
