@@ -283,13 +283,25 @@ static void capsules_launch(void)
     capsules_launched();
 }
 
+// Disks, of use or not.
+static uint64_t disks_memory(void)
+{
+    const char *problem;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < machine.virtio_count; i++)
+        if (virtio_slot_holds(&machine.virtio[i], VIRTIO_ID_BLOCK, &problem))
+            bytes += VIRTIO_DISK_MEMORY;
+    return bytes;
+}
+
 static void memory_needs(struct memory_needs *needs)
 {
     uint64_t ram = 0;
 
     for (size_t i = 0; i < machine.ram_count; i++)
         ram += machine.ram[i].size;
-    *needs = (struct memory_needs){.hypervisor = harts_wanted() * AREA_SIZE + 64 * 1024};
+    *needs = (struct memory_needs){.hypervisor = harts_wanted() * AREA_SIZE + 64 * 1024 + disks_memory()};
     if (bundle.wants_uplink)
         needs->hypervisor += VIRTIO_NIC_MEMORY;
     for (size_t i = 0; i < bundle.count; i++) {
