@@ -98,15 +98,11 @@ static const char *name_of(const struct block_place *p)
     return v == &p->disk->whole ? p->disk->serial : *v->name ? v->name : v->label;
 }
 
-enum status block_open(const struct block_place *place, bool is_readonly, struct block_user **out)
+// With the disk's lock held: its size may change at any time.
+static enum status user_begin(struct block_user *u, const struct block_place *place, bool is_readonly)
 {
-    struct block_disk *d = place->disk;
-    struct block_user *u = place_find(d);
+    const struct block_disk *d = u->disk;
 
-    if (!u)
-        return STATUS_BUSY;
-    if (!buffer_get(u))
-        return STATUS_NO_MEMORY;
     u->start = place->volume->start;
     u->sectors = place->volume->number ? place->volume->sectors : d->sectors;
     u->name = name_of(place);
@@ -119,8 +115,24 @@ enum status block_open(const struct block_place *place, bool is_readonly, struct
     if (is_contested(d, u))
         return STATUS_BUSY;
     u->is_open = true;
-    *out = u;
     return STATUS_OK;
+}
+
+enum status block_open(const struct block_place *place, bool is_readonly, struct block_user **out)
+{
+    struct block_disk *d = place->disk;
+    struct block_user *u = place_find(d);
+
+    if (!u)
+        return STATUS_BUSY;
+    if (!buffer_get(u))
+        return STATUS_NO_MEMORY;
+    lock_acquire(&d->lock);
+    enum status status = user_begin(u, place, is_readonly);
+    lock_release(&d->lock);
+    if (status == STATUS_OK)
+        *out = u;
+    return status;
 }
 
 void block_close(struct block_user *u)
