@@ -1,8 +1,8 @@
 // The slots of a capsule's virtio devices: accesses to their registers, and what their queues ask for.
 //
-// A driver's notification is served in its own exit, one step of it. Longer work, and what comes from elsewhere, is
-// left to the capsule's worker, which is scheduled like one more vcore: it takes the capsule's time, not others', and
-// between its steps its hart takes interrupts.
+// A driver's notification is served in its own exit, one step of it, as is what a disk's interrupt brings to one of the
+// capsule's vcores. Longer work, and what comes from elsewhere, is left to the capsule's worker, which is scheduled
+// like one more vcore: it takes the capsule's time, not others', and between its steps its hart takes interrupts.
 #include "devices.h"
 #include "vcore.h"
 
