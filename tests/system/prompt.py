@@ -1,5 +1,6 @@
 """The management prompt, as programs use it: a command, what it prints, and a last line that says how it went."""
 import re
+import time
 
 AT_PROMPT = r"\[dio\] at the prompt - [^\n]*\n(?:\r*\[dio\] [^\n]*\n)*[^\n]*dio> "
 RESULT = r"(?:^|\n)(ok|error: [^\r\n]*)\s*\n(?:\[dio\] [^\n]*\n)*\r?(?:\x1b\[K)?dio> "
@@ -56,6 +57,13 @@ def rows(m):
 def state(m, name):
     row = rows(m).get(name)
     return row and row["state"]
+
+
+def state_comes(m, name, wanted, seconds=120):
+    until = time.monotonic() + seconds
+    while state(m, name) != wanted:
+        assert time.monotonic() < until, f"{name} is {state(m, name)}, not {wanted}"
+        time.sleep(0.2)
 
 
 def memory_free(m):

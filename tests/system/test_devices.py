@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, payload
-from prompt import at, do, go, open_prompt, rows, say
+from prompt import at, do, go, open_prompt, rows, say, state_comes
 
 
 def login(m, name="linux1"):
@@ -309,6 +309,26 @@ def test_changes_while_in_use(machine, tmp_path):
     go(m, "linux1")
     m.line("poweroff -f")
     assert m.end() == 0
+
+
+def test_disk_of_who_ends(machine, tmp_path):
+    """What a drive was told while nobody ran who could do it is done when its capsule has ended."""
+    extra = list(VERSION_2)
+    for name in "one", "two":
+        (tmp_path / name).write_bytes(bytes(1 << 20))
+        extra += qemu_disk(tmp_path / name, name)
+    m = machine([payload("ends", cmdline="end=never", devices="[{host-disk: one}]")], terminal="all", extra=extra)
+    m.expect("START ends")
+    open_prompt(m)
+    do(m, "pause ends")
+    state_comes(m, "ends", "paused")
+    do(m, "detach ends disk0")
+    assert say(m, "attach ends disk0 two").startswith("error: disk0 has still to do what it was told before")
+    do(m, "kill ends")
+    state_comes(m, "ends", "stopped")
+    do(m, "attach ends disk0 two")
+    do(m, "create other from kernel-1 host-disk one")
+    assert say(m, "create third from kernel-1 host-disk two").startswith("error: the machine has no disk 'two'")
 
 
 def private(m, name="linux1"):

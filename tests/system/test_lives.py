@@ -5,7 +5,7 @@ import time
 
 import pytest
 from conftest import BACKENDS_RV32, GSTAGE, PMP, PROMPT, linux, payload
-from prompt import at, do, go, memory_free, open_prompt, rows, say, state
+from prompt import at, do, go, memory_free, open_prompt, rows, say, state, state_comes
 
 GSTAGE_RV32 = BACKENDS_RV32[0]
 UUID = "cat /proc/sys/kernel/random/uuid"
@@ -24,13 +24,6 @@ def booted_again(m, name="linux1"):
     go(m, name)
     m.expect(f"Welcome to {name}", timeout=240)
     booted(m, name)
-
-
-def state_comes(m, name, wanted, seconds=120):
-    until = time.monotonic() + seconds
-    while state(m, name) != wanted:
-        assert time.monotonic() < until, f"{name} is {state(m, name)}, not {wanted}"
-        time.sleep(0.2)
 
 
 def ticks(m, name):
