@@ -247,6 +247,8 @@ static void test_help(void **state)
     (void)state;
     type("help\r");
     expect_in("help [COMMAND]               says what commands there are\r\n");
+    expect_in("\r\nset NAME [DEVICE] ...        changes weight, ");
+    expect_in("\r\ncreate NAME from IMAGE ...   makes a capsule; ");
     expect_in("\r\nreboot ");
     expect_in("ok\r\ndio> ");
     forget();
