@@ -61,6 +61,7 @@ def test_good_manifest_gives_what_the_design_says(place):
     assert pack(place, GOOD) == ""
     one = "/configurations/one"
     assert get(place, "s", "/configurations", "default") == "one"
+    assert get(place, "u", "/configurations", "xlen") == "64"
     assert get(place, "s", one, "kernel") == "kernel-1"
     assert get(place, "s", one, "ramdisk") == "ramdisk-1"
     assert get(place, "s", one, "bootargs") == "console=ttyS0"
