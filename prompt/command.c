@@ -217,9 +217,15 @@ static enum next command_help(struct run *r)
             return NEXT_DONE;
     }
     const char *usage = list_word(texts, 2 * r->phase);
-    unsigned length = (unsigned)strlen(usage);
-    out_format("%-*.*s", r->count ? 0 : HELP_WIDTH, r->count || length <= HELP_WIDTH ? (int)length : HELP_WIDTH - 6,
-               usage);
+    unsigned length = (unsigned)strlen(usage), width = r->count ? 0 : HELP_WIDTH;
+    if (width && length > width) { // whole words, as far as they go
+        for (length = width - 4; usage[length] != ' '; length--) {
+        }
+        out_format("%.*s ...", (int)length, usage);
+        out_repeat(' ', width - length - 4);
+    } else {
+        out_format("%-*s", (int)width, usage);
+    }
     if (r->count)
         out_line_end();
     out_format(" %s", list_word(texts, 2 * r->phase++ + 1));

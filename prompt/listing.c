@@ -175,6 +175,8 @@ static void top_head(void)
         put_size(session.answer.machine.memory);
     }
     uint64_t idle = idle_of_all(harts), elapsed = (session.now - before) * harts;
+    if (idle < idle_before) // one of them was just waking up
+        idle = idle_before;
     out_format(", %u harts idle %u%% - a key ends this", harts,
                elapsed ? (unsigned)((idle - idle_before) * 100 / elapsed) : 0);
     idle_before = idle;

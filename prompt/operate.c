@@ -13,9 +13,19 @@
 
 const char words_state[] = "stopped\0loading\0running\0paused\0ending\0forking\0";
 
+// What is wrong with it, the hypervisor tells beside the prompt.
+static enum next started(struct run *r, long error)
+{
+    if (error == SBI_ERR_INVALID_PARAM)
+        return fail(r, "%s can't be started with this kernel, initrd and memory", r->name);
+    return done(r, error);
+}
+
 enum next command_call(struct run *r)
 {
-    return done(r, ask(r->command->argument, r->id, 0, 0));
+    long error = ask(r->command->argument, r->id, 0, 0);
+
+    return r->command->argument == DIOSIX_START ? started(r, error) : done(r, error);
 }
 
 enum next command_power(struct run *r)
@@ -53,8 +63,8 @@ enum next command_end(struct run *r)
 
 const char words_settings[] = // from DIOSIX_SET_WEIGHT
     "weight\0cap\0affinity\0exclusive\0restart\0rights\0quota-memory\0quota-vcores\0quota-capsules\0";
-static const uint8_t setting_kinds[] = {VALUE_NUMBER, VALUE_NUMBER, VALUE_HARTS,  VALUE_FLAG,  VALUE_RESTART,
-                                        VALUE_RIGHTS, VALUE_SIZE,   VALUE_NUMBER, VALUE_NUMBER};
+static const uint8_t setting_kinds[] = {VALUE_WEIGHT, VALUE_CAP,  VALUE_HARTS,  VALUE_FLAG,  VALUE_RESTART,
+                                        VALUE_RIGHTS, VALUE_SIZE, VALUE_NUMBER, VALUE_NUMBER};
 
 static enum next fail_value(struct run *r, const char *what, enum value_kind kind, const char *text)
 {
@@ -76,7 +86,12 @@ enum next command_set(struct run *r)
             r->words[0]);
     if (!parse_value(setting_kinds[n], r->words[1], &value))
         return fail_value(r, r->words[0], setting_kinds[n], r->words[1]);
-    return done(r, ask_set(r->id, (enum diosix_setting)(DIOSIX_SET_WEIGHT + n), value));
+    long error = ask_set(r->id, (enum diosix_setting)(DIOSIX_SET_WEIGHT + n), value);
+    if (error == SBI_ERR_INVALID_PARAM && setting_kinds[n] == VALUE_HARTS)
+        return fail(r, "%s: not on harts %s: machine lists those there are", r->name, r->words[1]);
+    if (error == SBI_ERR_INVALID_PARAM && setting_kinds[n] == VALUE_FLAG)
+        return fail(r, "%s: which harts? Not all: set %s affinity first", r->name, r->name);
+    return done(r, error);
 }
 
 // create -----------------------------------------------------------------------------------------------
@@ -111,11 +126,11 @@ static const struct {
     AT(kernel, 0),
     AT(initrd, 0),
     AT(memory, VALUE_SIZE),
-    AT(vcores, VALUE_NUMBER),
+    AT(vcores, VALUE_VCORES),
     AT(isolation, VALUE_ISOLATION),
     AT(restart, VALUE_RESTART),
-    AT(weight, VALUE_NUMBER),
-    AT(cap, VALUE_NUMBER),
+    AT(weight, VALUE_WEIGHT),
+    AT(cap, VALUE_CAP),
     AT(affinity, VALUE_HARTS),
     AT(rights, VALUE_RIGHTS),
     AT(quota.memory, VALUE_SIZE),
@@ -259,11 +274,41 @@ static void create_equip(struct run *r)
         (void)ask(DIOSIX_DESTROY, r->id, 0, 0);
 }
 
+static bool is_image(const char *name)
+{
+    for (unsigned n = 0; ask(DIOSIX_IMAGE, n, 0, sizeof(session.answer.image)) == SBI_SUCCESS; n++)
+        if (!strcmp(session.answer.image.name, name))
+            return true;
+    return false;
+}
+
+static bool is_taken(const char *name)
+{
+    for (uint32_t id = 0; (id = ask_next(id, ASK_NAME));)
+        if (!strcmp(session.answer.status.name, name))
+            return true;
+    return false;
+}
+
+// The call's answer does not tell what of all this was wrong.
 static enum next create_failed(struct run *r, long error)
 {
-    if (error == SBI_ERR_INVALID_PARAM)
-        return fail(r, "no such image (images lists them), the name is taken, or a value is out of range");
-    return fail_call(r, error);
+    if (error != SBI_ERR_INVALID_PARAM)
+        return fail_call(r, error);
+    for (unsigned i = 1; i + 1 < r->count; i++) {
+        int n = list_find(words_options, r->words[i]);
+        if (n == OPTION_CMDLINE)
+            break;
+        if ((n == OPTION_FROM || n == OPTION_INITRD) && !is_image(r->words[i + 1]))
+            return fail(r, "no image '%s': images lists them", r->words[i + 1]);
+        i += n < OPTION_START || (n >= OPTION_DISK && n <= OPTION_OVERLAY);
+    }
+    if (is_taken(r->words[0]))
+        return fail(r, "the name '%s' is taken: choose another", r->words[0]);
+    return fail(r,
+                "%s: the name is taken by somebody else's, the memory is no multiple of %s, or harts are named that "
+                "are not there",
+                r->words[0], sizeof(long) == 8 ? "2M" : "4M");
 }
 
 enum next command_create(struct run *r)
@@ -291,7 +336,7 @@ enum next command_create(struct run *r)
         return NEXT_DONE;
     out_format("%s: id %u", r->name, (unsigned)r->id);
     out_line_end();
-    return start ? done(r, ask(DIOSIX_START, r->id, 0, 0)) : NEXT_DONE;
+    return start ? started(r, ask(DIOSIX_START, r->id, 0, 0)) : NEXT_DONE;
 }
 
 // fork ---------------------------------------------------------------------------------------------------

@@ -155,6 +155,11 @@ static bool one_of(const char *list, const char *text, uint64_t *value)
     return n >= 0;
 }
 
+static bool in_range(const char *text, uint64_t least, uint64_t most, uint64_t *value)
+{
+    return parse_number(text, value) && *value >= least && *value <= most;
+}
+
 bool parse_value(enum value_kind kind, const char *text, uint64_t *value)
 {
     switch (kind) {
@@ -172,6 +177,12 @@ bool parse_value(enum value_kind kind, const char *text, uint64_t *value)
         return rights(text, value);
     case VALUE_LINK:
         return one_of("up\0down\0", text, value);
+    case VALUE_WEIGHT:
+        return in_range(text, 1, 1000, value);
+    case VALUE_CAP:
+        return in_range(text, 0, 6400, value);
+    case VALUE_VCORES:
+        return in_range(text, 1, 64, value);
     default:
         return parse_number(text, value);
     }
@@ -186,6 +197,9 @@ const char *value_hint(enum value_kind kind)
                      "never, on-crash or always\0"
                      "auto, gstage or pmp\0"
                      "none, manage, console or manage,console\0"
-                     "up or down\0",
+                     "up or down\0"
+                     "1 to 1000\0"
+                     "0 to 6400, in percent of one hart\0"
+                     "1 to 64\0",
                      kind);
 }

@@ -27,6 +27,9 @@ enum value_kind {
     VALUE_ISOLATION,
     VALUE_RIGHTS, // as a mask: manage,console
     VALUE_LINK,   // up, down: whether it is down
+    VALUE_WEIGHT, // numbers of which the least and the most are known
+    VALUE_CAP,
+    VALUE_VCORES,
 };
 
 extern const char words_restart[], words_isolation[], words_rights[];

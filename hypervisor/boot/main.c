@@ -233,7 +233,7 @@ static bool bundle_read(void)
     }
     if (bundle_open(hpa_pointer(hpa(machine.bundle.start)), (size_t)machine.bundle.size, &bundle, &why) == STATUS_OK)
         return true;
-    log_error("bundle: %s%s%s: %s", why.capsule, why.capsule[0] ? ": " : "", why.field, why.text);
+    log_error("%s: %s", why.field, why.text);
     return false;
 }
 

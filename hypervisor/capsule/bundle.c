@@ -467,6 +467,10 @@ enum status bundle_open(const void *blob, size_t size, struct bundle *bundle, st
     int configurations = fdt_path_offset(blob, "/configurations");
     if (r.images < 0 || configurations < 0)
         return bundle_fail(why, "bundle", "has no images or configurations: this is no FIT image");
+    r.node = configurations;
+    uint64_t own = 8 * sizeof(uintptr_t), xlen = own;
+    if (!number_or(&r, "xlen", sizeof(uint32_t), &xlen) || xlen != own) // or its kernels would hang in silence
+        return bundle_fail(why, "bundle", "is for harts of the other width: see 'dio pack --arch'");
     bundle->blob = blob;
     bundle->images = r.images;
     bundle->wants_uplink = has_uplink(blob);

@@ -167,7 +167,9 @@ static void idle(struct hart *h)
         return;
     hart_arm(h);
     uint64_t since = hart_time();
+    h->idle_since = since;
     hart_wait();
+    h->idle_since = 0;
     h->idle += hart_time() - since;
     sched_idle_leave(h);
 }

@@ -101,8 +101,10 @@ static void flush(bool is_last)
     console_acquire();
     enum console_drain drain = console.drain;
     console.drain = DRAIN_WAIT;
-    if (is_last) // no service will go on showing
+    if (is_last) { // no service will go on showing
+        console.ends = console.kept;
         console.kept = false;
+    }
     for (struct list *link = console.streams.next; link != &console.streams; link = link->next)
         container_of(link, struct stream, link)->flush = true;
     pump_all();

@@ -49,6 +49,7 @@ struct console {
     bool waiting;                   // for that
     _Atomic bool kept;              // a console service has the terminal
     bool expected;                  // one is starting, and what is typed waits for it
+    bool ends;                      // the machine is going, and what is on the screen is all that is shown
     uint64_t deaf_at;               // there is no room for more, and from then on it does not read; 0: there is room
     _Atomic uint32_t told;          // 1: ... and knows that there is something to look at
     _Atomic uint32_t changed;       // 1: capsules have begun or ended since it looked

@@ -248,12 +248,16 @@ static void disturb(void)
     pump_event(console_prompt);
 }
 
-// A service that lost the terminal has shown its last: all is shown here again.
+// A service that lost the terminal has shown its last: all is shown here again. At the machine's end only what it
+// still owed: the output of others, which nobody looked at, would bury the last lines of whom somebody did.
 static bool terminal_left(void)
 {
     if (likely(console.attached != &console_terminal || console.kept || stream_unshown(&console_terminal)))
         return false;
-    view_set(NULL);
+    if (console.ends)
+        console.attached = NULL;
+    else
+        view_set(NULL);
     if (console.drain == DRAIN_WAIT) // the machine's end, or its beginning: nobody goes anywhere
         console.notices = 0;
     return true;

@@ -240,12 +240,25 @@ long call_memory(struct request *r)
     return SBI_ERR_INVALID_PARAM;
 }
 
+// In ticks, with the sleep that it is in: it may be one without end. What it changes meanwhile is read again.
+static uint64_t idle_time(const struct hart *h)
+{
+    const volatile uint64_t *idle = &h->idle, *idle_since = &h->idle_since;
+    uint64_t sum, since;
+
+    do {
+        since = *idle_since;
+        sum = *idle;
+    } while (since != *idle_since || sum != *idle);
+    return since ? sum + hart_time() - since : sum;
+}
+
 long call_hart(struct request *r)
 {
     if (r->call->n[0] >= harts_count)
         return SBI_ERR_INVALID_PARAM;
     const struct hart *h = harts[r->call->n[0]];
-    struct diosix_hart out = {.id = h->id, .idle_time = nanoseconds(h->idle)};
+    struct diosix_hart out = {.id = h->id, .idle_time = nanoseconds(idle_time(h))};
     struct node *n = NULL;
 
     // Which capsule runs there may have changed by now, so no pointer of the hart's is followed.

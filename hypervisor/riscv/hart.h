@@ -59,8 +59,9 @@ struct hart {
     uintptr_t mtimecmp;
     unsigned plic_context; // M-mode context at the PLIC
 
-    uint64_t armed; // what mtimecmp holds
-    uint64_t idle;  // ticks it has slept for want of work
+    uint64_t armed;      // what mtimecmp holds
+    uint64_t idle;       // ticks it has slept for want of work, without the sleep that it is in,
+    uint64_t idle_since; // since then; 0: in none
 
     _Atomic unsigned long requests;
     _Atomic unsigned long fence_from; // bit n: hart n's fence request waits to be served here

@@ -6,18 +6,43 @@
 
 #define WORDS_A_STEP 16u
 
-enum kind { KIND_NONE, KIND_COMMANDS, KIND_CAPSULES, KIND_IMAGES, KIND_SETTINGS, KIND_OPTIONS, KIND_DEVICE_SETTINGS };
+enum kind {
+    KIND_NONE,
+    KIND_COMMANDS,
+    KIND_CAPSULES,
+    KIND_IMAGES,
+    KIND_SETTINGS,
+    KIND_OPTIONS,
+    KIND_DEVICE_SETTINGS,
+    KIND_VALUES,
+};
 
 static struct {
     bool busy;
     bool listing; // the second time round: more than one fits, and nothing is common to them
     enum kind kind;
-    uint32_t at; // among all words of the kind
+    uint32_t at;        // among all words of the kind
+    const char *values; // those of KIND_VALUES
     const char *typed;
     unsigned length; // of what was typed
     unsigned matches;
     char common[DIOSIX_NAME_SIZE]; // what all matches begin with
 } c;
+
+// What a setting or option can be, NULL if that is no word of a few.
+static const char *values_of(const char *setting)
+{
+    static const struct {
+        const char *setting, *values;
+    } all[] = {
+        {"restart", words_restart}, {"isolation", words_isolation}, {"rights", "none\0manage\0console\0"},
+        {"exclusive", "yes\0no\0"}, {"affinity", "all\0"},          {"link", "up\0down\0"},
+    };
+    for (unsigned i = 0; i < array_length(all); i++)
+        if (!strcmp(all[i].setting, setting))
+            return all[i].values;
+    return NULL;
+}
 
 // What belongs where the word is: `words` come before it on the line, the last of them is `last`.
 static enum kind kind_of(const struct command *command, const char *name, unsigned words, const char *last)
@@ -28,10 +53,14 @@ static enum kind kind_of(const struct command *command, const char *name, unsign
         return KIND_NONE;
     if (words == 1)
         return command->flags & COMMAND_CAPSULE ? KIND_CAPSULES : KIND_NONE;
-    if (command->step == STEP_SET)
-        return words == 2 ? KIND_SETTINGS : words == 3 ? KIND_DEVICE_SETTINGS : KIND_NONE;
-    if (command->step != STEP_CREATE)
+    if (command->step != STEP_SET && command->step != STEP_CREATE)
         return KIND_NONE;
+    if (words > 2 && (c.values = values_of(last)))
+        return KIND_VALUES;
+    if (command->step == STEP_SET && words == 2)
+        return KIND_SETTINGS;
+    if (command->step == STEP_SET)
+        return words == 3 && list_find(words_settings, last) < 0 ? KIND_DEVICE_SETTINGS : KIND_NONE;
     return !strcmp(last, "from") || !strcmp(last, "initrd") || !strcmp(last, "disk") ? KIND_IMAGES : KIND_OPTIONS;
 }
 
@@ -96,6 +125,8 @@ static const char *word_next(void)
         return listed(words_options);
     case KIND_DEVICE_SETTINGS:
         return listed(words_device_settings);
+    case KIND_VALUES:
+        return listed(c.values);
     default:
         return NULL;
     }

@@ -141,7 +141,8 @@ void program(void)
         sv_exit(1);
     }
     console_attach();
-    console.notices |= NOTICE_VIEW;
+    if (!console.attached) // else that has said where one is
+        console.notices |= NOTICE_VIEW;
     sv_then_always(bell, run, 0);
     sv_then_now(run, 0);
 }

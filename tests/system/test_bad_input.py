@@ -42,6 +42,13 @@ def test_broken_bundle(machine, tmp_path, change):
     assert m.end() != 0
 
 
+def test_bundle_of_the_other_width(machine, tmp_path):
+    bundle = pack(tmp_path / "bundle", [payload("ends")], "rv32")
+    m = machine(bundle)
+    m.expect(r"\[dio\] bundle: is for harts of the other width")
+    assert m.end() != 0
+
+
 def image_byte_flip(data):
     """One byte of a kernel's text, far behind its header."""
     at = data.index(b"RSC\x05") + 3000

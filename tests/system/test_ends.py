@@ -85,6 +85,15 @@ def test_what_is_said(machine):
     assert console.index("[dio] two: 2 vcores") < console.index("[dio] at two")
 
 
+@pytest.mark.parametrize("terminal, words", [("two", "at two - Ctrl-]"), ("all", "all capsules, input to one - Ctrl-]")])
+def test_where_one_is_is_said_once(machine, terminal, words):
+    m = machine([payload("ends", name, cmdline="end=never") for name in ("one", "two")], terminal=terminal)
+    m.expect(words.replace("]", r"\]"))
+    m.key("Q")
+    assert m.end() == 0
+    assert m.console().count(words) == 1
+
+
 @pytest.mark.both_widths
 def test_many_restarts_leak_nothing(machine, backend):
     """In a machine with little memory to spare, a leak of a few pages each time would show."""

@@ -86,6 +86,18 @@ static void assert_capsule_bad(size_t index, const char *field, const char *text
     assert_non_null(strstr(c->error.text, text));
 }
 
+static void width(void **state)
+{
+    bool is_64 = sizeof(uintptr_t) == 8;
+    (void)state;
+    assert_int_equal(open_configs(is_64 ? "xlen = <64>; " CONFIG("a", "") : "xlen = <32>; " CONFIG("a", "")),
+                     STATUS_OK);
+    assert_refused(open_configs(is_64 ? "xlen = <32>; " CONFIG("a", "") : "xlen = <64>; " CONFIG("a", "")), "bundle",
+                   "other width");
+    assert_refused(open_configs(is_64 ? "xlen = <0 64>; " CONFIG("a", "") : "xlen = <0 32>; " CONFIG("a", "")),
+                   "bundle", "other width");
+}
+
 // One capsule with these properties is refused; the one beside it is not.
 static void assert_properties_bad(const char *properties, const char *field, const char *text)
 {
@@ -462,6 +474,7 @@ int main(void)
         TEST(limits),
         TEST(capsules_keep_their_order),
         TEST(longest_of_all),
+        TEST(width),
         TEST(bad_images),
         TEST(bad_sizes),
         TEST(bad_words),

@@ -1269,21 +1269,28 @@ static void test_keep_comes_and_goes(void **state)
     (void)state;
 }
 
-// The machine's end, and a service that came before the hypervisor's own view was settled.
+// The machine's end, and a service that came before the hypervisor's own view was settled. What it looked at is shown
+// to its end; what it did not is not.
 static void test_keep_flush(void **state)
 {
     console_init("a", HZ);
     console_start(true);
-    stream_init(&streams[0], names[0], rings[0], RING);
-    console_add(&streams[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        stream_init(&streams[i], names[i], rings[i], RING);
+        console_add(&streams[i]);
+    }
     console_keep(true);
     console_attach();
     assert_true(console_is_kept());
     forget_sent();
+    console_watch(&streams[0], true);
+    console_watch(&streams[1], false);
     print(0, "rest\n");
+    print(1, "unseen\n");
     show("service\r\n");
+    console_announce("off");
     console_flush();
-    expect("service\r\n[a] rest\r\n");
+    expect("service\r\n[dio] off\r\n[a] rest\r\n");
     (void)state;
 }
 

@@ -74,12 +74,19 @@ def test_help(place):
         (["pack", "--isolation", "pmp", "m.yaml"], "--isolation: makes no sense for pack"),
         (["test", "--harts=2"], "--harts: makes no sense for test"),
         (["bench", "--memory=2G"], "--memory: makes no sense for bench"),
+        (["bench", "exits", "speed"], "bench: speed: no such section, there are sizes exits linux"),
         (["test", "--arch=rv32", "unit"], "--arch: unit tests run on no machine"),
     ],
 )
 def test_mistakes_are_told_in_one_line(place, arguments, words):
     error = dio(place, *arguments, status=2).stderr
     assert words in error and error.count("\n") == 1
+
+
+def test_sections_of_bench_are_those_that_are_measured(place):
+    known = dio(place, "bench", "speed", status=2).stderr.split("there are ")[1].split()
+    measured = re.search(r"^SECTIONS = \[(.*)\]$", (ROOT / "bench/run").read_text(), re.M).group(1)
+    assert known == [*measured.replace('"', "").split(", "), "native"]
 
 
 def test_run_starts_qemu_as_documented(place):

@@ -26,8 +26,11 @@ def linux_image(span=0x300000, body=b"\x13\0\0\0" * 4096):
     return head + body
 
 
-def elf(machine=243, kind=2, width=2):
+def elf(machine=243, kind=2, width=2, headers=0):
     head = b"\x7fELF" + bytes([width, 1, 1]) + bytes(9) + struct.pack("<HHI", kind, machine, 1)
+    if headers:
+        head += struct.pack("<QQQIHHHHHH", 0, 64, 0, 0, 64, 56, headers, 0, 0, 0)
+        head += struct.pack("<IIQQQQQQ", 1, 5, 0, 1 << 21, 1 << 21, 128, 128, 4096) * headers
     return head.ljust(128, b"\0")
 
 
@@ -58,6 +61,7 @@ def test_good_manifest_gives_what_the_design_says(place):
     assert pack(place, GOOD) == ""
     one = "/configurations/one"
     assert get(place, "s", "/configurations", "default") == "one"
+    assert get(place, "u", "/configurations", "xlen") == "64"
     assert get(place, "s", one, "kernel") == "kernel-1"
     assert get(place, "s", one, "ramdisk") == "ramdisk-1"
     assert get(place, "s", one, "bootargs") == "console=ttyS0"
@@ -223,11 +227,14 @@ BAD_KERNELS = {
     "short": (b"\x6f\0", "too short"),
     "x86 ELF": (elf(machine=62), "another machine"),
     "object file": (elf(kind=1), "link it"),
+    "ELF without its headers": (elf(headers=1)[:70], "cut short"),
+    "ELF without its end": (elf(headers=1)[:-1], "cut short"),
     "x86 kernel": (bytes(0x202) + b"HdrS" + bytes(100), "for x86"),
     "arm64 kernel": (bytes(56) + b"ARM\x64" + bytes(100), "64-bit ARM"),
     "xz": (b"\xfd7zXZ\0" + bytes(100), "xz -d"),
     "bundle": (b"\xd0\x0d\xfe\xed" + bytes(100), "no kernel"),
     "damaged gzip": (gzip.compress(linux_image())[:40], "damaged"),
+    "gzip twice": (gzip.compress(gzip.compress(linux_image())), "twice"),
     "gzip text": (gzip.compress(b"hello\n" * 100), "is text"),
     "broken header": (linux_image(span=1 << 40)[:16] + b"\xff" * 8 + linux_image()[24:], "broken header"),
 }
@@ -246,6 +253,7 @@ BAD_MANIFESTS = {
     "unknown key": ("    memory: 64M", "    memory: 64M\n    colour: red", 7, "unknown key 'colour'"),
     "unknown top key": ("capsules:", "version: 1\ncapsules:", 1, "unknown key 'version'"),
     "key twice": ("    memory: 64M", "    memory: 64M\n    memory: 64M", 7, "twice"),
+    "second document": ("    memory: 64M", "    memory: 64M\n---\ncapsules: []", 8, "second document"),
     "capsules twice": ("    memory: 64M", "    memory: 64M\ncapsules: []", 7, "twice"),
     "name taken": ("    memory: 64M", "    memory: 64M\n  - {name: one, kernel: linux, memory: 64M}", 7, "line 2"),
     "no name": ("name: one\n    ", "", 2, "no 'name'"),
@@ -348,6 +356,12 @@ def test_nothing_is_overwritten_by_a_slip(place, output):
     assert result.returncode == 1 and "can't be written" in result.stderr
     after = os.stat(place / output)
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_pipe_is_not_waited_for(place):
+    os.mkfifo(place / "pipe")
+    assert "kernel ./pipe: is no file" in pack(place, GOOD.replace("kernel: linux", "kernel: pipe"), status=1)
+    assert "initrd ./pipe: is no file" in pack(place, GOOD.replace("initrd: initrd", "initrd: pipe"), status=1)
 
 
 def test_sockets(place):

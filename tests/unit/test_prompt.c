@@ -215,7 +215,17 @@ static void test_completion(void **state)
     forget();
     type("kill z\t");
     expect("kill z\a");
-    type("\x03help set a\t\x03nonsense \t\x03");
+    forget();
+    type("\x03set linux1 restart \t\x03");
+    expect_in("never  on-crash  always  \r\n");
+    forget();
+    type("set linux1 exclusive y\t\x03");
+    expect_in("exclusive yes ");
+    type("set linux1 weight \t\x03set linux1 disk0 s\t\x03create x from linux isolation g\t\x03");
+    expect_in("weight \a");
+    expect_in("disk0 size ");
+    expect_in("isolation gstage ");
+    type("help set a\t\x03nonsense \t\x03");
     expect_in("\a");
 }
 
@@ -237,6 +247,8 @@ static void test_help(void **state)
     (void)state;
     type("help\r");
     expect_in("help [COMMAND]               says what commands there are\r\n");
+    expect_in("\r\nset NAME [DEVICE] ...        changes weight, ");
+    expect_in("\r\ncreate NAME from IMAGE ...   makes a capsule; ");
     expect_in("\r\nreboot ");
     expect_in("ok\r\ndio> ");
     forget();
@@ -484,7 +496,15 @@ static void test_set(void **state)
     set_is(2, DIOSIX_SET_QUOTA_MEMORY, 6ULL << 30);
     says("set 2 quota-capsules 5", "ok\r\n");
     set_is(2, DIOSIX_SET_QUOTA_CAPSULES, 5);
-    says("set 2 weight heavy", "error: 'heavy' is no weight: that is a number\r\n");
+    says("set 2 weight heavy", "error: 'heavy' is no weight: that is 1 to 1000\r\n");
+    says("set 2 weight 0", "error: '0' is no weight: that is 1 to 1000\r\n");
+    says("set 2 weight 1001", "error: '1001' is no weight: that is 1 to 1000\r\n");
+    says("set 2 cap 6401", "error: '6401' is no cap: that is 0 to 6400, in percent of one hart\r\n");
+    fake_error = -3;
+    says("set 2 affinity 9", "error: linux2: not on harts 9: machine lists those there are\r\n");
+    says("set 2 exclusive yes", "error: linux2: which harts? Not all: set linux2 affinity first\r\n");
+    says("start 2", "error: linux2 can't be started with this kernel, initrd and memory\r\n");
+    fake_error = 0;
     type("set 2 wieght 5\r");
     expect_in("error: no setting 'wieght'");
 }
@@ -589,14 +609,17 @@ static void test_create(void **state)
     assert_int_equal(fake_last.n[0], 5);
     says("create BAD from linux", "error: 'BAD' is no name: up to 31 of a-z, 0-9 and -, a letter first\r\n");
     says("create x from linux vcores", "error: vcores wants a value\r\n");
-    says("create x from linux vcores 99999999999", "error: '99999999999' is no vcores: that is a number\r\n");
+    says("create x from linux vcores 99999999999", "error: '99999999999' is no vcores: that is 1 to 64\r\n");
     says("create x from linux fast yes", "error: no option 'fast': help create lists them\r\n");
     type("create x memory 64M\r");
     expect_in("error: wrong arguments: create NAME from IMAGE");
     fake_error = -3;
     forget();
-    says("create x from nothing",
-         "error: no such image (images lists them), the name is taken, or a value is out of range\r\n");
+    says("create x from nothing", "error: no image 'nothing': images lists them\r\n");
+    says("create x from linux start initrd nothing", "error: no image 'nothing': images lists them\r\n");
+    says("create linux1 from linux initrd linux-initrd", "error: the name 'linux1' is taken: choose another\r\n");
+    type("create x from linux memory 3M cmdline from nothing\r");
+    expect_in("error: x: the name is taken by somebody else's, the memory is no multiple of ");
 }
 
 static void equip_is(enum diosix_device_kind kind, const char *name, uint64_t overlay, uint32_t flags)

@@ -1,5 +1,6 @@
 #include "fit.h"
 
+#include <elf.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,7 @@ void *fit_build(const struct fit *fit, size_t *size)
     check(fdt_begin_node(fdt, "configurations"));
     check(fdt_property_string(fdt, "default", fit->capsules[0].manifest->name.value));
     check(fdt_property_string(fdt, "terminal", or_default(fit->terminal, fit->capsules[0].manifest->name.value)));
+    check(fdt_property_u32(fdt, "xlen", fit->width->elf_class == ELFCLASS64 ? 64 : 32));
     for (size_t i = 0; i < fit->count; i++)
         capsule_add(fdt, &fit->capsules[i]);
     check(fdt_end_node(fdt));

@@ -15,6 +15,7 @@ struct fit {
     const struct image_set *images;
     const struct switches *switches;
     const struct text *terminal; // as in the manifest
+    const struct width *width;
     const struct fit_capsule *capsules;
     size_t count;
 };

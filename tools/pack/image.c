@@ -17,11 +17,12 @@ static const char *const image_names[] = {
 static bool file_read(const struct text *path, const char *what, struct image *image)
 {
     struct stat status;
-    FILE *file = fopen(path->value, "rb");
-    if (!file || fstat(fileno(file), &status)) {
-        report_error(path->place, "%s %s: can't be read: %s", what, path->value, strerror(errno));
-    } else if (!S_ISREG(status.st_mode)) {
+    FILE *file = NULL;
+    bool found = stat(path->value, &status) == 0;
+    if (found && !S_ISREG(status.st_mode)) { // a pipe would be waited for
         report_error(path->place, "%s %s: is no file", what, path->value);
+    } else if (!found || !(file = fopen(path->value, "rb")) || fstat(fileno(file), &status)) {
+        report_error(path->place, "%s %s: can't be read: %s", what, path->value, strerror(errno));
     } else if (status.st_size == 0) {
         report_error(path->place, "%s %s: is empty", what, path->value);
     } else {

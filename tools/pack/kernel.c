@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <elf.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -29,6 +30,7 @@ static const struct magic refused[] = {
      "7zXZ",
      5, "is packed with xz: unpack it with `xz -d`"},
     {0, "\x28\xb5\x2f\xfd", 4, "is packed with zstd: unpack it with `zstd -d`"},
+    {0, "\x1f\x8b", 2, "is packed with gzip twice: unpack it with `gzip -d` once"},
     {0, "BZh", 3, "is packed with bzip2: unpack it with `bzip2 -d`"},
     {0, "\x02\x21\x4c\x18", 4, "is packed with lz4: unpack it with `lz4 -d`"},
     {0, "\x04\x22\x4d\x18", 4, "is packed with lz4: unpack it with `lz4 -d`"},
@@ -106,6 +108,50 @@ static bool kernel_refuse(const struct image *image, struct place place, const c
     return false;
 }
 
+// Of the fields of one ELF class: where they are.
+struct elf_class {
+    size_t bytes; // of an offset or size in the file
+    size_t headers, header_size, header_count;
+    size_t offset, size; // in a program header
+};
+
+static const struct elf_class elf32 = {4,
+                                       offsetof(Elf32_Ehdr, e_phoff),
+                                       offsetof(Elf32_Ehdr, e_phentsize),
+                                       offsetof(Elf32_Ehdr, e_phnum),
+                                       offsetof(Elf32_Phdr, p_offset),
+                                       offsetof(Elf32_Phdr, p_filesz)};
+static const struct elf_class elf64 = {8,
+                                       offsetof(Elf64_Ehdr, e_phoff),
+                                       offsetof(Elf64_Ehdr, e_phentsize),
+                                       offsetof(Elf64_Ehdr, e_phnum),
+                                       offsetof(Elf64_Phdr, p_offset),
+                                       offsetof(Elf64_Phdr, p_filesz)};
+
+static bool is_within(const struct image *image, uint64_t offset, uint64_t size)
+{
+    return offset <= image->size && size <= image->size - offset;
+}
+
+// Is all that is to be loaded in the file?
+static bool elf_is_whole(const struct image *image, const struct elf_class *class)
+{
+    uint64_t at = little_endian(image->data + class->headers, (unsigned)class->bytes);
+    uint64_t size = little_endian(image->data + class->header_size, 2);
+    uint64_t count = little_endian(image->data + class->header_count, 2);
+
+    if (!count)
+        return true;
+    if (size < class->size + class->bytes || !is_within(image, at, size * count))
+        return false;
+    for (const uint8_t *header = image->data + at; count--; header += size)
+        if (little_endian(header, 4) == PT_LOAD &&
+            !is_within(image, little_endian(header + class->offset, (unsigned)class->bytes),
+                       little_endian(header + class->size, (unsigned)class->bytes)))
+            return false;
+    return true;
+}
+
 // Class, byte order, machine and type lie at the same place in both ELF classes.
 static bool elf_check(const struct image *image, struct place place, const struct width *width)
 {
@@ -119,6 +165,9 @@ static bool elf_check(const struct image *image, struct place place, const struc
         return kernel_refuse(image, place, "is ELF of the other width: see --arch");
     if (type != ET_EXEC && type != ET_DYN)
         return kernel_refuse(image, place, "is ELF but no program: link it");
+    bool is_64 = header[EI_CLASS] == ELFCLASS64;
+    if ((is_64 && image->size < sizeof(Elf64_Ehdr)) || !elf_is_whole(image, is_64 ? &elf64 : &elf32))
+        return kernel_refuse(image, place, "is ELF, but cut short");
     return true;
 }
 

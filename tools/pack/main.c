@@ -173,7 +173,7 @@ int main(int argc, char **argv)
     output_check(&arguments, &manifest);
 
     size_t size;
-    struct fit fit = {&images, &manifest.switches, &manifest.terminal, capsules, manifest.count};
+    struct fit fit = {&images, &manifest.switches, &manifest.terminal, arguments.width, capsules, manifest.count};
     void *bundle = fit_build(&fit, &size);
     bundle_write(arguments.output, bundle, size);
     free(bundle);

@@ -832,6 +832,25 @@ static void top_read(struct reader *reader, struct manifest *manifest)
     networks_complete(manifest);
 }
 
+static void document_load(struct reader *reader, yaml_parser_t *parser)
+{
+    if (yaml_parser_load(parser, &reader->document))
+        return;
+    size_t line = parser->problem_mark.line ? parser->problem_mark.line : parser->context_mark.line;
+    report_fatal((struct place){reader->path, line + 1}, "is no YAML: %s%s%s", parser->context ? parser->context : "",
+                 parser->context ? ", " : "", parser->problem ? parser->problem : "unreadable");
+}
+
+// What comes after a line of `---` or `...` would be left out in silence.
+static void rest_refuse(struct reader *reader, yaml_parser_t *parser)
+{
+    document_load(reader, parser);
+    const yaml_node_t *rest = yaml_document_get_root_node(&reader->document);
+    if (rest)
+        report_error(place_of(reader, rest), "a second document: a manifest is one, without `---` between its parts");
+    yaml_document_delete(&reader->document);
+}
+
 void manifest_read(const char *path, const struct width *width, struct manifest *manifest)
 {
     struct reader reader = {.path = path, .width = width};
@@ -847,13 +866,10 @@ void manifest_read(const char *path, const struct width *width, struct manifest 
     if (!yaml_parser_initialize(&parser))
         report_fatal(file, "out of memory");
     yaml_parser_set_input_file(&parser, input);
-    if (!yaml_parser_load(&parser, &reader.document)) {
-        size_t line = parser.problem_mark.line ? parser.problem_mark.line : parser.context_mark.line;
-        report_fatal((struct place){path, line + 1}, "is no YAML: %s%s%s", parser.context ? parser.context : "",
-                     parser.context ? ", " : "", parser.problem ? parser.problem : "unreadable");
-    }
+    document_load(&reader, &parser);
     top_read(&reader, manifest);
     yaml_document_delete(&reader.document);
+    rest_refuse(&reader, &parser);
     yaml_parser_delete(&parser);
     fclose(input);
 }
