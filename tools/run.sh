@@ -10,6 +10,8 @@ command_run() {
     [[ -n $option_bare ]] || guests_set_up "$manifest"
     [[ -n $option_bare ]] || debian_disks_add "$manifest"
     build hypervisor tools supervisor programs
+    # Alone, a capsule may be one that needs no guest.
+    [[ -z $option_bare ]] || first_tell "$manifest" >/dev/null 2>&1 || guests_set_up "$manifest"
     run_folder_make
     [[ -n $option_bare ]] || bundle=$(bundle_of "$manifest") || exit 1
     [[ ! -t 0 ]] || saved=$(stty -g)
@@ -119,10 +121,15 @@ bare_check() {
     done
 }
 
+# What the manifest's first capsule is, a line for each key.
+first_tell() {
+    "$root/build/tools/pack" --arch "$option_arch" --first "$1"
+}
+
 # The manifest's first capsule as the machine's only system, on QEMU's default firmware.
 bare_start() {
     local description key value kernel memory vcores initrd='' cmdline='' machine
-    description=$("$root/build/tools/pack" --arch "$option_arch" --first "$1") || exit 1
+    description=$(first_tell "$1") || exit 1
     while read -r key value; do
         printf -v "$key" %s "$value"
     done <<<"$description"

@@ -117,6 +117,11 @@ def test_run_bare(place):
     out = dio(place, "run", "--harts", "1", "--memory=1G", "m.yaml", "--bare", "--qemu-args", "-S").stdout
     for words in ("<-smp>\n<1>", "<-m>\n<1G>", "<-S>"):
         assert words in out
+    # What only the others are made of need not be there.
+    (place / "m.yaml").write_text(MANIFEST.replace("second, kernel: kernel", "second, kernel: nowhere"))
+    assert "<./kernel>" in dio(place, "run", "--bare", "m.yaml").stdout
+    (place / "m.yaml").write_text(MANIFEST.replace("first, kernel: kernel", "first, kernel: nowhere"))
+    assert "nowhere: can't be read" in dio(place, "run", "--bare", "m.yaml", status=1).stderr
 
 
 @pytest.mark.parametrize(

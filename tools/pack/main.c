@@ -162,7 +162,9 @@ int main(int argc, char **argv)
 
     manifest_read(arguments.manifest, arguments.width, &manifest);
     terminal_complete(&manifest, arguments.terminal);
-    for (size_t i = 0; i < manifest.count; i++)
+    // The other capsules' files need not be there.
+    size_t loaded = arguments.first ? 1 : manifest.count;
+    for (size_t i = 0; i < loaded; i++)
         capsule_load(&manifest.capsules[i], arguments.width, &images, &capsules[i]);
     if (report_count())
         return 1;
