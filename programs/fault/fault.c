@@ -35,8 +35,10 @@ static void fault_do(const char *kind)
         *(volatile int *)(uintptr_t)fault_do = 0;
     else if (!strcmp(kind, "kernel"))
         *(volatile int *)kernel = 0;
-    else
+    else if (!strcmp(kind, "write") || !*kind)
         *(volatile int *)nowhere = 1;
+    else
+        printf("fault: knows write, read, execute, instruction, breakpoint, stack, code and kernel\n");
 }
 
 static void gone_wrong(sv_word argument, enum sv_event event, sv_word word0, sv_word word1, sv_word word2,

@@ -92,6 +92,10 @@ int main(void)
     const char *arguments = sv_started->arguments;
     struct sv_handle shell;
 
+    if (sv_is_none(sv_granted("archive"))) {
+        printf("init: is started by the kernel, and has no archive here to start a shell from\n");
+        return 1;
+    }
     if (sv_channel(sv_frames, 8, &control) != SV_OK)
         return 1;
     for (;; arguments = "") {

@@ -1,6 +1,5 @@
 #include "words.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 static bool is_space(char c)
@@ -36,4 +35,20 @@ unsigned words_split(char *line, char **words, unsigned max)
         line = word_end(line);
     }
     return count;
+}
+
+char *words_command(char *line, bool *in_background)
+{
+    bool quoted = false;
+    *in_background = false;
+    for (; *line; line++) {
+        if (*line == '"')
+            quoted = !quoted;
+        if (quoted || (*line != ';' && *line != '&'))
+            continue;
+        *in_background = *line == '&';
+        *line = 0;
+        return line + 1;
+    }
+    return NULL;
 }

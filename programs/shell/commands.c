@@ -12,6 +12,7 @@
 struct line {
     char **words;
     unsigned count;
+    bool in_background;
 };
 
 static void help(const struct line *line);
@@ -40,9 +41,10 @@ static size_t frames_read(char *word)
 static bool options_read(const struct line *line, unsigned *at, struct launch *launch)
 {
     uint64_t number;
-    while (*at + 1 < line->count && line->words[*at][0] == '-') {
+    static char none[] = "";
+    while (*at < line->count && line->words[*at][0] == '-') {
         const char *option = line->words[*at];
-        char *value = line->words[*at + 1];
+        char *value = *at + 1 < line->count ? line->words[*at + 1] : none;
         if (!strcmp(option, "-m") && (launch->frames = frames_read(value))) {
             *at += 2;
         } else if (!strcmp(option, "-t") && number_read(value, &number) && number && number <= 3600000) {
@@ -67,23 +69,19 @@ static void words_join(char *to, size_t size, const struct line *line, unsigned 
     }
 }
 
-static void run_from(struct line line, unsigned at)
+static void run_from(const struct line *line, unsigned at)
 {
     static char arguments[SV_ARGUMENTS_SIZE];
-    struct launch launch = {.frames = FRAMES_DEFAULT};
+    struct launch launch = {.frames = FRAMES_DEFAULT, .in_background = line->in_background};
 
-    if (!options_read(&line, &at, &launch))
+    if (!options_read(line, &at, &launch))
         return;
-    if (line.count > at && !strcmp(line.words[line.count - 1], "&")) {
-        launch.in_background = true;
-        line.count--;
-    }
-    if (at >= line.count) {
+    if (at >= line->count) {
         printf("shell: run which program? 'programs' lists them\n");
         return;
     }
-    words_join(arguments, sizeof(arguments), &line, at + 1);
-    launch.name = line.words[at];
+    words_join(arguments, sizeof(arguments), line, at + 1);
+    launch.name = line->words[at];
     launch.arguments = arguments;
     struct job *job = job_start(&launch);
     if (job && !launch.in_background)
@@ -92,7 +90,7 @@ static void run_from(struct line line, unsigned at)
 
 static void run(const struct line *line)
 {
-    run_from(*line, 1);
+    run_from(line, 1);
 }
 
 static void tasks(const struct line *line)
@@ -192,19 +190,23 @@ static void help(const struct line *line)
     printf("Ctrl-C ends the program in the foreground. Several commands: with ; between them.\n");
 }
 
-void command_run(char *text)
+void command_run(char *text, bool in_background)
 {
-    char *words[WORDS_MAX];
-    struct line line = {words, words_split(text, words, WORDS_MAX)};
-    if (!line.count)
+    char *words[WORDS_MAX + 1];
+    struct line line = {words, words_split(text, words, WORDS_MAX + 1), in_background};
+    if (line.count > WORDS_MAX) {
+        printf("shell: more than %d words\n", WORDS_MAX);
         return;
-    for (unsigned i = 0; i < COMMANDS; i++) {
+    }
+    if (!line.count && !in_background)
+        return;
+    for (unsigned i = 0; line.count && i < COMMANDS; i++) {
         if (!strcmp(words[0], commands[i].name)) {
             commands[i].run(&line);
             return;
         }
     }
-    run_from(line, 0);
+    run_from(&line, 0);
 }
 
 const char *command_name(unsigned n)

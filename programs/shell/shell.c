@@ -5,6 +5,7 @@
 
 #include "edit.h"
 #include "sv.h"
+#include "words.h"
 
 const char edit_prompt[] = "sv> ";
 
@@ -47,14 +48,13 @@ void line_show_again(void)
     output_flush();
 }
 
-// Commands of one line, one after another, with ; between them.
+// Commands of one line, one after another, with ; between them, or & after those that are not waited for.
 static void line_run(char *line)
 {
+    bool in_background;
     for (char *next; line; line = next) {
-        next = strchr(line, ';');
-        if (next)
-            *next++ = 0;
-        command_run(line);
+        next = words_command(line, &in_background);
+        command_run(line, in_background);
     }
 }
 

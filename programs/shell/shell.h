@@ -31,7 +31,7 @@ void job_wait(struct job *job); // of the foreground, until it has ended
 bool job_kill(uint32_t id);     // false: no job of this shell's
 
 // commands.c: does what a line says.
-void command_run(char *line);
+void command_run(char *line, bool in_background);
 const char *command_name(unsigned n); // NULL: there are fewer
 
 // complete.c: what Tab does.

@@ -49,12 +49,35 @@ static void test_no_more_than_there_is_room_for(void **state)
     assert_string_equal(words[3], "4");
 }
 
+static void test_commands_of_a_line(void **state)
+{
+    char line[] = "one \"a;b & c\"; two & &three;", *next;
+    bool in_background;
+    (void)state;
+    next = words_command(line, &in_background);
+    assert_string_equal(line, "one \"a;b & c\"");
+    assert_false(in_background);
+    for (unsigned i = 0; i < 2; i++) {
+        char *command = next;
+        next = words_command(command, &in_background);
+        assert_string_equal(command, i ? " " : " two ");
+        assert_true(in_background);
+    }
+    char *command = next;
+    next = words_command(command, &in_background);
+    assert_string_equal(command, "three");
+    assert_false(in_background);
+    assert_string_equal(next, "");
+    assert_null(words_command(next, &in_background));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_no_more_than_there_is_room_for),
+        cmocka_unit_test(test_commands_of_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
