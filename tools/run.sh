@@ -183,6 +183,7 @@ child_run() {
         wait "$child" || status=$?
     done
     wait "$listener" || true
+    trap : TERM HUP INT # what is left to do is soon done
     # QEMU takes a signal for a wish, and calls that success.
     [[ $status -ne 0 ]] || status=$(sed -n 's/^qemu-system-[^:]*: terminating on signal \([0-9]*\).*/\1/p' "$run_folder/said" |
         awk '{ signal = $1 } END { print signal ? 128 + signal : 0 }')

@@ -1,6 +1,7 @@
 """The command: what it says to mistakes, and how it starts QEMU (a stand-in here)."""
 import os
 import pathlib
+import pty
 import re
 import subprocess
 
@@ -122,6 +123,17 @@ def test_run_bare(place):
     assert "<./kernel>" in dio(place, "run", "--bare", "m.yaml").stdout
     (place / "m.yaml").write_text(MANIFEST.replace("first, kernel: kernel", "first, kernel: nowhere"))
     assert "nowhere: can't be read" in dio(place, "run", "--bare", "m.yaml", status=1).stderr
+
+
+def test_a_key_too_late_ends_nothing(place):
+    """Ctrl-C when the machine has ended already, and the terminal is yet to be put right."""
+    (place / "stty").write_text('#!/bin/sh\n[ "$1" = -g ] && echo saved || kill -INT $PPID\n')
+    (place / "stty").chmod(0o755)
+    ours, terminal = pty.openpty()
+    environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}", "FAKE_STATUS": "3"}
+    result = subprocess.run([ROOT / "dio", "run", "m.yaml"], cwd=place, env=environment, stdin=terminal, capture_output=True, text=True)
+    os.close(ours), os.close(terminal)
+    assert (result.returncode, result.stderr) == (3, "")
 
 
 @pytest.mark.parametrize(
