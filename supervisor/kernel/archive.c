@@ -96,6 +96,11 @@ void archive_init(const void *archive, size_t size)
     }
 }
 
+unsigned archive_count(void)
+{
+    return image_count;
+}
+
 struct image *archive_find(const char *name)
 {
     for (unsigned i = 0; i < image_count; i++)

@@ -24,6 +24,8 @@ must_check bool archive_next(const void *archive, size_t size, size_t *at, struc
 // Makes an object of each file.
 void archive_init(const void *archive, size_t size);
 
+unsigned archive_count(void);
+
 // By name; NULL: none.
 struct image *archive_find(const char *name);
 

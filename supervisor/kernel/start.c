@@ -361,6 +361,16 @@ static void first_name(const char *options, char name[SV_NAME_SIZE])
     name[length] = 0;
 }
 
+static void none_tell(const struct machine *m, const char *name)
+{
+    if (!m->archive)
+        log_error("no archive of programs: it is to be given as initrd");
+    else if (!archive_count())
+        log_error("the archive is broken, or no cpio file (newc, not compressed)");
+    else
+        log_error("no program \"%s\" in the archive", name);
+}
+
 bool start_init(const struct machine *m)
 {
     char name[SV_NAME_SIZE];
@@ -368,7 +378,7 @@ bool start_init(const struct machine *m)
     struct start s = {.image = archive_find(name)};
 
     if (!s.image) {
-        log_error("no program \"%s\" in the archive", name);
+        none_tell(m, name);
         return false;
     }
     enum sv_status status = task_create(&machine_funds, funds_left(&machine_funds) - task_block_frames(), &s.task);

@@ -1,4 +1,5 @@
 """The supervisor as somebody at its shell meets it: in a capsule, and alone on QEMU's default firmware."""
+import gzip
 import re
 import struct
 
@@ -203,8 +204,9 @@ def bad_archives(arch):
     with open(archive_default(arch), "rb") as file:
         good = file.read()
     init = {"init": program("init", arch)}
-    return [("no program \"init\"", b" "), ("no program \"init\"", bytes(4096)), ("no program \"init\"", good[:64]),
-            ("no program \"init\"", good[:54] + b"FFFFFFFF" + good[62:]), ("no program \"init\"", archive({"shell": b""})),
+    return [("no cpio file", b" "), ("no cpio file", bytes(4096)), ("no cpio file", good[:64]),
+            ("no cpio file", good[:54] + b"FFFFFFFF" + good[62:]), ("no cpio file", gzip.compress(good)),
+            ("no program \"init\"", archive({"shell": b""})),
             ("init can't be started", archive({"init": b"nothing"})), ("the shell can't be started: not found", archive(init)),
             ("the shell can't be started: no ELF file", archive({**init, "shell": b"nothing"}))]
 
