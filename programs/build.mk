@@ -44,11 +44,11 @@ $(BUILD)/$(1)/program-objects/libsv.a: $(call program_objects,$(1),$(PROGRAM_LIB
 programs: $(BUILD)/$(1)/programs.cpio
 test-programs: $(TEST_PROGRAM_NAMES:%=$(BUILD)/$(1)/test-programs/%.elf)
 
-# Without what debuggers want. The same input gives the same bytes.
-$(BUILD)/$(1)/programs.cpio: $(PROGRAM_NAMES:%=$(BUILD)/$(1)/programs/%.elf)
+# Without what debuggers want. The same input gives the same bytes. The folders are for what is no more in them.
+$(BUILD)/$(1)/programs.cpio: $(PROGRAM_NAMES:%=$(BUILD)/$(1)/programs/%.elf) programs/.
 	$$(call say,CPIO,$$@)
 	$$(Q)rm -rf $$@.d && mkdir -p $$@.d
-	$$(Q)for f in $$^; do $(PROGRAM_STRIP) -o $$@.d/$$$$(basename $$$$f .elf) $$$$f || exit 1; done
+	$$(Q)for f in $$(filter %.elf,$$^); do $(PROGRAM_STRIP) -o $$@.d/$$$$(basename $$$$f .elf) $$$$f || exit 1; done
 	$$(Q)touch -d @0 $$@.d/*
 	$$(Q)(cd $$@.d && ls | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) >$$@.new && mv $$@.new $$@
 
@@ -58,7 +58,7 @@ endef
 # $(call program,arch,folder of the source,folder of the result,name)
 define program
 $(BUILD)/$(1)/$(3)/$(4).elf: $(call program_objects,$(1),$(sort $(wildcard $(2)/$(4)/*.[cS])) $(PROGRAM_MORE_$(4))) \
-    $(BUILD)/$(1)/program-objects/libsv.a programs/libc/program.ld programs/build.mk
+    $(BUILD)/$(1)/program-objects/libsv.a programs/libc/program.ld programs/build.mk $(2)/$(4)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$(HV_LD) -m $(HV_EMULATION_$(1)) -pie --no-dynamic-linker -z norelro -z noexecstack --gc-sections \

@@ -28,3 +28,10 @@ def test_parts_are_in_the_programs(block):
 def test_programs_compile(block, abi):
     done = subprocess.run(["riscv64-unknown-elf-gcc", *abi, *FLAGS, "-x", "c", "-"], input=block, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_program_that_is_gone_leaves_the_archive():
+    """Whatever was added to programs/ or taken away, the archive is made anew."""
+    for folder, made in (("programs/.", "programs.cpio"), ("programs/hello", "programs/hello.elf")):
+        would = subprocess.run(["make", "-n", "-W", folder, "build/rv64/" + made], cwd=ROOT, capture_output=True, text=True).stdout
+        assert f"-o build/rv64/{made}" in would or f">build/rv64/{made}.new" in would
