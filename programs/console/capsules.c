@@ -82,10 +82,13 @@ static void watch_update(struct mirror *m)
         return;
     if (!watched) // what we have was not shown, and is the hypervisor's again
         return;
-    bool has_line = (uint32_t)shown == m->position && m->stream->head; // which is shown once more without us
-    if ((uint32_t)shown != m->position)
-        atomic_fetch_add(&m->stream->dropped, (uint32_t)shown - m->position);
-    m->position = m->told = (uint32_t)shown;
+    int32_t missed = (int32_t)((uint32_t)shown - m->position); // negative: what we have yet to show is not gone
+    bool has_line = missed <= 0 && m->stream->head;            // which is shown once more without us
+    m->told = (uint32_t)shown;
+    if (missed > 0) {
+        atomic_fetch_add(&m->stream->dropped, (uint32_t)missed);
+        m->position = (uint32_t)shown;
+    }
     if (is_capsule(m) && console.attached && !has_line)
         line_repeat(m);
 }

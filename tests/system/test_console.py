@@ -1,4 +1,6 @@
 """The console service: views, keys and the prompt, as a program in a capsule."""
+import re
+
 import pytest
 from conftest import GSTAGE, PMP_BARE, PROMPT, linux, payload
 from prompt import open_prompt
@@ -69,3 +71,30 @@ def test_linux(machine, backend):
     m.line("poweroff")
     m.expect("linux1: shut down; it has ended")
     assert m.end() == 0
+
+
+@pytest.mark.parametrize("backend", [GSTAGE], ids=repr)
+def test_leaving_and_coming_back_loses_nothing(machine, backend):
+    """From all capsules to the prompt and back, in the middle of lines: nothing is shown twice, nothing is missing but
+    what is said to be (a slow host may leave the prompt late)."""
+    m = machine([linux()], backend, terminal="linux1")
+    m.expect(PROMPT.format("linux1"))
+    m.command("stty -echo")
+    m.line("(sleep 2; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i-end; done; echo all-is-said) &")
+    m.key("a")
+    m.expect("all capsules, input to")
+    for _ in range(20):
+        m.expect(r"line-\d+-end")
+        m.key("d")
+        m.expect("dio> ")
+        m.key("a")
+        m.expect("all capsules, input to")
+    m.expect("all-is-said")
+    m.key("Q")
+    m.end()
+    said = m.console()
+    dropped = [int(count) for count in re.findall(r"(\d+) bytes of output dropped", said)]
+    assert sum(dropped) < 45000
+    text = "".join(line.partition("] ")[2] for line in said.splitlines() if line.startswith("[linux1] "))
+    numbers = [int(number) for number in re.findall(r"line-(\d+)-end", text)]
+    assert numbers == (sorted(set(numbers)) if dropped else list(range(1, 3001)))
