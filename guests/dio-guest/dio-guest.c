@@ -123,14 +123,15 @@ static int cid_show(void)
     return 0;
 }
 
-static int help(void)
+static int help(bool is_wanted)
 {
-    put(STDOUT, "dio-guest COMMAND [WORD]...   gives the hypervisor a command; `dio-guest help` lists them\n"
-                "dio-guest                     commands from the input, a line each\n"
-                "dio-guest --cid               this capsule's CID\n"
-                "dio-guest --connect CID PORT  joins input and output with a socket of another capsule\n"
-                "dio-guest --listen PORT       likewise, when that connects\n");
-    return 0;
+    put(is_wanted ? STDOUT : STDERR,
+        "dio-guest COMMAND [WORD]...   gives the hypervisor a command; `dio-guest help` lists them\n"
+        "dio-guest                     commands from the input, a line each\n"
+        "dio-guest --cid               this capsule's CID\n"
+        "dio-guest --connect CID PORT  joins input and output with a socket of another capsule\n"
+        "dio-guest --listen PORT       likewise, when that connects\n");
+    return is_wanted ? 0 : 1;
 }
 
 int main(int count, char **words)
@@ -145,5 +146,5 @@ int main(int count, char **words)
         return peer_connect(words[2], words[3]);
     if (!strcmp(first, "--listen") && count == 3)
         return peer_listen(words[2]);
-    return first[0] == '-' ? help() : command_of_words(count - 1, words + 1);
+    return first[0] == '-' ? help(!strcmp(first, "--help")) : command_of_words(count - 1, words + 1);
 }

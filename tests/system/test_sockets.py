@@ -39,6 +39,7 @@ def test_socket_journey(machine, backend):
     assert "typed-42" in said and "error" not in said
     said = m.command("dio-guest kill right; dio-guest poweroff; dio-guest kill kid; dio-guest log kid", "manager")
     assert "error: no capsule 'right'" in said and "error: poweroff: only at" in said and "killed" in said
+    assert re.search(r"--listen PORT(.*\n)*status 1", m.command("dio-guest --listen; echo status $?", "manager"))
     m.command("dio-guest destroy kid", "manager")
     assert "kid" not in m.command("dio-guest list", "manager")
 
