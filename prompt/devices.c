@@ -226,7 +226,9 @@ enum next command_attach(struct run *r)
     if (session.answer.device.kind == DIOSIX_DEVICE_DISK && !serial)
         return device_changed(r, device_set(r, slot, DIOSIX_DEVICE_SET_OUT, !attaches));
     if (session.answer.device.kind != DIOSIX_DEVICE_HOST_DISK || (attaches && !serial))
-        return fail(r, "%s: only a disk is attached and detached; one of the machine's by its name", r->words[0]);
+        return fail(
+            r, "%s: only a disk is attached and detached: one of the machine's by a name, one of the bundle without",
+            r->words[0]);
     long error = ask_attach(r->id, slot, serial);
     return error == SBI_SUCCESS ? device_changed(r, error) : attach_failed(r, error, serial);
 }
