@@ -1,11 +1,12 @@
 """Capsules on virtual switches, by the drivers of stock kernels."""
 import hashlib
+import os
 import re
 import socket
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PROMPT, linux, payload, suite_check, to, verdicts
+from conftest import BACKENDS_RV32, GSTAGE, PACK, PROMPT, ROOT, linux, payload, suite_check, to, verdicts
 from prompt import do, open_prompt
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
@@ -134,6 +135,27 @@ def free_port():
 def fetched(port, path):
     command = ["curl", "-s", "-m", "60", f"http://127.0.0.1:{port}/{path}"]
     return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def test_lab(machine, tmp_path):
+    """manifests/lab.yaml: who reaches whom, and outside."""
+    bundle, build, port = tmp_path / "lab.itb", os.path.join(ROOT, "build/rv64"), free_port()
+    subprocess.run([PACK, "--terminal", build, os.path.join(ROOT, "manifests/lab.yaml"), "-o", bundle], check=True)
+    up = ["-netdev", f"user,id=up,hostfwd=tcp:127.0.0.1:{port}-:80", "-device", "virtio-net-device,netdev=up"]
+    m = machine(bundle, extra=VIRTIO_1 + up)
+    m.expect(PROMPT.format("teacher"), timeout=300)
+    to(m, 1, "teacher")
+    m.command("until wget -q -O /dev/null http://10.1.0.1/; do sleep 1; done", "teacher")
+    assert "welcome-to-the-lab" in m.command("wget -q -O - http://10.1.0.1/", "teacher")
+    assert not reaches(m, "teacher", "10.1.0.99")
+    assert "default" not in m.command("ip route", "teacher")
+    to(m, 4, "student2")
+    to(m, 3, "student1")
+    assert reaches(m, "student1", "10.1.0.1") and reaches(m, "student1", "10.1.0.2")
+    assert not reaches(m, "student1", "10.1.0.12")
+    to(m, 2, "web")
+    m.command("until ip address show eth1 | grep -q 10.0.2.15; do sleep 1; done", "web")
+    assert fetched(port, "") == b"welcome-to-the-lab\n"
 
 
 @pytest.mark.both_widths
