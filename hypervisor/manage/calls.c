@@ -280,6 +280,12 @@ static long share_set(struct request *r, unsigned long setting, uint64_t value)
     return status == STATUS_BUSY ? lack(r, DIOSIX_LACK_HARTS) : SBI_ERR_INVALID_PARAM;
 }
 
+// Only one who keeps the terminal can mean itself so.
+static bool is_callers_own(const struct request *r)
+{
+    return r->vcore && r->target == state_of(r->vcore->capsule);
+}
+
 static long call_set(struct request *r)
 {
     uint64_t setting = r->call->n[1]; // an enum would cut it
@@ -301,8 +307,8 @@ static long call_set(struct request *r)
         s->plan.restart = (enum bundle_restart)value;
         return SBI_SUCCESS;
     case DIOSIX_SET_RIGHTS:
-        if (value & ~(uint64_t)r->caller->rights)
-            return SBI_ERR_DENIED;
+        if (value & ~(uint64_t)r->caller->rights || (is_callers_own(r) && ~value & RIGHTS_SERVICE))
+            return SBI_ERR_DENIED; // who keeps the terminal would not get it back when it starts anew
         s->node.rights = (uint32_t)value;
         return SBI_SUCCESS;
     case DIOSIX_SET_QUOTA_MEMORY:
@@ -455,7 +461,7 @@ long manage_do(const struct manage_kind *kind, struct request *r)
         error = SBI_ERR_DENIED;
     else if (!target_find(kind, r) || (kind->direction == BUFFER_IN && r->call->size < kind->size))
         error = SBI_ERR_INVALID_PARAM;
-    else if (kind->spares_caller && r->vcore && r->target == state_of(r->vcore->capsule))
+    else if (kind->spares_caller && is_callers_own(r))
         error = SBI_ERR_DENIED;
     else if (kind->is_keepers && !has_terminal(r))
         error = SBI_ERR_INVALID_STATE;

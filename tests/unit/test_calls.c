@@ -349,7 +349,8 @@ static long call_as(struct node *n, enum diosix_call function, uint64_t n0, uint
 {
     struct capsule *c = &state_of_node(n)->capsule;
     uint8_t bytes[64];
-    struct manage_call to = {.n = {n0, n1}, .buffer = bytes, .size = sizeof(bytes)};
+    struct manage_call to = {
+        .n = {n0, n1, function == DIOSIX_SET ? *value : 0}, .buffer = bytes, .size = sizeof(bytes)};
     struct request r = {.caller = terminal_keeper() == c ? &tree_root : n, .vcore = c->vcores[0], .call = &to};
     long error = manage_do(manage_kind(function), &r);
 
@@ -397,6 +398,14 @@ static void test_terminal(void **state)
     assert_int_equal(call_as(service, DIOSIX_WATCH, other->id, 2, &value), SBI_ERR_INVALID_PARAM);
     assert_int_equal(call_as(service, DIOSIX_WATCH, DIOSIX_ID_OWN, 0, &value), SBI_SUCCESS);
     assert_int_equal(call_as(service, DIOSIX_STATUS, 0, 0, &value), SBI_SUCCESS); // its own
+    value = DIOSIX_RIGHT_MANAGE;                                                  // it would lose the terminal for good
+    assert_int_equal(call_as(service, DIOSIX_SET, service->id, DIOSIX_SET_RIGHTS, &value), SBI_ERR_DENIED);
+    value = RIGHTS_SERVICE;
+    assert_int_equal(call_as(service, DIOSIX_SET, service->id, DIOSIX_SET_RIGHTS, &value), SBI_SUCCESS);
+    value = 0;
+    assert_int_equal(call_as(service, DIOSIX_SET, second->id, DIOSIX_SET_RIGHTS, &value), SBI_SUCCESS);
+    value = RIGHTS_SERVICE;
+    assert_int_equal(call_as(service, DIOSIX_SET, second->id, DIOSIX_SET_RIGHTS, &value), SBI_SUCCESS);
 
     assert_int_equal(call_as(service, DIOSIX_KEEP, 0, 0, &value), SBI_SUCCESS);
     assert_false(console_is_kept());
