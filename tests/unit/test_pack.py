@@ -20,9 +20,9 @@ capsules:
 """
 
 
-def linux_image(span=0x300000, body=b"\x13\0\0\0" * 4096):
+def linux_image(span=0x300000, body=b"\x13\0\0\0" * 4096, offset=0x200000):
     """The head of a RISC-V Linux Image, and something below it."""
-    head = struct.pack("<IIQQQIIQQ4sI", 0x5A4D, 0, 0x200000, span, 0, 2, 0, 0, 0x5643534952, b"RSC\x05", 0)
+    head = struct.pack("<IIQQQIIQQ4sI", 0x5A4D, 0, offset, span, 0, 2, 0, 0, 0x5643534952, b"RSC\x05", 0)
     return head + body
 
 
@@ -325,6 +325,8 @@ def test_all_errors_are_told_at_once(place):
 
 
 def test_memory_of_rv32(place):
+    assert "kernel ./linux: is a Linux Image for RV64: see --arch" in pack(place, GOOD, "--arch", "rv32", status=1)
+    (place / "linux").write_bytes(linux_image(offset=0x400000))
     pack(place, GOOD, "--arch", "rv32")
     (place / "out.itb").unlink()
     assert "multiple of 4M" in pack(place, GOOD.replace("64M", "66M"), "--arch", "rv32", status=1)

@@ -179,6 +179,17 @@ static size_t linux_span(const struct image *image)
     return offset > KERNEL_SIZE_MAX || size > KERNEL_SIZE_MAX ? 0 : (size_t)(offset + size);
 }
 
+// The header does not tell the width, but no kernel for RV32, whose large pages have 4 MiB, wants to be where those for
+// RV64 do.
+static bool linux_check(const struct image *image, struct place place, const struct width *width)
+{
+    if (image->span < image->size)
+        return kernel_refuse(image, place, "is a Linux Image with a broken header");
+    if (width->elf_class == ELFCLASS32 && little_endian(image->data + LINUX_TEXT_OFFSET, 8) == 2 << 20)
+        return kernel_refuse(image, place, "is a Linux Image for RV64: see --arch");
+    return true;
+}
+
 // All printable: a manifest or a script, given by mistake.
 static bool is_text(const struct image *image)
 {
@@ -212,7 +223,7 @@ bool kernel_prepare(struct image *image, struct place place, const struct width 
     }
     if (image->size >= LINUX_HEADER_SIZE && bytes_at(image, LINUX_MAGIC2, "RSC\x05", 4)) {
         image->span = linux_span(image);
-        return image->span >= image->size || kernel_refuse(image, place, "is a Linux Image with a broken header");
+        return linux_check(image, place, width);
     }
     image->span = (size_t)width->raw_offset + image->size;
     return raw_check(image, place);
