@@ -157,6 +157,7 @@ def test_devices(place):
      "m.yaml:7: vsock: group 'g32': there can be no more than 32 groups"),
     ("[{balloon: 64M}]", "m.yaml:7: balloon: has nothing to be set: write `- balloon`"),
     ("[console, rng, console]", "m.yaml:7: devices: more than one `console`"),
+    ("[balloon, rng, balloon]", "m.yaml:7: devices: more than one `balloon`"),
     ("[{rng: , overlay: 1M}]", "m.yaml:7: overlay: only a `disk` has one"),
     ("[{disk: linux, overlay: much}]", "m.yaml:7: overlay 'much': must be a size like 64M"),
     ("[{disk: linux, overlay: 0}]", "m.yaml:7: overlay '0': must be a size like 64M"),

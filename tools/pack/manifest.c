@@ -603,7 +603,7 @@ static void devices_read(struct reader *reader, const yaml_node_t *node, void *v
 {
     struct devices *devices = value;
     const yaml_node_item_t *end, *item = list_of(reader, node, "devices", &end);
-    size_t consoles = 0;
+    size_t consoles = 0, balloons = 0;
     for (; item < end; item++) {
         const yaml_node_t *at = node_at(reader, *item);
         if (devices->count == MANIFEST_DEVICES_MAX) {
@@ -614,6 +614,8 @@ static void devices_read(struct reader *reader, const yaml_node_t *node, void *v
         device_read(reader, at, device);
         if (device->console.value && consoles++)
             report_error(device->place, "devices: more than one `console`: a capsule has one terminal");
+        if (device->balloon.value && balloons++)
+            report_error(device->place, "devices: more than one `balloon`: all of a capsule's memory can be in one");
     }
 }
 
