@@ -190,7 +190,7 @@ fuzz_run() {
 fuzz_run_one() {
     local name=$1 output=$root/build/test/$1.log status=0
     mkdir -p "$root/build/fuzz/corpus/$name"
-    "$root/build/fuzz/$name" -runs=200000 -max_total_time=10 -timeout=20 -close_fd_mask=1 \
+    "$root/build/fuzz/$name" -runs=200000 -max_total_time=4 -timeout=20 -close_fd_mask=1 \
         -artifact_prefix="$root/build/fuzz/$name-" "$root/build/fuzz/corpus/$name" \
         $(ls -d "$root/tests/fuzz/corpus/$name" 2>/dev/null) >"$output" 2>&1 </dev/null || status=$?
     count $((status == 0)) $((status != 0)) 0
