@@ -186,7 +186,7 @@ def test_fork_needs_gstage(machine):
 
 def test_a_hundred_clones(machine):
     """Of a booted Linux of 128 MiB, in 1 GiB: all of them answer."""
-    m = machine([linux(memory="128M", vcores=1)], terminal="linux1")
+    m = machine([linux(memory="128M", vcores=1)], harts=2, terminal="linux1")
     booted(m)
     at(m, "linux1", "echo before > /tmp/file")
     do(m, "fork linux1 100 as clone", timeout=300)
