@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, CMDLINE, GSTAGE, PROMPT, linux, payload, suite_check, to, verdicts
+from conftest import BACKENDS_RV32, CMDLINE, GSTAGE, PMP, PROMPT, linux, payload, suite_check, to, verdicts
 from prompt import do, open_prompt
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
@@ -136,7 +136,7 @@ def fetched(port, path):
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
-@pytest.mark.both_widths
+@pytest.mark.parametrize("backend", [GSTAGE, PMP, BACKENDS_RV32[2]], ids=repr)
 def test_uplink(machine, backend):
     """Addresses come from QEMU's network, guests reach it and each other, and are reached from outside; what they leave
     to the switch is done to what goes there."""
