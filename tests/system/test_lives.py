@@ -9,7 +9,7 @@ from prompt import at, do, go, memory_free, open_prompt, rows, say, state
 
 GSTAGE_RV32 = BACKENDS_RV32[0]
 UUID = "cat /proc/sys/kernel/random/uuid"
-RESTARTS = int(os.environ.get("DIOSIX_RESTARTS", 50))
+RESTARTS = int(os.environ.get("DIOSIX_RESTARTS", 30))
 TICKER = "(while :; do echo tick $((n += 1)); sleep 0.2; done) & :"
 
 
