@@ -5,6 +5,7 @@
 passed=0
 failed=0
 skipped=0
+started=0
 python=
 
 command_test() {
@@ -83,14 +84,16 @@ tests_named() {
     case $1 in
     unit)
         format_run
+        side_by_side pytest_run unit tests/unit
         unit_run ''
         fuzz_run ''
-        pytest_run unit tests/unit
+        side_by_side_end
         ;;
     system) pytest_run system tests/system ;;
     *)
         unit_run "$1"
         fuzz_run "$1"
+        side_by_side_end
         pytest_run "$1" tests/unit tests/system -k "$1"
         ;;
     esac
@@ -118,11 +121,40 @@ format_run() {
     [[ $status -eq 0 ]] || cat "$output"
 }
 
+# side_by_side COMMAND...: in the background, as many at once as there are processors. Each says and counts what it has
+# to when it has ended.
+side_by_side() {
+    [[ $(jobs -rp | wc -l) -lt $(nproc) ]] || wait -n || true
+    started=$((started + 1))
+    (
+        passed=0 failed=0 skipped=0
+        told=$root/build/test/$BASHPID.told
+        "$@" >"$told"
+        echo "$passed $failed $skipped" >>"$root/build/test/counts"
+        cat "$told"
+        rm "$told"
+    ) &
+}
+
+# One that left no counts has come to grief.
+side_by_side_end() {
+    local counts=$root/build/test/counts line
+    wait
+    : >>"$counts"
+    while read -r line; do
+        count $line
+        started=$((started - 1))
+    done <"$counts"
+    rm "$counts"
+    count 0 "$started" 0
+    started=0
+}
+
 unit_run() {
     local test
     for test in "$root"/tests/unit/test_*"$1"*.c; do
-        [[ ! -e $test ]] || unit_run_one "$(basename "$test" .c)" '' "$root/build/unit/gcc/$(basename "$test" .c)"
-        ! on_rv32 "$test" || unit_run_one "$(basename "$test" .c)" ' (32)' qemu-system-riscv32 -machine virt -m 1G \
+        [[ ! -e $test ]] || side_by_side unit_run_one "$(basename "$test" .c)" '' "$root/build/unit/gcc/$(basename "$test" .c)"
+        ! on_rv32 "$test" || side_by_side unit_run_one "$(basename "$test" .c)" ' (32)' qemu-system-riscv32 -machine virt -m 1G \
             -nographic -monitor none -serial none -bios none -semihosting-config enable=on,target=native \
             -kernel "$root/build/unit/rv32/$(basename "$test" .c)"
     done
@@ -149,19 +181,21 @@ unit_run_one() {
 
 # Not to find new bugs but to see that the targets work and that old finds stay fixed.
 fuzz_run() {
-    local test name output status
+    local test
     for test in "$root"/tests/fuzz/fuzz_*"$1"*.c; do
-        [[ -e $test ]] || continue
-        name=$(basename "$test" .c) status=0
-        output=$root/build/test/$name.log
-        mkdir -p "$root/build/fuzz/corpus/$name"
-        "$root/build/fuzz/$name" -runs=200000 -max_total_time=10 -timeout=20 -close_fd_mask=1 \
-            -artifact_prefix="$root/build/fuzz/$name-" "$root/build/fuzz/corpus/$name" \
-            $(ls -d "$root/tests/fuzz/corpus/$name" 2>/dev/null) >"$output" 2>&1 </dev/null || status=$?
-        count $((status == 0)) $((status != 0)) 0
-        printf '%-32s %s\n' "$name" "$(sed -n 's/^Done /passed: /p' "$output" | tail -n 1)"
-        [[ $status -eq 0 ]] || cat "$output"
+        [[ ! -e $test ]] || side_by_side fuzz_run_one "$(basename "$test" .c)"
     done
+}
+
+fuzz_run_one() {
+    local name=$1 output=$root/build/test/$1.log status=0
+    mkdir -p "$root/build/fuzz/corpus/$name"
+    "$root/build/fuzz/$name" -runs=200000 -max_total_time=4 -timeout=20 -close_fd_mask=1 \
+        -artifact_prefix="$root/build/fuzz/$name-" "$root/build/fuzz/corpus/$name" \
+        $(ls -d "$root/tests/fuzz/corpus/$name" 2>/dev/null) >"$output" 2>&1 </dev/null || status=$?
+    count $((status == 0)) $((status != 0)) 0
+    printf '%-32s %s\n' "$name" "$(sed -n 's/^Done /passed: /p' "$output" | tail -n 1)"
+    [[ $status -eq 0 ]] || cat "$output"
 }
 
 # pytest_run KIND FOLDER... [-k NAME]. The options given reach the tests in DIOSIX_TEST_OPTIONS.
@@ -183,11 +217,11 @@ pytest_run() {
     fi
 }
 
-# A test mostly keeps one processor busy, with one hart of its machine.
+# A test mostly keeps one processor busy, with one hart of its machine; of few, one mostly waits.
 at_once() {
     local processors
     processors=$(nproc)
-    echo $((processors < 4 ? processors : 4))
+    echo $((processors < 4 ? processors + 1 : 4))
 }
 
 count() {

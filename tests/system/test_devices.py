@@ -8,7 +8,7 @@ import struct
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP_BARE, PROMPT, linux, payload
+from conftest import BACKENDS_RV32, CMDLINE, GSTAGE, PMP_BARE, PROMPT, QUICK, linux, payload
 from prompt import at, do, go, open_prompt, rows, say, state_comes
 
 
@@ -31,7 +31,7 @@ def filesystem(path, size="24M", **files):
 def disk_linux(tmp_path, **keys):
     image = filesystem(tmp_path / "root.img", greeting=b"hello-from-the-image\n", noise=bytes(range(256)) * 4000)
     return linux(devices=f"[rng, {{disk: {image}, overlay: 12M, serial: root-7}}, {{disk: {image}}}]",
-                 **{"cmdline": "console=ttyS0", **keys})
+                 **keys)
 
 
 @pytest.mark.parametrize("backend", [PMP_BARE, BACKENDS_RV32[0]], ids=repr)
@@ -375,7 +375,7 @@ def test_balloon(machine):
 def test_virtio_console(machine):
     """Log, login and input of a stock kernel by its virtio console; whole, if there is much; in clones, and anew after a
     reboot, before which the firmware's console has what is typed; a guest that is asked to shut down hears it there."""
-    m = machine([linux(devices="[rng, console]", cmdline="console=hvc0 cryptomgr.notests")], terminal="linux1")
+    m = machine([linux(devices="[rng, console]", cmdline=f"console=hvc0 {QUICK}")], terminal="linux1")
     login(m)
     assert re.search(r"^/dev/hvc0$", m.command("tty"), re.M)
     assert "console [hvc0] enabled" in m.command("dmesg")
@@ -402,7 +402,7 @@ def test_devices_of_new_capsules(machine, tmp_path):
     image = filesystem(tmp_path / "root.img", "4M", greeting=b"hello-from-the-image\n")
     (tmp_path / "data.img").write_bytes(b"of-the-machine\n".ljust(1 << 20, b"-"))
     boss = linux(devices=f"[vsock, {{net: lan}}, {{disk: {image}}}]", memory="128M", rights="[manage]",
-                 quota="{memory: 135200K, vcores: 2, capsules: 2}", cmdline="console=ttyS0 quiet cryptomgr.notests eth0=10.1.0.1/24")
+                 quota="{memory: 135200K, vcores: 2, capsules: 2}", cmdline=f"{CMDLINE} eth0=10.1.0.1/24")
     m = machine([boss, payload("ends", cmdline="end=never", devices="[{net: wan}]")], terminal="linux1",
                 extra=VERSION_2 + qemu_disk(tmp_path / "data.img", "data"))
     login(m)

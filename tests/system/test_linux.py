@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PMP, PMP_BARE, PROMPT, linux, payload
+from conftest import BACKENDS_RV32, CMDLINE, GSTAGE, PMP, PMP_BARE, PROMPT, linux, payload
 from prompt import do, open_prompt
 
 GSTAGE_RV32, PMP_RV32, PMP_BARE_RV32 = BACKENDS_RV32
@@ -123,7 +123,7 @@ def test_more_vcores_than_harts(machine, backend):
 
 def test_panic(machine):
     """Linux reboots after its panic, if told to; a guest's own reboot always restarts it."""
-    m = machine([linux(cmdline="console=ttyS0 panic=-1", restart="never")])
+    m = machine([linux(cmdline=f"{CMDLINE} panic=-1", restart="never")])
     login(m)
     m.line("echo c > /proc/sysrq-trigger")
     m.expect("Kernel panic")

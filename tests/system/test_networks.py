@@ -6,14 +6,14 @@ import socket
 import subprocess
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PACK, PROMPT, ROOT, linux, payload, suite_check, to, verdicts
+from conftest import BACKENDS_RV32, CMDLINE, GSTAGE, PACK, PMP, PROMPT, ROOT, linux, payload, suite_check, to, verdicts
 from prompt import do, open_prompt
 
 VIRTIO_1 = ["-global", "virtio-mmio.force-legacy=false"]
 
 
 def station(name, address, devices, cmdline="", **keys):
-    return linux(name, devices=devices, cmdline=f"console=ttyS0 eth0={address} {cmdline}".strip(),
+    return linux(name, devices=devices, cmdline=f"{CMDLINE} eth0={address} {cmdline}".strip(),
                  **{"memory": "128M", "vcores": 1, **keys})
 
 
@@ -158,13 +158,13 @@ def test_lab(machine, tmp_path):
     assert fetched(port, "") == b"welcome-to-the-lab\n"
 
 
-@pytest.mark.both_widths
+@pytest.mark.parametrize("backend", [GSTAGE, PMP, BACKENDS_RV32[2]], ids=repr)
 def test_uplink(machine, backend):
     """Addresses come from QEMU's network, guests reach it and each other, and are reached from outside; what they leave
     to the switch is done to what goes there."""
     port = free_port()
     up = ["-netdev", f"user,id=up,hostfwd=tcp:127.0.0.1:{port}-:80", "-device", "virtio-net-device,netdev=up"]
-    m = machine([linux("one", devices="[{net: up-lan}]", vcores=1, cmdline="console=ttyS0 serve=from-inside",
+    m = machine([linux("one", devices="[{net: up-lan}]", vcores=1, cmdline=f"{CMDLINE} serve=from-inside",
                        memory="128M")], backend, terminal="one", extra=VIRTIO_1 + up)
     m.expect(PROMPT.format("one"), timeout=300)
     to(m, 1, "one")
@@ -178,7 +178,7 @@ def test_uplink(machine, backend):
 
 
 def test_uplink_without_a_device(machine):
-    m = machine([linux("one", devices="[{net: up-lan}]", cmdline="console=ttyS0 eth0=10.1.0.1/24")],
+    m = machine([linux("one", devices="[{net: up-lan}]", cmdline=f"{CMDLINE} eth0=10.1.0.1/24")],
                 options="console=attach:one", extra=VIRTIO_1)
     m.expect("switch 'up-lan' has no uplink: the machine has no network device for it")
     m.expect(PROMPT.format("one"), timeout=240)

@@ -2,12 +2,12 @@
 import re
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, payload, suite_check, verdicts
+from conftest import BACKENDS, BACKENDS_RV32, GSTAGE, payload, suite_check, verdicts
 
 SUITES = ["sbi", "state", "devices"]
 
 
-@pytest.mark.both_widths
+@pytest.mark.parametrize("backend", BACKENDS + BACKENDS_RV32, ids=repr)
 @pytest.mark.parametrize("suite", SUITES)
 def test_suite(machine, backend, suite):
     m = machine([payload(suite, vcores=3)], backend)

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from conftest import BACKENDS_RV32, GSTAGE, PROMPT, linux, to
+from conftest import BACKENDS_RV32, CMDLINE, GSTAGE, PROMPT, linux, to
 from prompt import do, open_prompt
 
 
@@ -15,7 +15,7 @@ def cid(m, name):
 
 
 MANAGER = {"rights": "[manage]", "quota": "{memory: 512M, vcores: 4, capsules: 4}"}
-CREATE = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M start cmdline console=ttyS0"
+CREATE = "dio-guest create kid from kernel-1 initrd ramdisk-1 memory 128M start cmdline " + CMDLINE
 
 
 @pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[2]], ids=repr)
