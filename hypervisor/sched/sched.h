@@ -161,11 +161,20 @@ struct entity *sched_turn(struct hart *h, struct entity *e);
 // not, the slice is set as the queues ask for.
 bool sched_should_switch(struct hart *h, uint64_t now);
 
-// When the first sleeper is due. Only this hart inserts and expires.
+// When the first sleeper is due. Only this hart puts sleepers in; but others wake them, and whom they woke may sleep
+// elsewhere already, until another time: so only the key of who is still the first counts.
 static inline uint64_t sched_sleeper_deadline(const struct hart *h)
 {
-    const struct heap_node *first = heap_first(&h->queue->sleepers);
-    return first ? first->key : TIME_NEVER;
+    struct heap_node *const volatile *root = &h->queue->sleepers.root;
+    const struct heap_node *first;
+    uint64_t key;
+
+    do {
+        first = *root;
+        key = first ? first->key : TIME_NEVER;
+        atomic_thread_fence(memory_order_acquire);
+    } while (unlikely(first != *root));
+    return key;
 }
 
 // When this hart's scheduler wants an interrupt next: slice or first sleeper.
