@@ -337,9 +337,10 @@ def private(m, name="linux1"):
     return float(text[:-1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[text[-1]]
 
 
-def test_balloon(machine):
+@pytest.mark.parametrize("backend", [GSTAGE, BACKENDS_RV32[0]], ids=repr)
+def test_balloon(machine, backend):
     """What a guest does not use goes back, what it is asked for too; it has it again when it wants to, whole."""
-    m = machine([linux(devices="[balloon]", memory="256M", vcores=2)], terminal="linux1")
+    m = machine([linux(devices="[balloon]", memory="256M", vcores=2)], backend, terminal="linux1")
     login(m)
     open_prompt(m)
     while private(m) > 160: # pages reported as free, after a while
