@@ -30,7 +30,6 @@ def ticks(m, name):
     return re.findall(r"^\| tick (\d+)", do(m, f"log {name}"), re.M)
 
 
-
 @pytest.mark.parametrize("backend", [GSTAGE, PMP, GSTAGE_RV32], ids=repr)
 def test_a_day(machine, backend):
     """Pause, resume, stop, start, restart, kill, create, destroy: each does what it says."""
