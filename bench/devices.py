@@ -2,15 +2,20 @@
 import socket
 import threading
 
+import lives
 from figures import Table, lines_of
 from machine import ICOUNT, MachineError
 
 HOST_DISK_RUNS = 3
+REQUESTS = 400  # of each kind, in guest/devices.c
 DISK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires for each request of 4 KiB, one at a time, "
              "past the page cache, whoever's they are. The machine's disk answers at once, with zeros. host_...: natively "
              "QEMU's device, in a capsule ours, and behind it QEMU's. image_...: a disk in the bundle, with an overlay. "
              "Where QEMU's part comes later the guest goes to sleep and back, a fifth more, which depends on the host: of "
              f"host_... the least of {HOST_DISK_RUNS} runs.")
+EXITS_NOTE = ("One hart, as above: by the hypervisor's counters, which a capsule beside reads; the waking up and sleeping around "
+              "the requests not counted. Then which they are, of a random read: device registers, interrupts, the guest's going "
+              f"to sleep. Of host_... the one of {HOST_DISK_RUNS} runs that has the fewest at a random read.")
 NETWORK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it retires for each MiB of a TCP stream, and for a "
                 "byte there and back. Natively from the guest to the host, whose own are not counted; in capsules from "
                 "one to another, both counted. The bare machine's differ by a fifth from run to run.")
@@ -40,15 +45,41 @@ def host_disk(bench, column):
     return {"host_" + name: min(run[name] for run in runs) for name in runs[0]}
 
 
-def image_disk(bench, column):
-    if column.isolation is None:
-        return {}
+def image_device(bench):
     image = bench.machine.path("image")
     with open(image, "wb") as out:
         out.truncate(16 << 20)
-    measured = guest(bench, "disk,/dev/vda", f"[{{disk: {image}, overlay: 32M}}]")
+    return f"[{{disk: {image}, overlay: 32M}}]"
+
+
+def image_disk(bench, column):
+    if column.isolation is None:
+        return {}
+    measured = guest(bench, "disk,/dev/vda", image_device(bench))
     found = figures_of(bench.machine.run(column, [measured], extra=ICOUNT, timeout=300))
     return {"image_" + name: figure for name, figure in found.items()}
+
+
+def exits_of(bench, column, name, devices, extra=()):
+    """How many exits a request costs, and of which kinds those of a random read are."""
+    found = lives.figures_of(bench, column, "lives=exits", beside=[guest(bench, "phases,/dev/vda", devices)], timeout=300,
+                             rights="manage, console", extra=ICOUNT + list(extra))
+    exits = {}
+    for figure, count in found.items():
+        pattern, kind = figure.rsplit("_", 1)
+        exits.setdefault(f"{name}_{pattern}", {})[kind] = count / REQUESTS
+    return {row: sum(kinds.values()) for row, kinds in exits.items()} | {
+        f"{row}_{kind}": count for row, kinds in exits.items() if row.endswith("read_4k_random")
+        for kind, count in kinds.items() if count >= 0.01}
+
+
+def host_disk_exits(bench, column):
+    runs = [exits_of(bench, column, "host", "[{host-disk: measured}]", HOST_DISK) for _ in range(HOST_DISK_RUNS)]
+    return min(runs, key=lambda run: run["host_read_4k_random"])
+
+
+def image_disk_exits(bench, column):
+    return exits_of(bench, column, "image", image_device(bench))
 
 
 def host_serve(door):
@@ -78,11 +109,18 @@ def network(bench, column):
     return figures_of(bench.machine.run(column, [sender, server], extra=ICOUNT, timeout=600, until=r"^BENCH done"))
 
 
+# What there is natively too, or only of capsules.
+TABLES = [
+    ("Disks of Linux guests, instructions for a request", DISK_NOTE, True, [host_disk, image_disk]),
+    ("Disks of Linux guests, exits for a request", EXITS_NOTE, False, [host_disk_exits, image_disk_exits]),
+    ("Networks of Linux guests, instructions", NETWORK_NOTE, True, [network]),
+]
+
+
 def tables_of(bench):
-    for title, note, functions in [("Disks of Linux guests, instructions for a request", DISK_NOTE, [host_disk, image_disk]),
-                                   ("Networks of Linux guests, instructions", NETWORK_NOTE, [network])]:
-        table = Table(title, note)
-        for column in bench.columns:
+    for title, note, natively, functions in TABLES:
+        table = Table(title, note, ratios=natively)
+        for column in (c for c in bench.columns if natively or c.isolation):
             for function in functions:
                 bench.measure(table, column, lambda c, f=function: f(bench, c))
         yield table

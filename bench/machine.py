@@ -21,9 +21,9 @@ class Column:
 class Guest:
     """What is measured: a Linux kernel with its initrd, or a bare payload."""
 
-    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1, manages=False):
+    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1, rights=""):
         self.kernel, self.initrd, self.cmdline = kernel, initrd, cmdline
-        self.memory, self.vcores, self.manages = memory, vcores, manages
+        self.memory, self.vcores, self.rights = memory, vcores, rights
         self.devices = ""  # as the manifest has them
 
     def manifest(self, name):
@@ -32,8 +32,8 @@ class Guest:
             lines.append(f"    initrd: {self.initrd}")
         if self.cmdline:
             lines.append(f'    cmdline: "{self.cmdline}"')
-        if self.manages:
-            lines += ["    rights: [manage]", "    quota: {memory: 4G, vcores: 4000, capsules: 2000}"]
+        if self.rights:
+            lines += [f"    rights: [{self.rights}]", "    quota: {memory: 4G, vcores: 4000, capsules: 2000}"]
         if self.devices:
             lines.append(f"    devices: {self.devices}")
         return "\n".join(lines + [f"    memory: {self.memory}", f"    vcores: {self.vcores}"])

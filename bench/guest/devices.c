@@ -73,29 +73,63 @@ static void transfer(int disk, unsigned number, int writes)
         end(writes ? "write" : "read");
 }
 
-static void requests(const char *name, int disk, int writes, int anywhere)
+static void requests(int disk, int writes, int anywhere)
 {
     uint32_t at = 1;
-    for (unsigned i = 0; i < 20; i++) // warms up
-        transfer(disk, i, writes);
-    unsigned long begin = retired();
     for (unsigned i = 0; i < REQUESTS; i++) {
         at = anywhere ? at * 1664525 + 1013904223 : at + 1;
         transfer(disk, anywhere ? at >> 12 : at, writes);
     }
+}
+
+static void requests_measure(const char *name, int disk, int writes, int anywhere)
+{
+    for (unsigned i = 0; i < 20; i++) // warms up
+        transfer(disk, i, writes);
+    unsigned long begin = retired();
+    requests(disk, writes, anywhere);
     tell(name, begin, REQUESTS);
 }
 
-static void disk_measure(const char *path)
+static int disk_open(const char *path)
 {
     int disk = open(path, O_RDWR | O_DIRECT);
     if (disk < 0 || posix_memalign(&block, BLOCK, BLOCK))
         end(path);
     memset(block, 1, BLOCK);
-    requests("read_4k_sequential", disk, 0, 0);
-    requests("read_4k_random", disk, 0, 1);
-    requests("write_4k_sequential", disk, 1, 0);
-    requests("write_4k_random", disk, 1, 1);
+    return disk;
+}
+
+// Says that it is ready, with a number, and waits for a line; a neighbour counts its exits meanwhile.
+static void ready(void)
+{
+    static unsigned number;
+    char line[16];
+    printf("READY %u.\n", ++number);
+    if (read(0, line, sizeof line) <= 0)
+        end("read");
+}
+
+static void disk_phases(const char *path)
+{
+    int disk = disk_open(path);
+    for (unsigned i = 0; i < 20; i++) // warms up
+        transfer(disk, i, 0);
+    ready();
+    for (int phase = 0; phase < 4; phase++) {
+        ready();
+        requests(disk, phase >= 2, phase & 1);
+    }
+    ready();
+}
+
+static void disk_measure(const char *path)
+{
+    int disk = disk_open(path);
+    requests_measure("read_4k_sequential", disk, 0, 0);
+    requests_measure("read_4k_random", disk, 0, 1);
+    requests_measure("write_4k_sequential", disk, 1, 0);
+    requests_measure("write_4k_random", disk, 1, 1);
     close(disk);
 }
 
@@ -166,12 +200,14 @@ int main(int argc, char **argv)
     counter_open();
     if (argc == 3 && !strcmp(argv[1], "disk"))
         disk_measure(argv[2]);
+    else if (argc == 3 && !strcmp(argv[1], "phases"))
+        disk_phases(argv[2]);
     else if (argc == 4 && !strcmp(argv[1], "send"))
         network_measure(argv[2], atoi(argv[3]));
     else if (argc == 2 && !strcmp(argv[1], "serve"))
         serve();
     else
-        fprintf(stderr, "devices: disk PATH, send ADDRESS PORT, or serve\n");
+        fprintf(stderr, "devices: disk PATH, phases PATH, send ADDRESS PORT, or serve\n");
     printf("BENCH done 0\n");
     end(NULL);
 }

@@ -36,6 +36,10 @@ void sleep_us(unsigned microseconds);
 void sleep_ms(unsigned milliseconds);
 unsigned long ns(unsigned long time);
 
+// beside.c
+bool beside_works(void); // once it does; takes the terminal
+void measure_exits(void);
+
 // linux.c
 void measure_linux(void);
 void measure_linux_fork(void);

@@ -183,6 +183,7 @@ int payload_main(void)
         {"linux", measure_linux},
         {"linux-fork", measure_linux_fork},
         {"switches", measure_switches},
+        {"exits", measure_exits},
     };
     char role[16] = "";
 
