@@ -8,6 +8,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ICOUNT = ["-icount", "shift=0,sleep=off"]
+UPLINK = "outside"  # the switch that has the machine's network device
 TICK_NS = 100  # of the clock of QEMU's virt machine
 
 
@@ -55,7 +56,7 @@ class Machine:
         manifest, bundle = self.path("bench.yaml"), self.path("bench.itb")
         with open(manifest, "w") as out:
             for net in sorted(set(re.findall(r"\bnet: (\w+)", " ".join(guest.devices for guest in guests)))):
-                out.write(f"switches:\n  - name: {net}\n")
+                out.write(f"switches:\n  - name: {net}\n" + ("    uplink: true\n" if net == UPLINK else ""))
             out.write("capsules:\n")
             for number, guest in enumerate(guests):
                 out.write(guest.manifest(f"guest{number}") + "\n")
