@@ -21,6 +21,10 @@ NETWORK_NOTE = ("`-icount shift=0,sleep=off`, one hart: the instructions it reti
                 "byte there and back. Natively from the guest to the host, whose own are not counted; in capsules from "
                 "one to another, both counted. host_...: from a capsule to the host too, through the uplink and QEMU's user "
                 f"network. What goes to the host differs by a fifth from run to run; of host_... the least of {HOST_NET_RUNS}.")
+WAKES_NOTE = ("`-icount shift=0,sleep=off`, one hart: how late a bare payload's capsule runs that sleeps until its timer is due, the "
+              "mean and the worst of 150 each 5 ms, the clock's ticks being 100 ns: alone, beside a vcore that spins, beside a "
+              "Linux that reads and writes a disk in the bundle or of the machine without a pause, 4 KiB or 1 MiB at a time, "
+              "and beside two with a TCP stream from one to the other.")
 VERSION_2 = ["-global", "virtio-mmio.force-legacy=false"]
 HOST_NET = VERSION_2 + ["-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net"]
 HOST_DISK = VERSION_2 + ["-blockdev", "null-co,node-name=disk,size=67108864,read-zeroes=on",
@@ -120,11 +124,31 @@ def uplink(bench, column):
     return {"host_" + name: min(run[name] for run in runs) for name in runs[0]}
 
 
+def wakes_of(bench, column, name, what, beside=(), extra=()):
+    found = lives.figures_of(bench, column, f"lives=wakes-beside {what}".strip(), beside=list(beside), timeout=300,
+                             rights="manage, console" if beside else "manage", extra=ICOUNT + list(extra))
+    return {figure.replace("wake", "wake_" + name): value for figure, value in found.items()}
+
+
+def wakes(bench, column):
+    """Of who sleeps: alone, beside one that spins, and beside Linux guests at work."""
+    found = wakes_of(bench, column, "alone", "") | wakes_of(bench, column, "beside_spinner", "spinning=1")
+    for kib in (4, 1024):
+        busy = f"busy,/dev/vda,{kib}"
+        image, host = guest(bench, busy, image_device(bench)), guest(bench, busy, "[{host-disk: measured}]")
+        found |= wakes_of(bench, column, f"beside_image_{kib}k", "others=1", [image])
+        found |= wakes_of(bench, column, f"beside_host_{kib}k", "others=1", [host], HOST_DISK)
+    return found | wakes_of(bench, column, "beside_tcp", "others=2", [
+        guest(bench, "flood,10.1.0.2,5201", "[{net: lan}]", "10.1.0.1/24"),
+        guest(bench, "sink", "[{net: lan}]", "10.1.0.2/24")])
+
+
 # What there is natively too, or only of capsules.
 TABLES = [
     ("Disks of Linux guests, instructions for a request", DISK_NOTE, True, [host_disk, image_disk]),
     ("Disks of Linux guests, exits for a request", EXITS_NOTE, False, [host_disk_exits, image_disk_exits]),
     ("Networks of Linux guests, instructions", NETWORK_NOTE, True, [network, uplink]),
+    ("Wake-ups beside devices at work, nanoseconds by the machine's clock (= instructions)", WAKES_NOTE, False, [wakes]),
 ]
 
 
