@@ -5,6 +5,7 @@ import re
 from figures import Table
 from machine import ICOUNT, ROOT, Guest, MachineError
 
+SAYS = r"^(?:\[guest0\] )?LIVES "  # with its name before it if all capsules are shown
 BESIDE = "`-icount shift=0,sleep=off`, one hart. "
 LIVES_NOTE = BESIDE + (
     "A bare payload makes children of its own image, of 16 MiB and one vcore, and they note the time at their first "
@@ -28,10 +29,10 @@ RAM_OF_LINUX = {"rv64": 96, "rv32": 32}
 def figures_of(bench, column, cmdline, **arguments):
     """What a payload with this command line says, by name."""
     memory, initrd = arguments.pop("ram", "16M"), arguments.pop("initrd", None)
-    guests = [Guest(os.path.join(bench.build, "guests/lives.bin"), initrd, cmdline, memory, manages=True)]
-    output = bench.machine.run(column, guests + arguments.pop("beside", []), until=r"^LIVES done 0", **{"memory": "4G", "extra": ICOUNT, "timeout": 120,
+    guests = [Guest(os.path.join(bench.build, "guests/lives.bin"), initrd, cmdline, memory, rights=arguments.pop("rights", "manage"))]
+    output = bench.machine.run(column, guests + arguments.pop("beside", []), until=SAYS + "done 0", **{"memory": "4G", "extra": ICOUNT, "timeout": 120,
                                                                           **arguments})
-    found = {name: float(figure) for name, figure in re.findall(r"^LIVES (\w+) (\d+)$", output, re.M)}
+    found = {name: float(figure) for name, figure in re.findall(SAYS + r"(\w+) (\d+)$", output, re.M)}
     if found.pop("done", None) is None or not found:
         raise MachineError(f"{cmdline}: no figures")
     return found

@@ -8,6 +8,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ICOUNT = ["-icount", "shift=0,sleep=off"]
+UPLINK = "outside"  # the switch that has the machine's network device
 TICK_NS = 100  # of the clock of QEMU's virt machine
 
 
@@ -21,9 +22,9 @@ class Column:
 class Guest:
     """What is measured: a Linux kernel with its initrd, or a bare payload."""
 
-    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1, manages=False):
+    def __init__(self, kernel, initrd=None, cmdline="", memory="256M", vcores=1, rights=""):
         self.kernel, self.initrd, self.cmdline = kernel, initrd, cmdline
-        self.memory, self.vcores, self.manages = memory, vcores, manages
+        self.memory, self.vcores, self.rights = memory, vcores, rights
         self.devices = ""  # as the manifest has them
 
     def manifest(self, name):
@@ -32,8 +33,8 @@ class Guest:
             lines.append(f"    initrd: {self.initrd}")
         if self.cmdline:
             lines.append(f'    cmdline: "{self.cmdline}"')
-        if self.manages:
-            lines += ["    rights: [manage]", "    quota: {memory: 4G, vcores: 4000, capsules: 2000}"]
+        if self.rights:
+            lines += [f"    rights: [{self.rights}]", "    quota: {memory: 4G, vcores: 4000, capsules: 2000}"]
         if self.devices:
             lines.append(f"    devices: {self.devices}")
         return "\n".join(lines + [f"    memory: {self.memory}", f"    vcores: {self.vcores}"])
@@ -55,7 +56,7 @@ class Machine:
         manifest, bundle = self.path("bench.yaml"), self.path("bench.itb")
         with open(manifest, "w") as out:
             for net in sorted(set(re.findall(r"\bnet: (\w+)", " ".join(guest.devices for guest in guests)))):
-                out.write(f"switches:\n  - name: {net}\n")
+                out.write(f"switches:\n  - name: {net}\n" + ("    uplink: true\n" if net == UPLINK else ""))
             out.write("capsules:\n")
             for number, guest in enumerate(guests):
                 out.write(guest.manifest(f"guest{number}") + "\n")

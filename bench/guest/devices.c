@@ -73,29 +73,77 @@ static void transfer(int disk, unsigned number, int writes)
         end(writes ? "write" : "read");
 }
 
-static void requests(const char *name, int disk, int writes, int anywhere)
+static void requests(int disk, int writes, int anywhere)
 {
     uint32_t at = 1;
-    for (unsigned i = 0; i < 20; i++) // warms up
-        transfer(disk, i, writes);
-    unsigned long begin = retired();
     for (unsigned i = 0; i < REQUESTS; i++) {
         at = anywhere ? at * 1664525 + 1013904223 : at + 1;
         transfer(disk, anywhere ? at >> 12 : at, writes);
     }
+}
+
+static void requests_measure(const char *name, int disk, int writes, int anywhere)
+{
+    for (unsigned i = 0; i < 20; i++) // warms up
+        transfer(disk, i, writes);
+    unsigned long begin = retired();
+    requests(disk, writes, anywhere);
     tell(name, begin, REQUESTS);
 }
 
-static void disk_measure(const char *path)
+static int disk_open(const char *path)
 {
     int disk = open(path, O_RDWR | O_DIRECT);
     if (disk < 0 || posix_memalign(&block, BLOCK, BLOCK))
         end(path);
     memset(block, 1, BLOCK);
-    requests("read_4k_sequential", disk, 0, 0);
-    requests("read_4k_random", disk, 0, 1);
-    requests("write_4k_sequential", disk, 1, 0);
-    requests("write_4k_random", disk, 1, 1);
+    return disk;
+}
+
+// Says that it is ready, with a number, and waits for a line; a neighbour counts its exits meanwhile.
+static void ready(void)
+{
+    static unsigned number;
+    char line[16];
+    printf("READY %u.\n", ++number);
+    if (read(0, line, sizeof line) <= 0)
+        end("read");
+}
+
+static void disk_phases(const char *path)
+{
+    int disk = disk_open(path);
+    for (unsigned i = 0; i < 20; i++) // warms up
+        transfer(disk, i, 0);
+    ready();
+    for (int phase = 0; phase < 4; phase++) {
+        ready();
+        requests(disk, phase >= 2, phase & 1);
+    }
+    ready();
+}
+
+// Keeps the disk busy for ever, a neighbour being told that it begins: half reads, half writes.
+static void disk_busy(const char *path, size_t size)
+{
+    int disk = disk_open(path);
+    char *big = NULL;
+    if (!size || size > DISK_BLOCKS * BLOCK || posix_memalign((void **)&big, BLOCK, size))
+        end("size");
+    memset(big, 1, size);
+    printf("READY 1.\n");
+    for (size_t at = 0;; at = at + 2 * size > DISK_BLOCKS * BLOCK ? 0 : at + size)
+        if (pwrite(disk, big, size, (off_t)at) != (ssize_t)size || pread(disk, big, size, (off_t)at) != (ssize_t)size)
+            end("busy");
+}
+
+static void disk_measure(const char *path)
+{
+    int disk = disk_open(path);
+    requests_measure("read_4k_sequential", disk, 0, 0);
+    requests_measure("read_4k_random", disk, 0, 1);
+    requests_measure("write_4k_sequential", disk, 1, 0);
+    requests_measure("write_4k_random", disk, 1, 1);
     close(disk);
 }
 
@@ -114,8 +162,7 @@ static void all_of(int to, size_t size, int sends)
     }
 }
 
-// Takes STREAM_MIB, answers one byte, then sends back each byte that comes.
-static void serve(void)
+static int called(void)
 {
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(PORT)};
     int one = 1, door = socket(AF_INET, SOCK_STREAM, 0);
@@ -124,6 +171,13 @@ static void serve(void)
     printf("BENCH serves 0\n");
     int peer = accept(door, NULL, NULL);
     setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return peer;
+}
+
+// Takes STREAM_MIB, answers one byte, then sends back each byte that comes.
+static void serve(void)
+{
+    int peer = called();
     all_of(peer, STREAM_MIB * MIB, 0);
     while (send(peer, bytes, 1, 0) == 1 && recv(peer, bytes, 1, 0) == 1) {
     }
@@ -142,6 +196,22 @@ static int reach(const char *address, int port)
         usleep(100000);
     }
     end("connect");
+}
+
+// A stream without end: who takes it, and who sends it, a neighbour being told that it begins.
+static void sink(void)
+{
+    for (int peer = called();;)
+        all_of(peer, MIB, 0);
+}
+
+static void flood(const char *address, int port)
+{
+    int peer = reach(address, port);
+    all_of(peer, MIB, 1);
+    printf("READY 1.\n");
+    for (;;)
+        all_of(peer, MIB, 1);
 }
 
 static void network_measure(const char *address, int port)
@@ -166,12 +236,22 @@ int main(int argc, char **argv)
     counter_open();
     if (argc == 3 && !strcmp(argv[1], "disk"))
         disk_measure(argv[2]);
+    else if (argc == 3 && !strcmp(argv[1], "phases"))
+        disk_phases(argv[2]);
+    else if (argc == 4 && !strcmp(argv[1], "busy"))
+        disk_busy(argv[2], (size_t)atoi(argv[3]) << 10);
     else if (argc == 4 && !strcmp(argv[1], "send"))
         network_measure(argv[2], atoi(argv[3]));
+    else if (argc == 4 && !strcmp(argv[1], "flood"))
+        flood(argv[2], atoi(argv[3]));
     else if (argc == 2 && !strcmp(argv[1], "serve"))
         serve();
+    else if (argc == 2 && !strcmp(argv[1], "sink"))
+        sink();
     else
-        fprintf(stderr, "devices: disk PATH, send ADDRESS PORT, or serve\n");
+        fprintf(
+            stderr,
+            "devices: disk PATH, phases PATH, busy PATH KIB, send ADDRESS PORT, flood ADDRESS PORT, serve, or sink\n");
     printf("BENCH done 0\n");
     end(NULL);
 }

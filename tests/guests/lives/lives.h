@@ -36,6 +36,10 @@ void sleep_us(unsigned microseconds);
 void sleep_ms(unsigned milliseconds);
 unsigned long ns(unsigned long time);
 
+// beside.c
+bool beside_works(void); // once it does
+void measure_exits(void);
+
 // linux.c
 void measure_linux(void);
 void measure_linux_fork(void);
@@ -43,6 +47,7 @@ void measure_linux_fork(void);
 // schedule.c
 void measure_shares(void);
 void measure_wakes(void);
+void measure_wakes_beside(void);
 void measure_switches(void);
 _Noreturn void role_spin(void);
 _Noreturn void role_turns(void);

@@ -183,6 +183,8 @@ int payload_main(void)
         {"linux", measure_linux},
         {"linux-fork", measure_linux_fork},
         {"switches", measure_switches},
+        {"exits", measure_exits},
+        {"wakes-beside", measure_wakes_beside},
     };
     char role[16] = "";
 

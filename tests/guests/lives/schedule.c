@@ -45,17 +45,17 @@ void measure_shares(void)
     print("LIVES share_error_millionths %lu\n", worst);
 }
 
-// So many vcores that spin on the hart: how late does one that sleeps go on?
-void measure_wakes(void)
+struct lateness {
+    unsigned long mean, worst;
+};
+
+// How late is one that sleeps until its timer is due, which is at another point of what others do each time?
+static struct lateness lateness_of(unsigned wakes)
 {
-    unsigned spinning = (unsigned)tree_number("spinning", 1);
     unsigned long sum = 0, worst = 0;
 
-    if (spinning && !spinners_start("spin", spinning))
-        return;
-    sleep_ms(100 + 11 * spinning); // all of them had their first turn
-    for (unsigned i = 0; i < 50; i++) {
-        uint64_t due = time_now() + ticks(5000);
+    for (unsigned i = 0; i < wakes; i++) {
+        uint64_t due = time_now() + ticks(5000) + i * 7;
         (void)sbi_set_timer(due);
         while (csr_read(sip) == 0)
             wfi();
@@ -63,8 +63,33 @@ void measure_wakes(void)
         sum += late;
         worst = late > worst ? late : worst;
     }
-    print("LIVES wake_beside_%u %lu\n", spinning, ns(sum) / 50);
-    print("LIVES wake_beside_%u_worst %lu\n", spinning, ns(worst));
+    return (struct lateness){ns(sum) / wakes, ns(worst)};
+}
+
+// So many vcores that spin on the hart: how late does one that sleeps go on?
+void measure_wakes(void)
+{
+    unsigned spinning = (unsigned)tree_number("spinning", 1);
+
+    if (spinning && !spinners_start("spin", spinning))
+        return;
+    sleep_ms(100 + 11 * spinning); // all of them had their first turn
+    struct lateness late = lateness_of(50);
+    print("LIVES wake_beside_%u %lu\n", spinning, late.mean);
+    print("LIVES wake_beside_%u_worst %lu\n", spinning, late.worst);
+}
+
+// Beside what others of the bundle work on, if there are any, or one that spins.
+void measure_wakes_beside(void)
+{
+    if (tree_number("others", 0) && !beside_works())
+        return;
+    if (tree_number("spinning", 0) && !spinners_start("spin", 1))
+        return;
+    sleep_ms(111);
+    struct lateness late = lateness_of(150);
+    print("LIVES wake %lu\n", late.mean);
+    print("LIVES wake_worst %lu\n", late.worst);
 }
 
 extern char spin_for_ever[], take_turns[]; // spin.S
