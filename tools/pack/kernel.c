@@ -115,18 +115,13 @@ struct elf_class {
     size_t offset, size; // in a program header
 };
 
-static const struct elf_class elf32 = {4,
-                                       offsetof(Elf32_Ehdr, e_phoff),
-                                       offsetof(Elf32_Ehdr, e_phentsize),
-                                       offsetof(Elf32_Ehdr, e_phnum),
-                                       offsetof(Elf32_Phdr, p_offset),
-                                       offsetof(Elf32_Phdr, p_filesz)};
-static const struct elf_class elf64 = {8,
-                                       offsetof(Elf64_Ehdr, e_phoff),
-                                       offsetof(Elf64_Ehdr, e_phentsize),
-                                       offsetof(Elf64_Ehdr, e_phnum),
-                                       offsetof(Elf64_Phdr, p_offset),
-                                       offsetof(Elf64_Phdr, p_filesz)};
+#define CLASS_OF(header, segment)                                                                                      \
+    {                                                                                                                  \
+        sizeof(((header *)NULL)->e_phoff), offsetof(header, e_phoff), offsetof(header, e_phentsize),                   \
+            offsetof(header, e_phnum), offsetof(segment, p_offset), offsetof(segment, p_filesz)                        \
+    }
+static const struct elf_class elf32 = CLASS_OF(Elf32_Ehdr, Elf32_Phdr);
+static const struct elf_class elf64 = CLASS_OF(Elf64_Ehdr, Elf64_Phdr);
 
 static bool is_within(const struct image *image, uint64_t offset, uint64_t size)
 {
