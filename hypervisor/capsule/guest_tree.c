@@ -395,7 +395,7 @@ static void values_set(struct builder *b)
     STRING_OF(b, MMU_TYPE) = t->mmu_type;
 }
 
-enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t size, size_t *used)
+enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t size)
 {
     if (!tree->vcores || tree->vcores > GUEST_TREE_VCORES_MAX || !tree->ram_size ||
         strlen(tree->name) >= CAPSULE_NAME_SIZE)
@@ -417,9 +417,9 @@ enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t
         b.error = fdt_finish(buffer);
     if (b.error)
         return b.error == -FDT_ERR_NOSPACE ? STATUS_NO_MEMORY : STATUS_INVALID;
-    *used = fdt_totalsize(buffer) + GUEST_TREE_SLACK;
-    if (*used > size)
+    size_t used = fdt_totalsize(buffer) + GUEST_TREE_SLACK;
+    if (used > size)
         return STATUS_NO_MEMORY;
-    fdt_set_totalsize(buffer, (uint32_t)*used);
+    fdt_set_totalsize(buffer, (uint32_t)used);
     return STATUS_OK;
 }

@@ -51,6 +51,6 @@ struct guest_tree {
     uint32_t virtio_slots; // bit n: slot n holds a device; not without a PLIC
 };
 
-// Writes the tree. `used` is its size, with the GUEST_TREE_SLACK at its end. STATUS_NO_MEMORY: the buffer is too
-// small (it must be 8-byte aligned); STATUS_INVALID: the description is.
-must_check enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t size, size_t *used);
+// Writes the tree; its totalsize is with the GUEST_TREE_SLACK at its end. STATUS_NO_MEMORY: the buffer is too small (it
+// must be 8-byte aligned); STATUS_INVALID: the description is.
+must_check enum status guest_tree_build(const struct guest_tree *tree, void *buffer, size_t size);

@@ -119,7 +119,6 @@ void tree_write(struct capsule_state *s)
     entropy_draw(seed, sizeof(seed));
     bool ok = space_translate(&c->space, s->layout.tree, GUEST_TREE_SIZE(c->vcore_count), &host);
     CHECK(ok);
-    size_t used;
-    enum status status = guest_tree_build(&tree, hpa_pointer(host), GUEST_TREE_SIZE(c->vcore_count), &used);
+    enum status status = guest_tree_build(&tree, hpa_pointer(host), GUEST_TREE_SIZE(c->vcore_count));
     CHECK(status == STATUS_OK);
 }

@@ -58,7 +58,10 @@ static enum status build_into(const struct guest_tree *tree, size_t size)
 {
     free(fdt);
     fdt = aligned_alloc(8, (size + 7) & ~(size_t)7);
-    return guest_tree_build(tree, fdt, size, &fdt_size);
+    enum status status = guest_tree_build(tree, fdt, size);
+    if (status == STATUS_OK)
+        fdt_size = fdt_totalsize(fdt);
+    return status;
 }
 
 static void build(const struct guest_tree *tree)
