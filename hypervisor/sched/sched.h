@@ -165,15 +165,14 @@ bool sched_should_switch(struct hart *h, uint64_t now);
 // elsewhere already, until another time: so only the key of who is still the first counts.
 static inline uint64_t sched_sleeper_deadline(const struct hart *h)
 {
-    struct heap_node *const volatile *root = &h->queue->sleepers.root;
     const struct heap_node *first;
     uint64_t key;
 
     do {
-        first = *root;
+        first = heap_first(&h->queue->sleepers);
         key = first ? first->key : TIME_NEVER;
         atomic_thread_fence(memory_order_acquire);
-    } while (unlikely(first != *root));
+    } while (unlikely(first != heap_first(&h->queue->sleepers)));
     return key;
 }
 
