@@ -7,7 +7,7 @@
 #include "manage_calls.h"
 #include "power.h"
 
-static long lack(struct request *r, enum diosix_lack what)
+long lack(struct request *r, enum diosix_lack what)
 {
     r->call->value = what;
     return SBI_ERR_FAILED;

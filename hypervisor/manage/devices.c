@@ -53,8 +53,7 @@ long call_attach(struct request *r)
     enum status status = equip_attach(r->target, (unsigned)r->call->n[1], name);
     if (status != STATUS_NOT_FOUND && status != STATUS_DENIED)
         return error_of(r, status);
-    r->call->value = DIOSIX_LACK_DEVICES;
-    return SBI_ERR_FAILED;
+    return lack(r, DIOSIX_LACK_DEVICES);
 }
 
 // --- devices of new capsules ------------------------------------------------------------------------------------
@@ -142,10 +141,8 @@ long call_equip(struct request *r)
         return SBI_ERR_DENIED;
     if (!device_plan(r, from, &plan))
         return SBI_ERR_INVALID_PARAM;
-    if (!has_ports(r, &plan, 1)) {
-        r->call->value = DIOSIX_LACK_DEVICES;
-        return SBI_ERR_FAILED;
-    }
+    if (!has_ports(r, &plan, 1))
+        return lack(r, DIOSIX_LACK_DEVICES);
     enum status status = equip_add(r->target, &plan, &slot);
     r->call->value = status == STATUS_OK ? slot : lacks[status];
     return status == STATUS_OK ? SBI_SUCCESS : SBI_ERR_FAILED;

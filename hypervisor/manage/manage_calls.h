@@ -40,6 +40,9 @@ bool is_root(const struct request *r);
 // Whose output: a capsule's, or the hypervisor's.
 struct stream *stream_of(const struct request *r);
 
+// calls.c: there is not enough of that. The answer to the call.
+long lack(struct request *r, enum diosix_lack what);
+
 // terminal.c
 bool has_terminal(const struct request *r);
 long call_keep(struct request *r);

@@ -83,10 +83,8 @@ static long call_with_buffer(const struct manage_kind *kind, struct request *r, 
     if (size && !space_contains(s, gpa(address), size))
         return SBI_ERR_INVALID_ADDRESS;
     // Before any lock is taken, which others might want while they are waited for.
-    if (kind->direction == BUFFER_OUT && !make_writable(s, address, size)) {
-        r->call->value = DIOSIX_LACK_MEMORY;
-        return SBI_ERR_FAILED;
-    }
+    if (kind->direction == BUFFER_OUT && !make_writable(s, address, size))
+        return lack(r, DIOSIX_LACK_MEMORY);
     lock_acquire(&buffer_lock);
     long error = call_buffered(kind, r, address);
     lock_release(&buffer_lock);

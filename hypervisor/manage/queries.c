@@ -167,10 +167,8 @@ long call_trace(struct request *r)
     }
     if (r->call->size < sizeof(out))
         return SBI_ERR_INVALID_PARAM;
-    if (trace_start(c) != STATUS_OK) {
-        r->call->value = DIOSIX_LACK_MEMORY;
-        return SBI_ERR_FAILED;
-    }
+    if (trace_start(c) != STATUS_OK)
+        return lack(r, DIOSIX_LACK_MEMORY);
     size_t count = (r->call->size - sizeof(out)) / sizeof(*exits);
     r->call->value = trace_peek(c, &out.position, exits, count, &out.end);
     for (size_t i = 0; i < r->call->value; i++)
