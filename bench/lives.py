@@ -29,9 +29,10 @@ RAM_OF_LINUX = {"rv64": 96, "rv32": 32}
 def figures_of(bench, column, cmdline, **arguments):
     """What a payload with this command line says, by name."""
     memory, initrd = arguments.pop("ram", "16M"), arguments.pop("initrd", None)
-    guests = [Guest(os.path.join(bench.build, "guests/lives.bin"), initrd, cmdline, memory, rights=arguments.pop("rights", "manage"))]
-    output = bench.machine.run(column, guests + arguments.pop("beside", []), until=SAYS + "done 0", **{"memory": "4G", "extra": ICOUNT, "timeout": 120,
-                                                                          **arguments})
+    rights, beside = arguments.pop("rights", "manage"), arguments.pop("beside", [])
+    guest = Guest(os.path.join(bench.build, "guests/lives.bin"), initrd, cmdline, memory, rights=rights)
+    output = bench.machine.run(column, [guest] + beside, until=SAYS + "done 0",
+                               **{"memory": "4G", "extra": ICOUNT, "timeout": 120, **arguments})
     found = {name: float(figure) for name, figure in re.findall(SAYS + r"(\w+) (\d+)$", output, re.M)}
     if found.pop("done", None) is None or not found:
         raise MachineError(f"{cmdline}: no figures")
