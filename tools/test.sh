@@ -124,6 +124,7 @@ format_run() {
 # side_by_side COMMAND...: in the background, as many at once as there are processors. Each says and counts what it has
 # to when it has ended.
 side_by_side() {
+    [[ $started -ne 0 ]] || rm -f "$root/build/test/counts" # of a run that was broken off
     [[ $(jobs -rp | wc -l) -lt $(nproc) ]] || wait -n || true
     started=$((started + 1))
     (
